@@ -1,0 +1,1 @@
+"""Gradus: a deep-learning course that grades itself."""

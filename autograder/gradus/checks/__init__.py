@@ -1,0 +1,1 @@
+"""What a test can say about a function of a submission."""

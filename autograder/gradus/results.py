@@ -1,0 +1,98 @@
+"""The one record that every engine yields and every report reads."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Isolation = Literal["namespaces", "user", "process"]
+Visibility = Literal["visible", "after_due_date", "after_published", "hidden"]
+
+
+class Status(StrEnum):
+    """What became of one check."""
+
+    PASSED = "passed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    NOT_IMPLEMENTED = "not_implemented"
+    MISSING = "missing"
+    FORBIDDEN = "forbidden"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    KILLED = "killed"
+
+
+class SubmissionStatus(StrEnum):
+    """What became of a submission as a whole."""
+
+    GRADED = "graded"
+    UNREADABLE = "unreadable"
+    CRASHED = "crashed"
+    TIMEOUT = "timeout"
+
+
+class CheckResult(BaseModel):
+    """One check of one submission; `points` lies in [0, max_points]."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    title: str
+    function: str
+    points: float
+    max_points: float
+    status: Status
+    visibility: Visibility = "visible"
+    public: bool = False
+    message: str = ""
+    diagnosis: str | None = None
+    location: str | None = None  # "mlp.py:41" or "mlp.ipynb cell 3:5"
+    metrics: dict[str, float] = Field(default_factory=dict)  # for example {"accuracy": 0.95}
+    output: str = ""  # what the submission printed, for the instructor
+    seconds: float = 0.0
+
+
+class Result(BaseModel):
+    """One graded submission, as `results/TOPIC/SUBMISSION.json` holds it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    submission: str
+    topic: str
+    status: SubmissionStatus
+    score: float
+    max_score: float
+    isolation: Isolation
+    device: str
+    seconds: float
+    sha256: str
+    tests: str = ""  # version of the tests: a digest of test file, course entry and salt
+    environment: dict[str, str] = Field(default_factory=dict)
+    message: str = ""  # why it is unreadable, crashed or timed out
+    notes: list[str] = Field(default_factory=list)  # what was passed over, for example a cell that raised
+    checks: list[CheckResult] = Field(default_factory=list)
+
+    def main_diagnosis(self) -> str:
+        """The message that explains most of the lost points, in one line."""
+        if self.status is not SubmissionStatus.GRADED:
+            return first_line(self.message)
+        lost = [c for c in self.checks if c.points < c.max_points]
+        if not lost:
+            return ""
+        unsolved = (Status.NOT_IMPLEMENTED, Status.MISSING)
+        if all(c.status in unsolved for c in lost):
+            functions = dict.fromkeys(c.function for c in lost)
+            return "not implemented yet: " + ", ".join(functions)
+        worst = max(
+            (c for c in lost if c.status not in unsolved),
+            key=lambda c: c.max_points - c.points,
+        )
+        return f"{worst.function}: {first_line(worst.message)}"
+
+
+def first_line(text: str) -> str:
+    """The first line of `text`, or the empty string."""
+    return text.strip().split("\n", 1)[0]

@@ -1,0 +1,1 @@
+"""How foreign code is loaded, contained and called."""
