@@ -37,7 +37,7 @@ class SubmissionStatus(StrEnum):
 class CheckResult(BaseModel):
     """One check of one submission; `points` lies in [0, max_points]."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
     name: str
     title: str
@@ -58,7 +58,7 @@ class CheckResult(BaseModel):
 class Result(BaseModel):
     """One graded submission, as `results/TOPIC/SUBMISSION.json` holds it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
     submission: str
     topic: str
