@@ -72,7 +72,9 @@ class Result(BaseModel):
     tests: str = ""  # version of the tests: a digest of test file, course entry and salt
     environment: dict[str, str] = Field(default_factory=dict)
     message: str = ""  # why it is unreadable, crashed or timed out
-    notes: list[str] = Field(default_factory=list)  # what was passed over, for example a cell that raised
+    notes: list[str] = Field(
+        default_factory=list
+    )  # what was passed over, for example a cell that raised
     checks: list[CheckResult] = Field(default_factory=list)
 
     def main_diagnosis(self) -> str:

@@ -1,0 +1,43 @@
+"""Calling a function of the submission and holding it to the course's conventions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gradus.checks.failure import CheckFailed, kind
+from gradus.checks.record import current
+
+if TYPE_CHECKING:
+    from gradus.submission.student import Student
+
+
+def call(student: Student, function: str, *args: Any, **kwargs: Any) -> Any:
+    """Call `function` in the submission's process and return its value.
+
+    Raises CheckFailed with diagnosis `inplace:ARGUMENT` when the function changed an input.
+    """
+    value = getattr(student, function)(*args, **kwargs)
+    for note in student.last_notes:
+        current().remark(note)
+    if student.last_changed:
+        name = student.last_changed[0]
+        raise CheckFailed(
+            f"{function} changes its input {name} in place",
+            "The caller still needs it: write a new tensor (x = x - m, not x -= m).",
+            diagnosis=f"inplace:{name}",
+        )
+    return value
+
+
+def forward(student: Student, name: str, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+    """Call `{name}_forward` and unpack its `(out, cache)`."""
+    function = f"{name}_forward"
+    value = call(student, function, *args, **kwargs)
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        got = f"{len(value)} values" if isinstance(value, (tuple, list)) else kind(value)
+        raise CheckFailed(
+            f"{function} must return (out, cache), got {got}",
+            "cache holds whatever the backward needs; it may be any object, None included.",
+            diagnosis="structure",
+        )
+    return value[0], value[1]

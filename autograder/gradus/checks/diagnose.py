@@ -1,0 +1,349 @@
+"""Which mistake explains the numbers?
+
+`diagnose` tries hypotheses in turn, from the most specific to the most general, and returns the
+first that reproduces *every* element of the student's value. It never guesses: what nothing
+explains stays unexplained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import permutations
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradus.checks.tolerance import agree, closeness
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A mistake's name (`kind:detail`), what it does to the value, and what to think about."""
+
+    id: str
+    summary: str
+    explanation: str = ""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A mistake that the check knows: the value that it would produce, and what to say of it.
+
+    `value` is a tensor, or a function that computes it when it is needed; a function that raises
+    or returns None makes no claim.
+    """
+
+    id: str
+    explanation: str
+    value: Tensor | Callable[[], Tensor | None]
+
+
+@dataclass(frozen=True)
+class Clues:
+    """What a check knows besides the expected value.
+
+    sizes: numbers by the name that the student should read ("batch size": 4).
+    tensors: tensors at hand (inputs, masks, factors) by name.
+    wrong: the mistakes that this check can name, tried first.
+    """
+
+    sizes: Mapping[str, float] = field(default_factory=dict)
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    wrong: tuple[Wrong, ...] = ()
+
+    def with_tensors(self, tensors: Mapping[str, Any]) -> Clues:
+        """These clues and the real tensors among `tensors`; the batch size is the first one's."""
+        real = {k: t for k, t in tensors.items() if isinstance(t, Tensor) and not t.is_complex()}
+        batch = [t.shape[0] for t in real.values() if t.ndim > 0][:1]
+        sizes = {"batch size": batch[0]} if batch else {}
+        return replace(self, tensors={**real, **self.tensors}, sizes={**sizes, **self.sizes})
+
+
+def diagnose(actual: Tensor, expected: Tensor, clues: Clues) -> Diagnosis | None:
+    """The mistake that turns `expected` into `actual`, or None when nothing explains it.
+
+    Both are real tensors that do not agree; their shapes may differ.
+    """
+    for hypothesis in (
+        _known_mistake,
+        _shape,
+        _not_finite,
+        _constant,
+        _precision,
+        _scale,
+        _transposed,
+        _term,
+        _factor,
+        _scale_along_axis,
+        _order,
+        _region,
+    ):
+        for found in hypothesis(actual, expected, clues):
+            return found
+    return None
+
+
+def _known_mistake(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+    for wrong in clues.wrong:
+        try:
+            value = wrong.value() if callable(wrong.value) else wrong.value
+        except (RuntimeError, ValueError, IndexError):
+            continue
+        if value is None:
+            continue
+        value = value.detach()
+        same_as_right = value.shape == expected.shape and agree(value, expected, torch.float64)
+        if not same_as_right and agree(actual, value):
+            yield Diagnosis(wrong.id, wrong.explanation)
+
+
+def _shape(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+    if actual.shape == expected.shape:
+        return
+    summary = f"shape {tuple(actual.shape)}, expected {tuple(expected.shape)}"
+    if actual.ndim == expected.ndim and sorted(actual.shape) == sorted(expected.shape):
+        for dims in _permutations(expected.ndim):
+            if agree(actual, expected.permute(dims)):
+                yield Diagnosis(
+                    "transpose", summary, "The values are right, with their axes in another order."
+                )
+        yield Diagnosis("transpose:shape", summary, "The axes are in another order.")
+    if actual.numel() == expected.numel() and agree(actual.reshape(expected.shape), expected):
+        yield Diagnosis("shape", summary, "The values are right: only the shape is not.")
+    for axis in range(actual.ndim):
+        reduced = actual.double()
+        for how, value in (("sum", reduced.sum(axis)), ("mean", reduced.mean(axis))):
+            if agree(value, expected, actual.dtype):
+                yield Diagnosis(
+                    f"unreduced:{axis}", summary, f"A {how} over axis {axis} is missing."
+                )
+    for axis in range(expected.ndim):
+        for how, value in (("sum", expected.sum(axis)), ("mean", expected.mean(axis))):
+            if agree(actual.squeeze(), value.squeeze(), actual.dtype):
+                yield Diagnosis(
+                    f"reduced:{axis}", summary, f"There is a {how} over axis {axis} too many."
+                )
+    if actual.ndim > 1 and actual.shape[0] == actual.shape[1] == expected.shape[:1].numel():
+        yield Diagnosis(
+            "broadcast",
+            summary,
+            "A column (N, 1) and a row (N,) broadcast to (N, N): give both the same shape.",
+        )
+
+
+def _not_finite(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape or bool((actual.isfinite() | ~expected.isfinite()).all()):
+        return
+    bad = ~actual.isfinite() & expected.isfinite()
+    first = tuple(int(i) for i in bad.nonzero()[0])
+    kind = "nan" if bool(actual[first].isnan()) else "inf"
+    name = "NaN" if kind == "nan" else "infinity"
+    where = f", first at {list(first)}" if first else ""
+    yield Diagnosis(
+        kind,
+        f"{name} in {int(bad.sum())} of {bad.numel()} values{where}",
+        "Look for exp of a large number, log(0), 0/0 or infinity minus infinity on the way there.",
+    )
+
+
+def _constant(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape or actual.numel() == 0:
+        return
+    if bool((actual == 0).all()):
+        yield Diagnosis("zeros", "all zeros")
+    elif actual.numel() > 2 and bool((actual == actual.flatten()[0]).all()):
+        yield Diagnosis("constant", f"the same value {float(actual.flatten()[0]):.5g} everywhere")
+
+
+def _precision(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape:
+        return
+    if agree(actual, expected, torch.float32) and actual.numel() > 2:
+        gap = (actual.double() - expected.double()).abs().max() / expected.double().abs().max()
+        if float(gap) < 3e-7:
+            yield Diagnosis(
+                "precision:float32",
+                f"right to {float(gap):.0e} only: some of it was computed in float32",
+                "dtypes follow the inputs: give new tensors dtype=x.dtype, avoid .float().",
+            )
+    if not actual.is_floating_point() and agree(actual.double(), expected.trunc()):
+        yield Diagnosis("integer", "integers where fractions were expected")
+
+
+def _scale(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape:
+        return
+    large = expected.abs() > 1e-3 * expected.abs().max()
+    if not bool(large.any()):
+        return
+    ratio = float((actual[large].double() / expected[large]).median())
+    if ratio == 0 or not agree(actual, ratio * expected):
+        return
+    named = _name_of_ratio(ratio, clues.sizes)
+    everywhere = ", everywhere" if expected.numel() > 1 else ""
+    if named:
+        yield Diagnosis(*named[:1], _times(ratio) + everywhere, named[1])
+    elif int(large.sum()) > 2:
+        yield Diagnosis("scale", _times(ratio) + everywhere)
+
+
+def _name_of_ratio(ratio: float, sizes: Mapping[str, float]) -> tuple[str, str] | None:
+    def near(value: float) -> bool:
+        return value != 0 and abs(ratio / value - 1) < 1e-6
+
+    if near(-1):
+        return "sign", "The sign is the opposite."
+    for sign, prefix in ((1, ""), (-1, "-")):
+        for name, size in sizes.items():
+            if size in (1, -1, 0):
+                continue
+            key = prefix + name.split()[0]
+            if near(sign * size):
+                return f"scale:{key}", f"{size:g} is the {name}: {_lost(name, 'lost')}"
+            if near(sign / size):
+                return f"scale:1/{key}", f"{size:g} is the {name}: {_lost(name, 'twice')}"
+            if near(sign * size * size):
+                return f"scale:{key}^2", f"{size * size:g} is the {name} squared."
+        for factor in (2.0, 0.5):
+            if near(sign * factor):
+                return f"scale:{prefix}{factor:g}", ""
+    return None
+
+
+def _lost(name: str, how: str) -> str:
+    if name.startswith("batch"):
+        if how == "lost":
+            return "was a mean over the batch taken as a sum (the 1/N lost)?"
+        return "was a sum over the batch taken as a mean (1/N once too often)?"
+    return "one factor too many." if how == "lost" else "one factor is missing."
+
+
+def _times(ratio: float) -> str:
+    if ratio == -1:
+        return "the sign is wrong"
+    sign = " and of the opposite sign" if ratio < 0 else ""
+    size = abs(ratio)
+    if abs(size - 1) < 1e-9:
+        return "the sign is wrong"
+    if size > 1:
+        return f"{_number(size)} times too large{sign}"
+    return f"{_number(1 / size)} times too small{sign}"
+
+
+def _number(x: float) -> str:
+    return f"{x:.1f}" if abs(x - round(x, 1)) < 1e-6 else f"{x:.4g}"
+
+
+def _transposed(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape or expected.ndim < 2:
+        return
+    for dims in _permutations(expected.ndim):
+        if agree(actual, expected.permute(dims)):
+            yield Diagnosis("transpose", "right values with the axes in another order")
+    for axis in range(expected.ndim):
+        if expected.shape[axis] > 1 and agree(actual, expected.flip(axis)):
+            yield Diagnosis(f"flip:{axis}", f"right values in reverse order along axis {axis}")
+
+
+def _term(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape:
+        return
+    gap = actual.double() - expected
+    for name, tensor in clues.tensors.items():
+        term = _broadcast(tensor, expected)
+        if term is None or not bool((term != 0).any()):
+            continue
+        if agree(gap, -term):
+            yield Diagnosis(f"missing term:{name}", f"the term {name} is missing")
+        if agree(gap, term):
+            yield Diagnosis(f"extra term:{name}", f"{name} is added once too often")
+        if agree(gap, -2 * term):
+            yield Diagnosis(f"sign of term:{name}", f"the term {name} has the wrong sign")
+    flat = gap.flatten()
+    if flat.numel() > 2 and agree(flat, flat.mean().expand_as(flat), torch.float64):
+        yield Diagnosis("offset", f"off by {float(flat[0]):.5g} everywhere")
+
+
+def _factor(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape:
+        return
+    for name, tensor in clues.tensors.items():
+        factor = _broadcast(tensor, expected)
+        if factor is None or agree(factor, torch.ones_like(factor)):
+            continue
+        if bool(((factor == 0) | (factor == 1)).all()):
+            kept = factor == 1
+            if bool(kept.any()) and agree(actual[kept], expected[kept]):
+                wrong = ~closeness(actual, expected)
+                if bool((expected[~kept] == 0).all()) and bool(wrong[~kept].any()):
+                    yield Diagnosis(
+                        f"missing factor:{name}",
+                        f"the mask {name} is missing",
+                        f"Values where {name} is 0 must be 0.",
+                    )
+            continue
+        if agree(actual * factor, expected, actual.dtype):
+            yield Diagnosis(f"missing factor:{name}", f"the factor {name} is missing")
+        if agree(actual, expected * factor):
+            yield Diagnosis(f"extra factor:{name}", f"there is a factor {name} too many")
+
+
+def _scale_along_axis(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape or expected.ndim < 2:
+        return
+    for axis in range(expected.ndim):
+        others = [d for d in range(expected.ndim) if d != axis]
+        if expected[(0,) * axis].numel() == 0 or max(expected.shape[d] for d in others) < 3:
+            continue
+        ratio = (actual.double() * expected).sum(others, keepdim=True) / (
+            expected.square().sum(others, keepdim=True) + 1e-300
+        )
+        if agree(actual, ratio * expected):
+            yield Diagnosis(
+                f"scale along:{axis}",
+                f"each slice along axis {axis} is off by a factor of its own",
+                "Look at what is summed, or divided by, for each of them.",
+            )
+
+
+def _order(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape or expected.numel() < 4:
+        return
+    if agree(actual.flatten().sort().values, expected.flatten().sort().values):
+        yield Diagnosis("order", "right values in the wrong places")
+
+
+def _region(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+    """Wrong exactly where a known tensor is negative, positive or zero."""
+    if actual.shape != expected.shape:
+        return
+    wrong = ~closeness(actual, expected)
+    if bool(wrong.all()) or int(wrong.sum()) < 2:
+        return
+    for name, tensor in clues.tensors.items():
+        values = _broadcast(tensor, expected)
+        if values is None:
+            continue
+        for word, region in (
+            ("negative", values < 0),
+            ("positive", values > 0),
+            ("zero", values == 0),
+            ("not zero", values != 0),
+        ):
+            if bool((region == wrong).all()):
+                yield Diagnosis(f"where:{name} {word}", f"wrong exactly where {name} is {word}")
+
+
+def _broadcast(tensor: Tensor, like: Tensor) -> Tensor | None:
+    """`tensor` at the shape of `like`, or None when it does not broadcast to it."""
+    try:
+        return tensor.detach().double().expand(like.shape)
+    except RuntimeError:
+        return None
+
+
+def _permutations(n: int) -> Iterator[tuple[int, ...]]:
+    identity = tuple(range(n))
+    return (p for p in permutations(identity) if p != identity)

@@ -1,0 +1,176 @@
+"""Checks of a forward and of a backward function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
+
+from gradus.checks.calls import call, forward
+from gradus.checks.compare import NO_CLUES, Leaf, check_leaves, check_values, pair_leaves
+from gradus.checks.diagnose import Clues, diagnose
+from gradus.checks.failure import CheckFailed, kind
+from gradus.checks.record import current
+from gradus.checks.rng import Rng
+from gradus.checks.tolerance import agree
+from gradus.submission.student import Student
+
+STEP = 1e-5  # of the central differences, in float64
+ELEMENTS = 40  # of each input that finite differences look at, at most
+
+
+def check_forward(
+    student: Student,
+    name: str,
+    inputs: Mapping[str, Any],
+    expected: Any,
+    *,
+    options: Mapping[str, Any] | None = None,
+    clues: Clues = NO_CLUES,
+) -> None:
+    """`{name}_forward(*inputs, **options)` returns `(out, cache)` with `out` as expected.
+
+    The inputs and the batch size (the first input's first dimension) are added to the clues.
+    """
+    out, _ = forward(student, name, *inputs.values(), **(options or {}))
+    check_values(out, expected, "out", clues=clues.with_tensors(inputs))
+
+
+def check_gradients(
+    student: Student,
+    name: str,
+    inputs: Mapping[str, Any],
+    reference: Callable[..., Tensor],
+    *,
+    wrt: Sequence[str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    dout: Tensor | None = None,
+    clues: Mapping[str, Clues] | Clues = NO_CLUES,
+    forward_clues: Clues = NO_CLUES,
+) -> None:
+    """`{name}_backward(dout, cache)` returns the gradients of `wrt` (default: all inputs).
+
+    The trusted gradient is autograd's through `reference(*inputs, **options)`, for a random
+    upstream gradient `dout` of the output's shape (or the one given). A backward that disagrees
+    is compared with finite differences of the student's own forward: when it is right for a
+    forward that is off by a mistake that we can name, it keeps its points, for the forward's own
+    check takes them. `clues` are for all gradients, or by input name; the inputs and dout are
+    added to them. Inputs may be lists, tuples and dicts of tensors.
+    """
+    options = dict(options or {})
+    names = list(inputs if wrt is None else wrt)
+    trusted_out, dout, trusted = _trusted(reference, inputs, names, options, dout)
+    out, cache = forward(student, name, *inputs.values(), **options)
+    gradients = call(student, f"{name}_backward", dout, cache)
+    leaves, of_leaf = [], {}
+    for n, gradient in zip(names, _unpack(gradients, name, names, trusted), strict=True):
+        pairs = pair_leaves(gradient, trusted[n], f"gradient of {n}")
+        of_input = clues if isinstance(clues, Clues) else clues.get(n, NO_CLUES)
+        leaves += pairs
+        of_leaf |= {p: of_input.with_tensors({**inputs, "dout": dout}) for p, _, _ in pairs}
+    try:
+        check_leaves(leaves, of_leaf)
+    except CheckFailed as failure:
+        if not _right_for_own_forward(student, name, inputs, names, options, dout, leaves):
+            raise
+        why = _why_forward_is_off(out, trusted_out, forward_clues.with_tensors(inputs))
+        if why is None:
+            hint = f"It is right for your own {name}_forward, which is off: mend that first."
+            raise CheckFailed(
+                failure.summary, *failure.details, hint, diagnosis=failure.diagnosis
+            ) from None
+        current().remark(f"{name}_backward is right for your {name}_forward, which is off: {why}")
+
+
+def _trusted(
+    reference: Callable[..., Tensor],
+    inputs: Mapping[str, Any],
+    names: Sequence[str],
+    options: Mapping[str, Any],
+    dout: Tensor | None,
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """The trusted output, the upstream gradient, and the gradients by input name."""
+
+    def variable(x: Any) -> Any:
+        differentiable = isinstance(x, Tensor) and x.is_floating_point()
+        return x.detach().clone().requires_grad_() if differentiable else x
+
+    own = {n: tree_map(variable, x) if n in names else x for n, x in inputs.items()}
+    with torch.enable_grad():
+        out = reference(*own.values(), **options)
+    if dout is None:
+        dout = Rng(current().seed).normal(*out.shape).to(out.dtype)
+    leaves, spec = tree_flatten([own[n] for n in names])
+    gradients = torch.autograd.grad(
+        out, leaves, dout.to(out.dtype), allow_unused=True, materialize_grads=True
+    )
+    by_name = dict(zip(names, tree_unflatten(list(gradients), spec), strict=True))
+    return out.detach(), dout, by_name
+
+
+def _unpack(
+    gradients: Any, name: str, names: Sequence[str], trusted: Mapping[str, Any]
+) -> Sequence[Any]:
+    """The returned gradients in the order of `names`; a single one may come without a tuple."""
+    if len(names) == 1:
+        nested = isinstance(trusted[names[0]], (list, tuple, dict))
+        wrapped = isinstance(gradients, (tuple, list)) and len(gradients) == 1
+        if nested or not wrapped:
+            return (gradients,)
+    if not isinstance(gradients, (tuple, list)) or len(gradients) != len(names):
+        many = isinstance(gradients, (tuple, list))
+        got = f"{len(gradients)} values" if many else kind(gradients)
+        listed = ", ".join(f"d{n}" for n in names)
+        raise CheckFailed(
+            f"{name}_backward must return ({listed}), got {got}", diagnosis="structure"
+        )
+    return gradients
+
+
+def _right_for_own_forward(
+    student: Student,
+    name: str,
+    inputs: Mapping[str, Any],
+    names: Sequence[str],
+    options: Mapping[str, Any],
+    dout: Tensor,
+    leaves: Sequence[Leaf],
+) -> bool:
+    """Do the gradients agree with central differences of the student's own forward?"""
+    variables, spec = tree_flatten(dict(inputs))
+    differentiable = {id(x) for n in names for x in tree_flatten(inputs[n])[0]}
+    chosen = [i for i, x in enumerate(variables) if id(x) in differentiable]
+    depends = False
+    for i, (_, gradient, _) in zip(chosen, leaves, strict=True):
+        x = variables[i]
+        if not isinstance(gradient, Tensor) or gradient.shape != x.shape:
+            return False
+        generator = torch.Generator().manual_seed(0)
+        picked = torch.randperm(x.numel(), generator=generator)[:ELEMENTS]
+        numeric = torch.empty(len(picked), dtype=torch.float64)
+        for k, element in enumerate(picked):
+            ends = []
+            for step in (STEP, -STEP):
+                moved = x.clone()
+                moved.view(-1)[element] += step
+                values = tree_unflatten([*variables[:i], moved, *variables[i + 1 :]], spec)
+                out, _ = forward(student, name, *values.values(), **options)
+                if not isinstance(out, Tensor) or out.shape != dout.shape:
+                    return False
+                ends.append((out.double() * dout.double()).sum())
+            numeric[k] = (ends[0] - ends[1]) / (2 * STEP)
+        depends = depends or bool((numeric != 0).any())
+        gap = (gradient.flatten()[picked].double() - numeric).abs()
+        if bool((gap > 1e-5 * numeric.abs() + 1e-6 * numeric.abs().max() + 1e-9).any()):
+            return False
+    return depends
+
+
+def _why_forward_is_off(out: Any, trusted: Tensor, clues: Clues) -> str | None:
+    if not isinstance(out, Tensor) or agree(out, trusted):
+        return None
+    found = diagnose(out, trusted, clues)
+    return found.summary if found else None

@@ -1,0 +1,98 @@
+"""The pytest plugin: a check's marks and the fixtures `student`, `rng`, `device` and `topic`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from gradus.checks.rng import Rng
+    from gradus.course import Topic
+    from gradus.submission.student import Student
+
+PUBLIC_SALT = "public"  # of a student's own runs; a class is graded with the course's secret one
+
+
+@dataclass
+class Subject:
+    """What is being judged: a session changes `student` and `salt` from submission to submission."""
+
+    topic: Topic
+    device: str
+    salt: str
+    student: Student | None = None
+
+
+SUBJECT: pytest.StashKey[Subject] = pytest.StashKey()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for line in (
+        "points(n, of): worth n points; judges the function `of`",
+        "public: the check ships to students",
+        "visibility(when): visible, after_due_date, after_published or hidden",
+    ):
+        config.addinivalue_line("markers", line)
+
+
+@pytest.fixture
+def student(request: pytest.FixtureRequest) -> Iterator[Student]:
+    """The submission; `student.f(x)` calls its function f in the submission's own process."""
+    subject = request.config.stash.get(SUBJECT, None)
+    if subject is not None:
+        assert subject.student is not None
+        yield subject.student
+        return
+    yield from _beside(request)
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> Rng:
+    """Random inputs, seeded from the salt, the topic and the test."""
+    from gradus.checks.rng import Rng, derive_seed
+
+    subject = request.config.stash.get(SUBJECT, None)
+    salt = subject.salt if subject else PUBLIC_SALT
+    return Rng(derive_seed(salt, _topic_id(request.path), request.node.name))
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> str:
+    """Where the submission computes: "cpu" or "cuda"."""
+    subject = request.config.stash.get(SUBJECT, None)
+    return subject.device if subject else "cpu"
+
+
+@pytest.fixture
+def topic(request: pytest.FixtureRequest) -> Topic:
+    """The topic's entry in course.yaml."""
+    subject = request.config.stash.get(SUBJECT, None)
+    if subject is not None:
+        return subject.topic
+    from gradus.course import find_course, load_course
+
+    return load_course(find_course(request.path.parent)).topic(_topic_id(request.path))
+
+
+def _topic_id(test_file: Path) -> str:
+    return test_file.stem.removeprefix("test_")
+
+
+def _beside(request: pytest.FixtureRequest) -> Iterator[Student]:
+    """`pytest test_mlp.py` run by hand: the submission is the mlp.py beside it."""
+    from gradus.course import Limits
+    from gradus.submission.sandbox import Launcher
+    from gradus.submission.student import Student
+
+    path = request.path.with_name(f"{_topic_id(request.path)}.py")
+    if not path.exists():
+        pytest.skip(f"no {path.name} beside {request.path.name}")
+    with Launcher("process", Limits()) as launcher:
+        student = Student(launcher, path.name, path.read_bytes())
+        student.begin(request.node.name, 0)
+        yield student
+        student.close()

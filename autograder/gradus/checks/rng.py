@@ -1,0 +1,53 @@
+"""Seeded random inputs for checks."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+
+def derive_seed(*parts: str) -> int:
+    """A seed in [0, 2⁶³) that depends on every part: salt, topic, test."""
+    digest = hashlib.sha256("\0".join(parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+class Rng:
+    """Random float64 tensors on the CPU; equal seeds give equal tensors."""
+
+    def __init__(self, seed: int) -> None:
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def normal(self, *shape: int, mean: float = 0.0, std: float = 1.0) -> Tensor:
+        """Draws from N(mean, std²)."""
+        noise = torch.randn(shape, generator=self.generator, dtype=torch.float64)
+        return mean + std * noise
+
+    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Draws from U[low, high)."""
+        noise = torch.rand(shape, generator=self.generator, dtype=torch.float64)
+        return low + (high - low) * noise
+
+    def away_from_zero(self, *shape: int, gap: float = 0.05) -> Tensor:
+        """Normal draws pushed outward by `gap`, so that finite differences meet no kink at 0."""
+        x = self.normal(*shape)
+        return x + gap * torch.where(x < 0, -1.0, 1.0)
+
+    def integers(self, *shape: int, low: int = 0, high: int) -> Tensor:
+        """Draws int64 from {low, …, high − 1}."""
+        return torch.randint(low, high, shape, generator=self.generator)
+
+    def permutation(self, n: int) -> Tensor:
+        """A permutation of 0 … n − 1."""
+        return torch.randperm(n, generator=self.generator)
+
+    def distinct(self, *shape: int) -> Tensor:
+        """Values at least 0.1 apart in random order: no ties, no kink of a maximum nearby."""
+        size = int(torch.Size(shape).numel())
+        return (self.permutation(size).double() / 10 - size / 20 + 0.05).reshape(shape)
+
+    def seed(self) -> int:
+        """An integer to pass to a function that asks for a seed, in [0, 2³¹)."""
+        return int(self.integers(1, high=2**31))

@@ -1,0 +1,296 @@
+"""One warm pytest session that judges any number of submissions with a topic's tests."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+import gradus
+from gradus.checks import record
+from gradus.checks.failure import CheckFailed
+from gradus.checks.plugin import SUBJECT, Subject
+from gradus.checks.rng import derive_seed
+from gradus.course import Topic, UsageError
+from gradus.results import CheckResult, Isolation, Result, Status, SubmissionStatus, Visibility
+from gradus.submission.errors import LoadError, SubmissionError
+from gradus.submission.sandbox import Launcher
+from gradus.submission.student import Student
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission to judge.
+
+    `salt` replaces the session's own; `checks` restricts the run to the named ones;
+    `stop_at_first_failure` leaves the checks after it out of the result.
+    """
+
+    submission: str
+    filename: str
+    source: bytes
+    salt: str | None = None
+    stop_at_first_failure: bool = False
+    checks: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class CheckInfo:
+    """What a check says of itself."""
+
+    name: str
+    title: str
+    function: str
+    points: float
+    public: bool
+    visibility: Visibility
+
+
+def list_checks(test_file: Path) -> list[CheckInfo]:
+    """The checks of a test file in their order. Raises UsageError when it cannot be collected."""
+    found: list[CheckInfo] = []
+
+    def loop(items: Sequence[pytest.Item]) -> None:
+        found.extend(_describe(item) for item in items)
+
+    _collect(test_file, loop)
+    return found
+
+
+def tests_version(test_file: Path, topic: Topic, salt: str) -> str:
+    """A digest of all that a score depends on besides the submission."""
+    parts = (test_file.read_bytes(), topic.model_dump_json().encode(), salt.encode())
+    digest = hashlib.sha256(gradus.__version__.encode())
+    for part in parts:
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()[:16]
+
+
+def run_session(
+    test_file: Path,
+    topic: Topic,
+    jobs: Iterable[Job],
+    emit: Callable[[Job, Result], None],
+    *,
+    launcher: Launcher,
+    salt: str,
+    public_only: bool = False,
+) -> None:
+    """Judge each job and pass its result to `emit` before the next job is asked for.
+
+    `jobs` may block. Raises UsageError when the tests cannot be collected.
+    """
+    version = tests_version(test_file, topic, salt)
+
+    def loop(items: Sequence[pytest.Item]) -> None:
+        chosen = [i for i in items if not public_only or i.get_closest_marker("public")]
+        for job in jobs:
+            emit(job, _judge(job, chosen, topic, launcher, salt, version))
+
+    _collect(test_file, loop)
+
+
+def _collect(test_file: Path, loop: Callable[[Sequence[pytest.Item]], None]) -> None:
+    """Run pytest on one file with `loop` in place of its own test loop."""
+    hooks = _Hooks(loop)
+    arguments = [
+        str(test_file),
+        *("-p", "gradus.checks.plugin", "-p", "no:terminal", "-p", "no:cacheprovider"),
+        *("-p", "no:logging", "-p", "no:warnings", "-p", "no:faulthandler"),
+        *("--capture=no", "--noconftest", "--import-mode=importlib"),
+        *("-c", os.devnull, f"--rootdir={test_file.parent}"),
+    ]
+    with _environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_ADDOPTS=""):
+        code = pytest.main(arguments, plugins=[hooks])
+    if hooks.error is not None:
+        raise hooks.error
+    if hooks.collection_errors or code not in (0, 5):
+        reason = hooks.collection_errors[0] if hooks.collection_errors else f"pytest exit {code}"
+        raise UsageError(f"{test_file}: the tests cannot be collected: {reason}")
+
+
+class _Hooks:
+    def __init__(self, loop: Callable[[Sequence[pytest.Item]], None]) -> None:
+        self.loop = loop
+        self.error: BaseException | None = None
+        self.collection_errors: list[str] = []
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            lines = str(report.longrepr).strip().splitlines() or ["unknown error"]
+            self.collection_errors.append(lines[-1].removeprefix("E").strip())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if not self.collection_errors:
+            try:
+                self.loop(session.items)
+            except BaseException as error:  # carried past pytest, which would print it
+                self.error = error
+        return True
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _describe(item: pytest.Item) -> CheckInfo:
+    points = item.get_closest_marker("points")
+    if points is None or not points.args or "of" not in points.kwargs:
+        raise UsageError(f'{item.path}: {item.name} needs @points(N, of="function")')
+    seen = item.get_closest_marker("visibility")
+    documentation = cast(Any, item).obj.__doc__ or item.name
+    return CheckInfo(
+        name=item.name,
+        title=" ".join(documentation.split("\n\n")[0].split()),
+        function=points.kwargs["of"],
+        points=float(points.args[0]),
+        public=item.get_closest_marker("public") is not None,
+        visibility=seen.args[0] if seen else "visible",
+    )
+
+
+def _judge(
+    job: Job,
+    items: Sequence[pytest.Item],
+    topic: Topic,
+    launcher: Launcher,
+    salt: str,
+    version: str,
+) -> Result:
+    started = time.perf_counter()
+    chosen = [i for i in items if job.checks is None or i.name in job.checks]
+    checks: list[CheckResult] = []
+    status, message = SubmissionStatus.GRADED, ""
+    student = Student(launcher, job.filename, job.source, forbid=topic.forbid)
+    try:
+        student.load()
+        subject = Subject(topic, launcher.device, job.salt or salt, student)
+        for item in chosen:
+            checks.append(_run_check(item, subject))
+            if job.stop_at_first_failure and checks[-1].points < checks[-1].max_points:
+                break
+    except LoadError as error:
+        status, message = error.submission_status, error.message
+        checks = [_result(_describe(i), error.status, 0.0, message=message) for i in chosen]
+    finally:
+        student.close()
+    return Result(
+        submission=job.submission,
+        topic=topic.id,
+        status=status,
+        score=round(sum(c.points for c in checks), 6),
+        max_score=sum(_describe(i).points for i in chosen),
+        isolation=cast(Isolation, launcher.level),
+        device=launcher.device,
+        seconds=round(time.perf_counter() - started, 3),
+        sha256=hashlib.sha256(job.source).hexdigest(),
+        tests=version,
+        environment=_environment_of_run(),
+        message=message,
+        notes=list(student.notes),
+        checks=checks,
+    )
+
+
+def _environment_of_run() -> dict[str, str]:
+    import torch
+
+    return {
+        "gradus": gradus.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(terse=True),
+    }
+
+
+def _run_check(item: pytest.Item, subject: Subject) -> CheckResult:
+    assert subject.student is not None
+    started = time.perf_counter()
+    item.config.stash[SUBJECT] = subject
+    seed = derive_seed(subject.salt, subject.topic.id, item.name)
+    notes = record.start(seed)
+    try:
+        subject.student.begin(item.name, seed % 2**31)
+        error = _run_item(item)
+    except SubmissionError as refused:  # the submission could not be started again
+        error = refused
+    trace = subject.student.end()
+    info = _describe(item)
+    status, share, message, diagnosis, location = _verdict(error, notes)
+    return _result(
+        info,
+        status,
+        round(info.points * share, 6),
+        message=message,
+        diagnosis=diagnosis,
+        location=location or subject.student.functions.get(info.function),
+        metrics=notes.metrics,
+        output=trace.output,
+        seconds=round(time.perf_counter() - started, 4),
+    )
+
+
+def _run_item(item: pytest.Item) -> BaseException | None:
+    """Run one item as pytest's own protocol does, and keep the exception instead of a report."""
+    function = cast(Any, item)  # pytest.Function; re-run as pytest-rerunfailures does it
+    if not getattr(function, "_request", False):
+        function._initrequest()
+    error: BaseException | None = None
+    for phase in (item.ihook.pytest_runtest_setup, item.ihook.pytest_runtest_call):
+        if error is None:
+            outcome = pytest.CallInfo.from_call(lambda run=phase: run(item=item), when="call")
+            error = outcome.excinfo.value if outcome.excinfo else None
+    outcome = pytest.CallInfo.from_call(
+        lambda: item.ihook.pytest_runtest_teardown(item=item, nextitem=item), when="teardown"
+    )
+    function._request = False
+    function.funcargs = None
+    return error or (outcome.excinfo.value if outcome.excinfo else None)
+
+
+def _verdict(
+    error: BaseException | None, notes: record.Record
+) -> tuple[Status, float, str, str | None, str | None]:
+    """Status, share of the points, message, diagnosis and location of a check."""
+    if error is None:
+        return Status.PASSED, 1.0, "\n".join(notes.remarks), None, None
+    if isinstance(error, CheckFailed):
+        status = Status.PARTIAL if error.credit > 0 else Status.FAILED
+        return status, error.credit, str(error), error.diagnosis, None
+    if isinstance(error, SubmissionError):
+        return error.status, 0.0, error.message, None, error.location
+    reason = f"this check could not judge what was returned: {type(error).__name__}: {error}"
+    return Status.ERROR, 0.0, reason, None, None
+
+
+def _result(info: CheckInfo, status: Status, points: float, **rest: Any) -> CheckResult:
+    return CheckResult(
+        name=info.name,
+        title=info.title,
+        function=info.function,
+        points=points,
+        max_points=info.points,
+        status=status,
+        visibility=info.visibility,
+        public=info.public,
+        **rest,
+    )

@@ -1,0 +1,39 @@
+"""Checks that a trained model is good enough; the judge counts, the submission only predicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradus.checks.failure import CheckFailed, kind
+from gradus.checks.record import current
+
+
+def check_accuracy(
+    predictions: Any, labels: Tensor, threshold: float, name: str = "accuracy"
+) -> None:
+    """The share of `predictions` (N integers) equal to `labels` is at least `threshold` in [0, 1].
+
+    The share is recorded as the check's metric `name`.
+    """
+    values = torch.as_tensor(predictions) if isinstance(predictions, list) else predictions
+    if not isinstance(values, Tensor) or values.shape != labels.shape:
+        raise CheckFailed(
+            f"predictions must be a tensor of {len(labels)} labels, got {kind(predictions)}",
+            diagnosis="structure",
+        )
+    check_at_least(float((values == labels).double().mean()), threshold, name)
+
+
+def check_at_least(value: float, threshold: float, name: str) -> None:
+    """`value` is at least `threshold`; it is recorded as the check's metric `name`."""
+    current().metrics[name] = value
+    if not value >= threshold:
+        raise CheckFailed(
+            f"{name} {value:.4g}, needed {threshold:.4g}",
+            "The parts may each be right and their use not: look at the order of the steps, at "
+            "what is passed on, and at what changes from step to step.",
+            diagnosis=f"below threshold:{name}",
+        )
