@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
+from cosmic_ray.mutating import mutate_code
 from gradus.audit.cases import CaseError, compose, load_cases
+from gradus.audit.mutants import mutants
+from gradus.audit.operators import OPERATORS
 
 SOLUTION = '''\
 # %%
@@ -163,3 +167,88 @@ def test_a_case_that_does_not_fit_the_solution_is_refused(tmp_path, text, messag
     with pytest.raises(CaseError, match=message) as error:
         compose(SOLUTION, case)
     assert str(error.value).startswith(f"{tmp_path / 'cases.py'}:2: ")
+
+
+STUBBED = '''\
+import torch
+
+GIVEN = 1 + 1
+
+
+def given(x):
+    """Not the student's: 1 + 1."""
+    return x + GIVEN
+
+
+def norm(x: torch.Tensor | None, eps=1e-5):
+    """x (N, D) - 1."""
+    # BEGIN SOLUTION
+    if x.ndim != 2:
+        raise ValueError("got " + str(x.ndim + 1))
+    total: int | float = 0  # 1 + 1
+    total += x.sum(0)
+    return (x - total).clone() / 2
+    # END SOLUTION
+
+
+# BEGIN SOLUTION
+def helper(x):
+    return -x
+# END SOLUTION
+'''
+
+
+def test_mutants_change_only_what_students_write():
+    found = mutants(STUBBED)
+    lines = STUBBED.splitlines()
+    for mutant in found:
+        (changed,) = [
+            (n, a, b)
+            for n, (a, b) in enumerate(zip(lines, mutant.source.splitlines(), strict=True), start=1)
+            if a != b
+        ]
+        assert (changed[0], changed[1].strip(), changed[2].strip()) == (
+            mutant.line,
+            mutant.old,
+            mutant.new,
+        )
+        compile(mutant.source, "mutant", "exec")
+    changed_lines = {lines[m.line - 1].strip() for m in found}
+    assert changed_lines == {
+        "if x.ndim != 2:",
+        "total: int | float = 0  # 1 + 1",
+        "total += x.sum(0)",
+        "return (x - total).clone() / 2",
+        "return -x",
+    }
+    assert len({mutant.source for mutant in found}) == len(found)
+    new = {mutant.new for mutant in found}
+    # One of each kind; the sum's axis, the accumulation and the lost copy are what students do.
+    assert {
+        "if x.ndim == 2:",
+        "total = x.sum(0)",
+        "total += x.sum(1)",
+        "pass",
+        "return (x - total).clone()",
+        "return (x - total) / 2",
+        "return (x + total).clone() / 2",
+        "return (x).clone() / 2",
+        "return x",
+    } <= {line.replace("return  x", "return x") for line in new}
+    assert {m.function for m in found} == {"norm", "helper"}
+
+
+@pytest.mark.parametrize(
+    "operator", [op for op in OPERATORS if not type(op).__module__.startswith("cosmic_ray")]
+)
+def test_our_own_operators_do_what_their_examples_say(operator):
+    for example in operator.examples():
+        mutated = mutate_code(example.pre_mutation_code, operator, example.occurrence)
+        assert ast.dump(ast.parse(mutated)) == ast.dump(ast.parse(example.post_mutation_code))
+
+
+def test_an_equivalent_finds_its_mutant_whatever_the_white_space():
+    (mutant,) = [m for m in mutants(STUBBED) if m.new == "total = x.sum(0)"]
+    assert mutant.is_described_by("norm", "total += x.sum( 0 )", "total=x.sum(0)")
+    assert not mutant.is_described_by("norm", "total += x.sum(0)", "total = x.sum(1)")
+    assert not mutant.is_described_by("helper", "total += x.sum(0)", "total = x.sum(0)")

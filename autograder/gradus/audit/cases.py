@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from gradus.course import UsageError, shown
+
 T = TypeVar("T")
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -36,7 +38,7 @@ def equivalent(function: str, old: str, new: str, *, why: str) -> None:
     """Record that a mutant of the reference, line `old` turned into `new`, computes the same."""
 
 
-class CaseError(ValueError):
+class CaseError(UsageError):
     """A file of cases is wrong; the message is one line and begins with file:line."""
 
 
@@ -87,7 +89,7 @@ def load_cases(path: Path) -> Cases:
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
-        raise CaseError(f"{path}:{error.lineno}: {error.msg}") from None
+        raise CaseError(f"{shown(path)}:{error.lineno}: {error.msg}") from None
     reader = _Reader(path, source.splitlines())
     for node in tree.body:
         reader.statement(node)
@@ -227,7 +229,7 @@ class _Reader:
         return textwrap.dedent("\n".join(self.lines[first - 1 : last]))
 
     def where(self, node: ast.AST) -> str:
-        return f"{self.path}:{getattr(node, 'lineno', 1)}"
+        return f"{shown(self.path)}:{getattr(node, 'lineno', 1)}"
 
     def error(self, node: ast.AST, text: str) -> CaseError:
         return CaseError(f"{self.where(node)}: {text}")
