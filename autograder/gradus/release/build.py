@@ -1,0 +1,101 @@
+"""`gradus build`: sources -> assignments/ and dist/, or a list of what is stale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradus.checks.session import list_checks
+from gradus.course import COURSE_FILE, Course, Topic, UsageError, check_points, shown
+from gradus.files import write_whole
+from gradus.release.student import student_course, student_files, student_zip
+
+
+@dataclass(frozen=True)
+class Release:
+    """What students get of one topic; every bundle is made from it."""
+
+    course: Course
+    topic: Topic
+    files: dict[str, bytes]  # of assignments/T, by name
+
+
+def _student(release: Release) -> dict[str, bytes]:
+    course = student_course(release.course)
+    return {f"{release.topic.id}.zip": student_zip(release.topic, release.files, course)}
+
+
+# A target makes the files of dist/TARGET/ for one topic.
+TARGETS: dict[str, Callable[[Release], dict[str, bytes]]] = {"student": _student}
+
+
+def build(
+    course: Course,
+    topics: Sequence[Topic],
+    targets: Collection[str],
+    say: Callable[[str], None],
+) -> None:
+    """Write assignments/ and dist/ for `topics`; nothing is written unless all can be made."""
+    releases = [_release(course, topic) for topic in topics]
+    assignments = _assignments(course, releases)
+    bundles = {
+        course.root / "dist" / target / name: data
+        for target in targets
+        for release in releases
+        for name, data in TARGETS[target](release).items()
+    }
+    for path, data in (assignments | bundles).items():
+        if _differs(path, data):
+            write_whole(path, data)
+            say(f"wrote  {shown(path)}")
+        else:
+            say(f"as is  {shown(path)}")
+
+
+def stale(course: Course, topics: Sequence[Topic]) -> list[str]:
+    """What `build` would change in assignments/ and what it would not have made, one line each."""
+    assignments = _assignments(course, [_release(course, topic) for topic in topics])
+    lines = [
+        f"{shown(path)}: {'differs' if path.exists() else 'missing'}: run `gradus build`"
+        for path, data in assignments.items()
+        if _differs(path, data)
+    ]
+    for topic in topics:
+        known = {path.name for path in assignments}
+        lines += _strangers(course.assignment(topic), known)
+    if len(topics) == len(course.topics):
+        known = {COURSE_FILE, *(topic.id for topic in topics)}
+        lines += _strangers(course.root / course.assignments, known)
+    return lines
+
+
+def _release(course: Course, topic: Topic) -> Release:
+    for path in (course.solution(topic), course.test_file(topic)):
+        if not path.is_file():
+            raise UsageError(
+                f"topic '{topic.id}' has no {shown(path)}: write it, or take the topic out of "
+                f"{shown(course.file)}"
+            )
+    checks = list_checks(course.test_file(topic))
+    check_points(course, topic, checks)
+    return Release(course, topic, student_files(course, topic, checks))
+
+
+def _assignments(course: Course, releases: Sequence[Release]) -> dict[Path, bytes]:
+    files = {course.root / course.assignments / COURSE_FILE: student_course(course)}
+    for release in releases:
+        folder = course.assignment(release.topic)
+        files |= {folder / name: data for name, data in release.files.items()}
+    return files
+
+
+def _differs(path: Path, data: bytes) -> bool:
+    return not path.is_file() or path.read_bytes() != data
+
+
+def _strangers(folder: Path, known: Collection[str]) -> Iterator[str]:
+    """Entries that nothing generates; caches and hidden files do not count."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name not in known and not path.name.startswith((".", "__")):
+            yield f"{shown(path)}: not made by `gradus build`: delete it"

@@ -1,0 +1,117 @@
+"""What a student gets: stubs as .py and .ipynb, the public checks, a README and the course."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ruamel.yaml import YAML
+
+from gradus.course import COURSE_FILE, Course, Topic, UsageError, shown
+from gradus.release.notebook import make_notebook
+from gradus.release.public import public_tests
+from gradus.release.stub import StubbedFunction, make_stub, stubbed_functions
+
+if TYPE_CHECKING:
+    from gradus.checks.session import CheckInfo
+
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever it is built
+
+
+def student_files(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> dict[str, bytes]:
+    """The files of assignments/T by name, from the topic's solution, tests and course entry.
+
+    UsageError names the file and line of what cannot be released.
+    """
+    solution_file, test_file = course.solution(topic), course.test_file(topic)
+    solution = _read(solution_file)
+    stub = make_stub(solution, shown(solution_file))
+    functions = stubbed_functions(solution, shown(solution_file))
+    files = {
+        f"{topic.id}.py": stub,
+        f"{topic.id}.ipynb": make_notebook(stub),
+        f"test_{topic.id}.py": public_tests(_read(test_file), shown(test_file)),
+        "README.md": _readme(topic, functions, checks),
+    }
+    return {name: text.encode() for name, text in files.items()}
+
+
+def student_course(course: Course) -> bytes:
+    """course.yaml as students have it, beside the topics' folders: what `gradus list` and
+    `gradus check` need of it."""
+    topics = [topic.model_dump(exclude_defaults=True) for topic in course.topics]
+    out = io.StringIO()
+    yaml = YAML()
+    yaml.width = 100
+    yaml.dump({"title": course.title, "assignments": ".", "topics": topics}, out)
+    return f"# Made by `gradus build`.\n{out.getvalue()}".encode()
+
+
+def student_zip(topic: Topic, files: Mapping[str, bytes], course: bytes) -> bytes:
+    """The archive that a student unpacks: T/... and course.yaml; the same input, the same bytes."""
+    entries = {COURSE_FILE: course, **{f"{topic.id}/{name}": files[name] for name in sorted(files)}}
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in entries.items():
+            entry = zipfile.ZipInfo(name, _ZIP_TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, on whatever system it is built
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, data)
+    return out.getvalue()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read {shown(path)}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{shown(path)} is not UTF-8 text") from None
+
+
+def _readme(topic: Topic, functions: Sequence[StubbedFunction], checks: Iterable[CheckInfo]) -> str:
+    points: dict[str, float] = {}
+    for check in checks:
+        points[check.function] = points.get(check.function, 0) + check.points
+    unit = f"Unit *{topic.unit}* · " if topic.unit else ""
+    rows = [
+        f"| `{function.name}` | {points.get(function.name, 0):g} | {_cell(function.summary)} |"
+        for function in functions
+    ]
+    lines = [
+        f"# {topic.title}",
+        "",
+        f"{unit}{topic.points} points · about {topic.minutes} minutes"
+        f" · difficulty {topic.difficulty} of 5",
+        "",
+        f"Write these functions in `{topic.id}.py`, or in the notebook `{topic.id}.ipynb` if you"
+        " prefer; hand in that one file.",
+        "",
+        "| function | points | what it does |",
+        "|---|---|---|",
+        *rows,
+        "",
+        "See what works, what does not, and why, as often as you like:",
+        "",
+        f"    gradus check {topic.id}",
+        f"    gradus check {topic.id} --watch     # again whenever you save",
+        "",
+        f"`test_{topic.id}.py` holds the checks that this runs. Your work is graded with these and"
+        " with others, on other numbers.",
+    ]
+    if topic.forbid:
+        names = ", ".join(f"`{name}`" for name in topic.forbid)
+        lines += [
+            "",
+            f"Not to be used, nor anything below them: {names}. A function that uses one scores 0.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """`text` inside a Markdown table, where a bar would end the cell."""
+    return text.replace("|", "\\|")
