@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from gradus.files import write_whole
 from gradus.results import Result
 
 _MAX_STEM = 200  # bytes: file systems allow 255, and ".json.bad" and temporary names need room
@@ -44,20 +43,10 @@ class Store:
         return path.rename(path.with_name(path.name + ".bad"))
 
     def save(self, result: Result) -> None:
-        """Write a result so that a reader, or a crash, sees the old file or the new one."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.path(result.submission)
+        """Write a result whole or not at all."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # grades are not for everyone
         text = result.model_dump_json(indent=1) + "\n"
-        descriptor, draft = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=self.folder)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(draft, path)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
+        write_whole(self.path(result.submission), text.encode())
 
 
 def file_stem(submission: str) -> str:
