@@ -1,0 +1,273 @@
+"""A submission's bytes → its functions. Runs only in the submission's own process.
+
+A .py file is executed statement by statement and a notebook cell by cell, so that scratch code
+that raises does not take the functions after it along; what was passed over becomes a note.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import linecache
+import re
+import sys
+import tokenize
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_NOTES = 20
+MAX_SOURCE = 8 << 20  # bytes
+
+
+class Unreadable(Exception):
+    """Not Python, a broken notebook; `location` reads "mlp.py:41" where a line is known."""
+
+    def __init__(self, message: str, location: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+
+
+class Exited(Exception):
+    """The submission called sys.exit() while it was loaded; the message names the place."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One piece that is executed on its own: a top-level statement or a notebook's cell."""
+
+    tree: ast.Module
+    file: str  # as locations name it: "mlp.py" or "mlp.ipynb cell 3"
+    label: str  # as notes name it: "mlp.py:7" or "cell 3"
+    flags: int = 0  # of `from __future__ import …` above it
+
+
+@dataclass
+class Source:
+    """A submission that was read but not yet executed."""
+
+    name: str  # the module's
+    cells: list[Cell] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        if len(self.notes) < MAX_NOTES:
+            self.notes.append(text[:300])
+
+
+def read(filename: str, data: bytes) -> Source:
+    """The cells of `data`, by the extension of `filename`; raises Unreadable."""
+    stem, dot, extension = filename.rpartition(".")
+    if not dot or extension.lower() not in ("py", "ipynb"):
+        raise Unreadable(f"{filename} is neither a .py file nor a .ipynb notebook")
+    if len(data) > MAX_SOURCE:
+        raise Unreadable(f"the file is larger than {MAX_SOURCE >> 20} MB")
+    if not data.strip(b"\0 \t\r\n\xef\xbb\xbf"):
+        raise Unreadable("the file is empty")
+    source = Source(_module_name(stem))
+    if extension.lower() == "py":
+        _read_python(source, filename, data)
+    else:
+        _read_notebook(source, filename, data)
+    return source
+
+
+def _module_name(stem: str) -> str:
+    name = re.sub(r"\W", "_", stem) or "_"
+    taken = name in sys.modules or name in sys.stdlib_module_names or name[0].isdigit()
+    # a submission called torch.py must not stand in for torch
+    return f"submission_{name}" if taken or name.partition("_")[0] in ("torch", "numpy") else name
+
+
+def _read_python(source: Source, filename: str, data: bytes) -> None:
+    cell = _parse(_decode(data), filename)
+    flags = 0
+    for statement in cell.body:
+        flags |= _future_flags(statement)
+        label = f"{filename}:{statement.lineno}"
+        tree = ast.Module([statement], [])
+        source.cells.append(Cell(tree, filename, label, flags))
+
+
+def _decode(data: bytes) -> str:
+    """Text as Python itself would read it: byte order mark, coding cookie, any line ends."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = data.decode("utf-16", "replace")
+    else:
+        if b"\0" in data:
+            raise Unreadable("this is a binary file, not Python")
+        try:
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+            text = data.decode(encoding)
+        except (SyntaxError, UnicodeDecodeError, LookupError):
+            text = data.decode("latin-1")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _parse(text: str, file: str) -> ast.Module:
+    lines = text.splitlines(keepends=True)
+    linecache.cache[file] = (len(text), None, lines, file)
+    try:
+        return ast.parse(text, file)
+    except SyntaxError as error:
+        line = error.lineno or 1
+        code = lines[line - 1].strip()[:120] if line <= len(lines) else ""
+        kind = "IndentationError" if isinstance(error, IndentationError) else "SyntaxError"
+        message = f"{kind}: {error.msg}" + (f": {code}" if code else "")
+        raise Unreadable(message, f"{file}:{line}") from None
+    except (RecursionError, MemoryError):
+        raise Unreadable("the code is nested too deeply for Python to read") from None
+    except ValueError as error:
+        raise Unreadable(f"not Python: {error}") from None
+
+
+def _future_flags(statement: ast.stmt) -> int:
+    if not isinstance(statement, ast.ImportFrom) or statement.module != "__future__":
+        return 0
+    import __future__
+
+    features = (getattr(__future__, alias.name, None) for alias in statement.names)
+    return sum(f.compiler_flag for f in features if f is not None)
+
+
+def _read_notebook(source: Source, filename: str, data: bytes) -> None:
+    try:
+        notebook = json.loads(data.decode("utf-8-sig"))
+        cells = list(_code_cells(notebook))
+    except RecursionError:
+        raise Unreadable("the notebook is nested too deeply") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Unreadable("the notebook is broken: it is not the JSON of a notebook") from None
+    if not cells:
+        raise Unreadable("the notebook has no code cells")
+    flags = 0
+    for number, text in enumerate(cells, start=1):
+        file = f"{filename} cell {number}"
+        try:
+            tree = _parse(_without_magics(text), file)
+        except Unreadable as error:
+            place = f":{error.location.rpartition(':')[2]}" if error.location else ""
+            source.note(f"cell {number}{place} was passed over: {error.message}")
+            continue
+        for statement in tree.body:
+            flags |= _future_flags(statement)
+        source.cells.append(Cell(tree, file, f"cell {number}", flags))
+    if not source.cells:
+        raise Unreadable(f"no cell of the notebook is Python; {source.notes[0]}")
+
+
+def _code_cells(notebook: Any) -> Iterator[str]:
+    """The text of each code cell, in order; nbformat 3 keeps cells in worksheets."""
+    cells = notebook.get("cells")
+    if cells is None:
+        cells = [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            text = cell["source"] if "source" in cell else cell["input"]
+            yield text if isinstance(text, str) else "".join(text)
+
+
+_MAGIC = re.compile(r"^(\s*)(?:(?:[\w.,\s]+=\s*)?[%!].*|\?{1,2}[\w.]+|[\w.]+\?{1,2})\s*$")
+
+
+def _without_magics(text: str) -> str:
+    """`text` with every IPython line made `pass`, so that line numbers stay."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.lstrip().startswith("%%"):
+        head, _, rest = text.lstrip().partition("\n")
+        # cells in another language define nothing; %%time and its like run the rest
+        if head.split()[0] not in ("%%time", "%%timeit", "%%capture", "%%prun"):
+            return ""
+        return "\n" * (text.count("\n") - rest.count("\n")) + _without_magics(rest)
+    try:
+        ast.parse(text)
+        return text  # a line that only looks like a magic, for example inside a string
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        lines = text.split("\n")
+        return "\n".join(_MAGIC.sub(r"\1pass", line) for line in lines)
+
+
+@dataclass
+class Loaded:
+    """An executed submission."""
+
+    module: types.ModuleType
+    functions: dict[str, str]  # name → "mlp.py:41", or "" where no line is known
+    notes: list[str]
+
+
+def execute(source: Source) -> Loaded:
+    """Runs the cells of `source` in a new module; raises Exited when one calls sys.exit()."""
+    module = types.ModuleType(source.name)
+    sys.modules[source.name] = module
+    for cell in source.cells:
+        try:
+            code = compile(cell.tree, cell.file, "exec", cell.flags, dont_inherit=True)
+            exec(code, module.__dict__)
+        except SystemExit:
+            raise Exited(f"sys.exit() was called while loading ({cell.label})") from None
+        except BaseException as error:
+            kind, text, location = describe(error)
+            where = location or cell.label
+            source.note(f"{where} was passed over: it raised {kind}{text and ': ' + text}")
+    return Loaded(module, _functions(source, module.__dict__), source.notes)
+
+
+def _functions(source: Source, names: dict[str, Any]) -> dict[str, str]:
+    """What the submission itself defines and can be called, with its place."""
+    places: dict[str, str] = {}
+    for cell in source.cells:
+        for node in cell.tree.body:
+            for name in _bound(node):
+                places[name] = f"{cell.file}:{node.lineno}"
+    found = {}
+    for name, value in list(names.items()):
+        if type(name) is not str or name.startswith("__") or isinstance(value, types.ModuleType):
+            continue
+        code = getattr(value, "__code__", None) if type(value) is types.FunctionType else None
+        if code is not None and code.co_filename in {cell.file for cell in source.cells}:
+            found[name] = f"{code.co_filename}:{code.co_firstlineno}"
+        elif name in places and callable(value):
+            found[name] = places[name]
+    return found
+
+
+def _bound(node: ast.stmt) -> Iterator[str]:
+    """Names that a top-level statement defines; imports are not definitions."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif not isinstance(node, ast.Import | ast.ImportFrom):
+        for child in ast.walk(node):
+            if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+                yield child.id
+
+
+def describe(error: BaseException) -> tuple[str, str, str]:
+    """Type, text and place of an exception, whatever its class does to its own text."""
+    kind = clip(type.__getattribute__(type(error), "__name__"), 100)
+    try:
+        text = clip(str(error), 500)
+    except BaseException:
+        text = "(its text cannot be had)"
+    location = ""
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if is_foreign(file):
+            location = f"{file}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return kind, text, location
+
+
+def is_foreign(file: str) -> bool:
+    """Whether `file` is how locations name a submission: no path, and no <string>."""
+    return "/" not in file and "\\" not in file and not file.startswith("<")
+
+
+def clip(text: str, length: int) -> str:
+    """A true `str` of at most `length` characters, also from a subclass that misbehaves."""
+    short = str.__getitem__(text, slice(None, length))
+    return short if len(short) < length else short + "…"

@@ -1,0 +1,313 @@
+"""The judge's stand-in for a submission: calls its functions in another process, gets data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradus.results import SubmissionStatus
+from gradus.submission.errors import (
+    Forbidden,
+    Killed,
+    LoadError,
+    Missing,
+    NotData,
+    NotImplementedYet,
+    Raised,
+    SubmissionError,
+    TimedOut,
+)
+from gradus.submission.sandbox import Launcher, Worker
+from gradus.submission.wire import (
+    Callback,
+    Closed,
+    Garbage,
+    Handle,
+    Late,
+)
+
+START_SECONDS = 120.0  # of a process, before it sees the submission: torch from a cold disk
+
+
+@dataclass
+class Trace:
+    """What happened between `begin` and `end`."""
+
+    output: str = ""  # printed by the submission, cut to limits.output_kb
+    calls: list[str] = field(default_factory=list)  # functions called, each once, in order
+    notes: list[str] = field(default_factory=list)  # scratch code passed over, devices
+    changed_inputs: list[str] = field(default_factory=list)  # "linear_forward: x"
+
+
+class Student:
+    """`student.linear_forward(x, w, b)` calls that function of the submission.
+
+    Any public name is a callable that returns data (None, numbers, strings, bytes, lists, tuples,
+    dicts, CPU tensors) and Handles for everything else; it raises a SubmissionError when there is
+    no value. The arguments may be the same kinds, Handles, numpy arrays, and functions of the
+    judge's, which the submission can then call. Element 1 of what a `*_forward` returns is its
+    cache, always a Handle.
+    """
+
+    def __init__(
+        self, launcher: Launcher, filename: str, source: bytes, forbid: Sequence[str] = ()
+    ) -> None:
+        self.filename = filename
+        self.functions: dict[str, str] = {}
+        self.notes: list[str] = []
+        self.last_changed: list[str] = []
+        self.last_notes: list[str] = []
+        self._launcher = launcher
+        self._source = source
+        self._forbid = list(forbid)
+        self._findings: dict[str, tuple[str, str]] = {}
+        self._worker: Worker | None = None
+        self._generation = 0
+        self._number = 0
+        self._failure: LoadError | None = None
+        self._callbacks: list[Callable[..., Any]] = []
+        self._seed = 0
+        self._trace = Trace()
+        self._total_left = launcher.limits.submission_seconds
+        self._check_left = launcher.limits.check_seconds
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *args, **kwargs: self.call(name, *args, **kwargs)
+
+    def load(self) -> None:
+        """Loads the submission if it is not; raises LoadError, the same one every time."""
+        if self._failure is not None:
+            raise self._failure
+        if self._worker is not None:
+            return
+        self._worker = self._launcher.start()
+        self._generation += 1
+        try:
+            self._load()
+        except LoadError as error:
+            self._failure = error
+            self._end_process()
+            raise
+
+    def begin(self, check_name: str, seed: int = 0) -> None:
+        """Starts a check: its clock, its output, its random numbers. Raises LoadError."""
+        self._trace = Trace()
+        self._check_left = self._launcher.limits.check_seconds
+        self._seed = seed
+        if self._worker is not None:
+            self._worker.output.restart()
+            try:
+                self._request("begin", seed)
+            except SubmissionError:  # it died between two checks
+                self._check_left = self._launcher.limits.check_seconds
+        self.load()
+        self._trace.notes = list(self.notes)
+
+    def end(self) -> Trace:
+        """Ends the check."""
+        if self._worker is not None:
+            self._trace.output += self._worker.output.text()
+        self._callbacks.clear()
+        return self._trace
+
+    def call(self, target: str | Handle, *args: Any, **kwargs: Any) -> Any:
+        """Calls a function by name, or a Handle that can be called."""
+        name = target if isinstance(target, str) else target.type_name
+        self.last_changed, self.last_notes = [], []
+        if name not in self._trace.calls:
+            self._trace.calls.append(name)
+        self.load()
+        if isinstance(target, str):
+            if name not in self.functions:
+                raise Missing(f"{name} is not defined", function=name)
+            if name in self._findings:
+                raise self._forbidden(name, *self._findings[name])
+        cached = name.endswith("_forward")
+        reply = self._request("call", target, args, kwargs, cached, function=name)
+        try:
+            return self._value(name, reply)
+        except (LookupError, TypeError, ValueError):
+            raise self._end_with(NotData("the reply is not a message", function=name)) from None
+
+    def close(self) -> None:
+        """Ends the submission's process."""
+        self._end_process()
+
+    def _value(self, name: str, reply: tuple[Any, ...]) -> Any:
+        match reply:
+            case ("value", value, [*changed], [*notes]):
+                self.last_changed = [str(c)[:100] for c in changed[:50]]
+                self.last_notes = [str(n)[:200] for n in notes[:50]]
+                self._trace.changed_inputs += [f"{name}: {c}" for c in self.last_changed]
+                self._trace.notes += [n for n in self.last_notes if n not in self._trace.notes]
+                return value
+            case ("raised", str(kind), str(text), str(where)):
+                message = f"{kind}: {text}" if text else kind
+                raise Raised(message, function=name, location=where or self.functions.get(name))
+            case ("not_implemented", str(inner), str(text), str(where)):
+                message = text or f"{inner or name} is not implemented yet"
+                raise NotImplementedYet(message, function=name, location=where or None)
+            case ("forbidden", str(used), str(where)):
+                raise self._forbidden(name, used, where)
+            case ("memory",):
+                limit = self._launcher.limits.memory_mb
+                raise self._end_with(Killed(f"out of memory (limit {limit} MB)", function=name))
+            case ("stale",):
+                message = "a value that it needs was lost when its process ended"
+                raise Killed(message, function=name)
+            case ("refused", str(why)):
+                place = self.functions.get(name)
+                raise NotData(f"returned {why[:300]}", function=name, location=place)
+        raise ValueError
+
+    def _forbidden(self, function: str, name: str, where: str) -> Forbidden:
+        message = f"{name} may not be used in this topic"
+        return Forbidden(message, name=name, function=function, location=where or None)
+
+    def _load(self) -> None:
+        """One load in a fresh process; raises LoadError."""
+        self._number = 0
+        try:
+            self._receive(time.monotonic() + START_SECONDS)
+        except (Late, Closed, Garbage) as error:
+            why = f"{self._end_process()} {self._trace.output[-500:]}"
+            raise OSError(f"a submission's process does not start: {error!r} {why}") from None
+        limits = self._launcher.limits
+        started = time.monotonic()
+        allowed = max(limits.check_seconds, limits.submission_seconds / 4)
+        deadline = started + min(allowed, self._total_left)
+        stage = SubmissionStatus.UNREADABLE
+        try:
+            device, first_handle = self._launcher.device, self._generation << 32
+            request = (self.filename, self._source, self._forbid, device, first_handle)
+            reply = self._exchange("load", *request, deadline=deadline)
+            if reply[0] == "read":
+                stage = SubmissionStatus.CRASHED
+                self._findings = {str(k): (str(a), str(b)) for k, (a, b) in reply[1].items()}
+                reply = self._receive(deadline)
+            self._loaded(reply)
+            self._exchange("begin", self._seed, deadline=deadline)
+        except Late:
+            message = f"loading took longer than {allowed:g} s"
+            raise LoadError(message, SubmissionStatus.TIMEOUT) from None
+        except (Garbage, LookupError, TypeError, ValueError):
+            message = "its process sent something that is not a message"
+            raise LoadError(message, SubmissionStatus.CRASHED) from None
+        except Closed:
+            why = self._end_process() or "its process ended"
+            if stage is SubmissionStatus.UNREADABLE:
+                why = f"Python could not read the file ({why})"
+            else:
+                why = f"{why} while it was loaded"
+            raise LoadError(why, stage) from None
+        finally:
+            self._total_left -= time.monotonic() - started
+
+    def _loaded(self, reply: tuple[Any, ...]) -> None:
+        match reply:
+            case ("unreadable", str(why), where):
+                location = str(where)[:200] if where else None
+                raise LoadError(why[:500], SubmissionStatus.UNREADABLE, location=location)
+            case ("exited", str(why)):
+                raise LoadError(why[:500], SubmissionStatus.CRASHED)
+            case ("memory",):
+                limit = self._launcher.limits.memory_mb
+                message = f"out of memory (limit {limit} MB) while it was loaded"
+                raise LoadError(message, SubmissionStatus.CRASHED)
+            case ("loaded", dict(functions), list(notes)):
+                self.functions = {str(k): str(v)[:200] for k, v in functions.items()}
+                self.notes = [str(n)[:300] for n in notes[:50]]
+            case _:
+                raise ValueError
+
+    def _request(self, name: str, *arguments: Any, function: str | None = None) -> tuple[Any, ...]:
+        """Sends a request within the check's time and returns the reply, callbacks answered."""
+        started = time.monotonic()
+        allowed = min(self._check_left, self._total_left)
+        deadline = started + allowed
+        try:
+            if allowed <= 0:
+                raise Late
+            return self._exchange(name, *arguments, deadline=deadline)
+        except Late:
+            limits = self._launcher.limits
+            if self._total_left <= self._check_left:
+                message = f"the submission took longer than {limits.submission_seconds:g} s in all"
+            else:
+                message = f"took longer than {limits.check_seconds:g} s"
+            self._check_left = 0.0
+            raise self._end_with(TimedOut(message, function=function)) from None
+        except Garbage:
+            error = NotData("its process sent something that is not data", function=function)
+            raise self._end_with(error) from None
+        except Closed:
+            why = self._end_process() or "its process ended"
+            raise Killed(why, function=function) from None
+        finally:
+            spent = time.monotonic() - started
+            self._check_left -= spent
+            self._total_left -= spent
+
+    def _exchange(self, name: str, *arguments: Any, deadline: float) -> tuple[Any, ...]:
+        assert self._worker is not None
+        self._number += 1
+        self._worker.channel.send((name, self._number, *arguments), self._other, deadline)
+        while True:
+            reply = self._receive(deadline)
+            if reply[:1] != ("callback",):
+                return reply
+            self._worker.channel.send(self._answer(reply), self._other, deadline)
+
+    def _receive(self, deadline: float) -> tuple[Any, ...]:
+        assert self._worker is not None
+        reply = self._worker.channel.receive(self._resolve, deadline)
+        if type(reply) is not tuple or len(reply) < 2 or reply[0] != self._number:
+            raise Garbage
+        return reply[1:]
+
+    def _answer(self, reply: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Runs a function of the judge's for the submission; its errors are the submission's."""
+        match reply:
+            case ("callback", int(ident), tuple(arguments)) if 0 <= ident < len(self._callbacks):
+                try:
+                    return ("value", 0, self._callbacks[ident](*arguments))
+                except Exception as error:
+                    return ("raised", 0, f"{type(error).__name__}: {error}"[:300])
+        raise Garbage
+
+    def _resolve(self, reference: Handle | Callback) -> Handle:
+        if isinstance(reference, Callback):
+            raise Garbage
+        return Handle(reference.id, reference.type_name[:100])
+
+    def _other(self, value: Any) -> Any:
+        """What stands on the wire for an argument that is not plain data."""
+        import numpy as np
+        import torch
+
+        if isinstance(value, torch.Tensor):
+            return value.detach().as_subclass(torch.Tensor).to_dense()
+        if isinstance(value, np.ndarray):
+            return torch.from_numpy(np.ascontiguousarray(value))
+        if isinstance(value, np.generic):
+            return value.item()
+        if callable(value):
+            self._callbacks.append(value)
+            return Callback(len(self._callbacks) - 1, getattr(value, "__name__", "function"))
+        raise TypeError(f"a check passed a {type(value).__name__}, which is not data")
+
+    def _end_with(self, error: SubmissionError) -> SubmissionError:
+        self._end_process()
+        return error
+
+    def _end_process(self) -> str:
+        """Ends the process and what it started; says how it had ended by itself, or ""."""
+        worker, self._worker = self._worker, None
+        if worker is None:
+            return ""
+        self._trace.output += worker.output.text()
+        return worker.kill()

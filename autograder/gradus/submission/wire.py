@@ -1,0 +1,336 @@
+"""Data between the judge and a submission's process: length-prefixed msgpack, never pickle.
+
+A frame is two lengths, a msgpack header and the raw bytes of its tensors. In the header every
+container is an array that starts with a tag, so decoding needs no extension types and its depth,
+its items and its bytes are bounded. Whatever does not decode is `Garbage`.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+
+MAX_HEADER = 2 << 20  # bytes; an empty dict takes 1 byte here and 64 in memory
+MAX_ITEMS = 250_000
+MAX_DEPTH = 32
+MAX_INT_BYTES = 512
+ALIGN = 16
+
+LIST, TUPLE, DICT, TENSOR, HANDLE, CALLBACK, INTEGER, BYTES = range(8)
+DTYPES = {
+    name: size
+    for size, names in {
+        1: "bool uint8 int8",
+        2: "int16 uint16 float16 bfloat16",
+        4: "int32 uint32 float32",
+        8: "int64 uint64 float64 complex64",
+        16: "complex128",
+    }.items()
+    for name in names.split()
+}
+_PLAIN = (type(None), bool, float)
+_KEYS = (str, bool, type(None))
+_FRAME = struct.Struct("<IQ")
+
+
+class Refused(Exception):
+    """A value that is not data, or too much of it; the message says why."""
+
+
+class Garbage(Exception):
+    """What came over the wire is not a message."""
+
+
+class Late(Exception):
+    """The deadline passed while sending or receiving."""
+
+
+class Closed(Exception):
+    """The other side is gone."""
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A value that stays in the submission's process (a cache, a model), to be passed back."""
+
+    id: int
+    type_name: str
+
+
+@dataclass(frozen=True)
+class Callback:
+    """A function of the judge's that the submission may call."""
+
+    id: int
+    name: str
+
+
+class Encoder:
+    """Turns one value into a header and the raw bytes beside it.
+
+    `other(value, depth)` gets what is not plain data and returns something that is, or raises
+    Refused; `limit` bounds the bytes of all tensors, strings and bytes together.
+    """
+
+    def __init__(self, limit: int, other: Callable[[Any], Any] | None = None) -> None:
+        self.limit = limit
+        self.other = other
+        self.parts: list[Any] = []
+        self.size = 0  # of the payload, padding included
+        self.items = 0
+
+    def encode(self, value: Any, depth: int = 0) -> Any:
+        kind = type(value)
+        self.items += 1
+        if kind in _PLAIN:
+            return value
+        if kind is str:
+            self._count(4 * len(value))
+            return value
+        if kind is int:
+            return value if -(2**63) <= value < 2**63 else self._integer(value)
+        if depth > MAX_DEPTH:
+            raise Refused(f"nested deeper than {MAX_DEPTH}")
+        if kind is list or kind is tuple:
+            if self.items + len(value) > MAX_ITEMS:
+                raise Refused(f"more than {MAX_ITEMS} items")
+            return [LIST if kind is list else TUPLE, *(self.encode(v, depth + 1) for v in value)]
+        if kind is dict:
+            return self._dict(value, depth)
+        if kind is bytes:
+            self._add(value, len(value))
+            return [BYTES, len(value)]
+        if kind is Handle:
+            return [HANDLE, value.id, value.type_name]
+        if kind is Callback:
+            return [CALLBACK, value.id, value.name]
+        if _is_plain_tensor(value):
+            return self._tensor(value)
+        if self.other is None:
+            raise Refused(f"a value of type {kind.__name__} is not data")
+        return self.encode(self.other(value), depth + 1)
+
+    def _dict(self, value: dict[Any, Any], depth: int) -> Any:
+        if self.items + 2 * len(value) > MAX_ITEMS:
+            raise Refused(f"more than {MAX_ITEMS} items")
+        out: list[Any] = [DICT]
+        for key, item in value.items():
+            # floats, tuples and long integers can be made to collide, which stalls a dict
+            if type(key) not in _KEYS and not (type(key) is int and -(2**63) <= key < 2**63):
+                raise Refused(f"a dict with a key of type {type(key).__name__} is not data")
+            out += (key, self.encode(item, depth + 1))
+        return out
+
+    def _integer(self, value: int) -> Any:
+        if value.bit_length() >= 8 * MAX_INT_BYTES:
+            raise Refused(f"an integer of {value.bit_length()} bits")
+        return [INTEGER, value.to_bytes(MAX_INT_BYTES, "little", signed=True)]
+
+    def _tensor(self, tensor: Any) -> Any:
+        import torch
+
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        if dtype not in DTYPES:
+            raise Refused(f"a tensor of dtype {dtype}")
+        shape = list(tensor.shape)
+        if not all(n < 2**31 for n in shape):
+            raise Refused(f"a tensor of shape {tuple(shape)}")
+        nbytes = math.prod(shape) * DTYPES[dtype]
+        self._count(nbytes)  # before anything is copied: an expanded tensor is large for free
+        self.size -= nbytes
+        tensor = tensor.detach().cpu().contiguous().resolve_conj().resolve_neg()
+        raw = tensor.reshape(-1).view(torch.uint8).numpy() if nbytes else b""
+        self._add(raw, nbytes)
+        return [TENSOR, dtype, shape]
+
+    def _add(self, raw: Any, nbytes: int) -> None:
+        self._count(nbytes + -nbytes % ALIGN)
+        self.parts.append(raw)
+        if nbytes % ALIGN:
+            self.parts.append(bytes(-nbytes % ALIGN))
+
+    def _count(self, nbytes: int) -> None:
+        self.size += nbytes
+        if self.size > self.limit:
+            raise Refused(f"more than {self.limit >> 20} MB")
+
+
+def _is_plain_tensor(value: Any) -> bool:
+    kind = type(value)
+    if kind.__module__ != "torch" or kind.__name__ != "Tensor":
+        return False
+    import torch
+
+    return kind is torch.Tensor and value.layout is torch.strided and value.device.type != "meta"
+
+
+class Decoder:
+    """Turns a header and a payload into a value; raises Garbage at the first oddity.
+
+    `resolve` maps a Handle or Callback to what stands for it on this side. Tensors share the
+    payload's memory; `on_tensor(tensor)` may replace each (the worker copies, the judge does not).
+    """
+
+    def __init__(
+        self,
+        payload: bytearray,
+        resolve: Callable[[Handle | Callback], Any],
+        on_tensor: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.payload = payload
+        self.resolve = resolve
+        self.on_tensor = on_tensor
+        self.offset = 0
+
+    def decode(self, node: Any, depth: int = 0) -> Any:
+        kind = type(node)
+        if kind in _PLAIN or kind is str or kind is int:
+            return node
+        if kind is not list or not node or type(node[0]) is not int or depth > MAX_DEPTH + 8:
+            raise Garbage("a malformed node")
+        tag = node[0]
+        if tag == LIST:
+            return [self.decode(n, depth + 1) for n in node[1:]]
+        if tag == TUPLE:
+            return tuple(self.decode(n, depth + 1) for n in node[1:])
+        if tag == DICT:
+            return self._dict(node, depth)
+        match node:
+            case [4, int(ident), str(name)]:
+                return self.resolve(Handle(ident, name))
+            case [5, int(ident), str(name)]:
+                return self.resolve(Callback(ident, name))
+            case [6, bytes(raw)] if len(raw) <= MAX_INT_BYTES:
+                return int.from_bytes(raw, "little", signed=True)
+            case [7, int(nbytes)]:
+                return bytes(self._take(nbytes))
+            case [3, str(dtype), list(shape)]:
+                return self._tensor(dtype, shape)
+        raise Garbage("an unknown tag")
+
+    def _dict(self, node: list[Any], depth: int) -> dict[Any, Any]:
+        keys = node[1::2]
+        if len(node) % 2 == 0 or not all(type(k) in (*_KEYS, int) for k in keys):
+            raise Garbage("a malformed dict")
+        return {k: self.decode(n, depth + 1) for k, n in zip(keys, node[2::2], strict=True)}
+
+    def _tensor(self, dtype: str, shape: list[Any]) -> Any:
+        if dtype not in DTYPES or len(shape) > 64:
+            raise Garbage("a malformed tensor")
+        if not all(type(n) is int and 0 <= n < 2**31 for n in shape):
+            raise Garbage("a malformed shape")
+        if math.prod(n for n in shape if n) >= 2**60:
+            raise Garbage("an impossible shape")
+        import torch
+
+        count = math.prod(shape)
+        kind = getattr(torch, dtype)
+        if not count:
+            tensor = torch.empty(shape, dtype=kind)
+        elif kind is torch.bool:  # a byte other than 0 and 1 is no bool
+            tensor = torch.frombuffer(self._take(count), dtype=torch.uint8).reshape(shape) != 0
+        else:
+            raw = self._take(count * DTYPES[dtype])
+            tensor = torch.frombuffer(raw, dtype=kind).reshape(shape)
+        return self.on_tensor(tensor) if self.on_tensor else tensor
+
+    def _take(self, nbytes: int) -> memoryview:
+        start, end = self.offset, self.offset + nbytes
+        if nbytes < 0 or end > len(self.payload):
+            raise Garbage("more bytes announced than sent")
+        self.offset = end + -nbytes % ALIGN
+        return memoryview(self.payload)[start:end]
+
+
+class Channel:
+    """One end of the socket; `limit` bounds the bytes of a message in either direction."""
+
+    def __init__(self, sock: socket.socket, limit: int) -> None:
+        self.sock = sock
+        self.limit = limit
+
+    def send(
+        self,
+        value: Any,
+        other: Callable[[Any], Any] | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        """Sends `value`; raises Refused before a byte is sent when it is not data, Late, Closed."""
+        encoder = Encoder(self.limit, other)
+        header = msgpack.packb(encoder.encode(value), unicode_errors="surrogatepass")
+        if len(header) > MAX_HEADER:
+            raise Refused(f"more than {MAX_HEADER >> 20} MB outside tensors")
+        size = sum(memoryview(p).nbytes for p in encoder.parts)
+        parts = [_FRAME.pack(len(header), size), header, *encoder.parts]
+        if size < 1 << 16:
+            parts = [b"".join(parts)]  # one system call for the usual small message
+        try:
+            for part in parts:
+                self._set_deadline(deadline)
+                self.sock.sendall(part)
+        except TimeoutError:
+            raise Late from None
+        except OSError:
+            raise Closed from None
+
+    def receive_raw(self, deadline: float | None = None) -> tuple[Any, bytearray]:
+        """The next frame's header and payload; raises Garbage, Late or Closed."""
+        header_size, payload_size = _FRAME.unpack(self._read(_FRAME.size, deadline))
+        if header_size > MAX_HEADER or payload_size > self.limit:
+            raise Garbage("a message of impossible size")
+        header = self._read(header_size, deadline)
+        payload = self._read(payload_size, deadline)
+        try:
+            node = msgpack.unpackb(
+                header,
+                strict_map_key=True,
+                unicode_errors="surrogatepass",
+                max_array_len=MAX_HEADER // 2,
+                max_map_len=0,
+                max_ext_len=0,
+            )
+        except Exception as error:
+            raise Garbage(f"not msgpack: {type(error).__name__}") from None
+        return node, payload
+
+    def receive(
+        self, resolve: Callable[[Handle | Callback], Any], deadline: float | None = None
+    ) -> Any:
+        """The next message; raises Garbage, Late or Closed."""
+        node, payload = self.receive_raw(deadline)
+        return Decoder(payload, resolve).decode(node)
+
+    def close(self) -> None:
+        self.sock.close()
+
+    def _read(self, nbytes: int, deadline: float | None) -> bytearray:
+        buffer = bytearray(nbytes)
+        view = memoryview(buffer)
+        while view:
+            self._set_deadline(deadline)
+            try:
+                count = self.sock.recv_into(view)
+            except TimeoutError:
+                raise Late from None
+            except OSError:
+                raise Closed from None
+            if not count:
+                raise Closed
+            view = view[count:]
+        return buffer
+
+    def _set_deadline(self, deadline: float | None) -> None:
+        if deadline is None:
+            self.sock.settimeout(None)
+            return
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise Late
+        self.sock.settimeout(left)
