@@ -1,0 +1,209 @@
+"""The command line: a thin shell, which imports nothing heavy before it is needed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from gradus.course import Course
+
+PATH = click.Path(path_type=Path)
+WORKERS = click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes that grade; default: one a core."
+)
+
+
+def main() -> None:
+    """Run a command. Exits 2 on wrong usage, 130 when interrupted, each with one line."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort:
+        click.echo("stopped", err=True)
+        code = 130
+    except Exception as error:
+        from gradus.course import UsageError
+
+        if not isinstance(error, UsageError):
+            raise  # a bug: its traceback is what we want to see
+        click.echo(str(error), err=True)
+        code = 2
+    sys.exit(code)
+
+
+def _course() -> Course:
+    from gradus.course import find_course, load_course
+
+    return load_course(find_course())
+
+
+@click.group()
+@click.version_option(package_name="gradus")
+def cli() -> None:
+    """A deep-learning course that grades itself.
+
+    \b
+    Students:     gradus list, gradus check mlp
+    Instructors:  gradus build, gradus grade mlp submissions/, gradus audit
+    Anyone:       gradus doctor, gradus demo
+    """
+
+
+@cli.command("list")
+def list_() -> None:
+    """Show the topics and my progress."""
+    from rich.console import Console
+
+    from gradus.progress import read_progress, topics_table
+
+    course = _course()
+    Console().print(topics_table(course, read_progress(course)))
+
+
+@cli.command()
+@click.argument("topic")
+@click.argument("path", type=PATH, required=False)
+@click.option("--watch", is_flag=True, help="Check again whenever the file is saved.")
+def check(topic: str, path: Path | None, watch: bool) -> int:
+    """Say what works, what does not, and why.
+
+    PATH is the file to check; without it, the topic's own file in the assignment's folder.
+
+    \b
+    Examples:
+      gradus check mlp
+      gradus check mlp my_notebook.ipynb --watch
+    """
+    from gradus.checks.command import check
+
+    return check(topic, path, watch)
+
+
+@cli.command()
+@click.argument("topics", nargs=-1, metavar="[TOPIC]...")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 and name what is stale.")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    type=click.Choice(["student"]),
+    help="What to make in dist/; default: everything.",
+)
+def build(topics: tuple[str, ...], check: bool, targets: tuple[str, ...]) -> int:
+    """Make assignments/ and dist/ from solutions, tests and course.yaml.
+
+    \b
+    Examples:
+      gradus build                     all topics
+      gradus build mlp --target student
+      gradus build --check             is assignments/ up to date?
+    """
+    from gradus.release.build import TARGETS, build, stale
+
+    course = _course()
+    chosen = course.select(topics)
+    if check:
+        lines = stale(course, chosen)
+        click.echo("\n".join(lines) if lines else "assignments/ is up to date")
+        return 1 if lines else 0
+    build(course, chosen, targets or tuple(TARGETS), click.echo)
+    return 0
+
+
+@cli.command()
+@click.argument("topic")
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
+@click.option(
+    "--out", type=PATH, default=Path("results"), show_default=True, help="Results folder."
+)
+@click.option("--jsonl", is_flag=True, help="Print each result as one line of JSON.")
+@WORKERS
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--force", is_flag=True, help="Grade again what has not changed.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds for one submission."
+)
+@click.option(
+    "--isolation",
+    type=click.Choice(["process", "user", "namespaces"]),
+    help="Level to run at; default: the strongest that this machine has.",
+)
+def grade(
+    topic: str,
+    paths: tuple[Path, ...],
+    out: Path,
+    jsonl: bool,
+    workers: int | None,
+    device: str,
+    force: bool,
+    timeout: float | None,
+    isolation: str | None,
+) -> int:
+    """Score submissions: .py and .ipynb files, or folders of them.
+
+    Grading again does only what has changed. Exits 1 when a submission has no result.
+
+    \b
+    Examples:
+      gradus grade mlp submissions/
+      gradus grade mlp submissions/ --workers 4 --jsonl > mlp.jsonl
+    """
+    from gradus.grading.command import grade
+
+    return grade(
+        _course(),
+        topic,
+        paths,
+        out=out,
+        jsonl=jsonl,
+        workers=workers,
+        device=device,
+        force=force,
+        timeout=timeout,
+        isolation=isolation,
+    )
+
+
+@cli.command()
+@click.argument("topics", nargs=-1, metavar="[TOPIC]...")
+@click.option("--salts", type=click.IntRange(min=1), default=50, show_default=True)
+@WORKERS
+@click.option("--html", type=PATH, help="Write the findings as a page as well.")
+def audit(topics: tuple[str, ...], salts: int, workers: int | None, html: Path | None) -> int:
+    """Do the hidden tests judge rightly?
+
+    Tries the stub, the solution (with many salts), every mistake and alternative of
+    hidden_tests/cases, and mutants of the solution. Exits 1 when a verdict is wrong.
+
+    \b
+    Examples:
+      gradus audit mlp
+      gradus audit --salts 10 --html audit.html
+    """
+    from gradus.audit.command import audit
+
+    return audit(_course(), topics, salts=salts, workers=workers, html=html)
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what this machine can do: isolation, GPU, notebooks, otter, nbgrader."""
+    from rich.console import Console
+
+    from gradus.doctor import course_here, examine, report
+
+    Console().print(report(examine(course_here())))
+
+
+@cli.command()
+def demo() -> int:
+    """Build, grade a small class and show what everyone gets, in a minute or so."""
+    from gradus.grading.demo import demo
+
+    return demo(_course())

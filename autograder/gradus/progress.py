@@ -1,0 +1,82 @@
+"""What a student has reached so far, and the table of topics that shows it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from gradus.course import Course, Topic, UsageError, shown
+from gradus.files import write_whole
+
+
+class Progress(BaseModel):
+    """The last check of one topic: 0 ≤ score ≤ max_score, points of the checks that were run."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    score: float
+    max_score: float
+    when: AwareDatetime
+
+
+_PROGRESS = TypeAdapter(dict[str, Progress])
+
+
+def read_progress(course: Course) -> dict[str, Progress]:
+    """Progress by topic, empty before the first check; UsageError when the file is damaged."""
+    file = _file(course)
+    try:
+        return _PROGRESS.validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValidationError:
+        raise UsageError(
+            f"{shown(file)} is damaged: delete it, and `gradus check` starts anew"
+        ) from None
+
+
+def record_progress(course: Course, topic: Topic, score: float, max_score: float) -> None:
+    """Remember the score of a check of `topic`, made now."""
+    progress = read_progress(course)
+    progress[topic.id] = Progress(score=score, max_score=max_score, when=datetime.now(UTC))
+    write_whole(_file(course), _PROGRESS.dump_json(progress, indent=1) + b"\n")
+
+
+def topics_table(course: Course, progress: dict[str, Progress]) -> Table:
+    """The topics in order, unit by unit, with what is worth knowing before one starts."""
+    table = Table(title=course.title, title_justify="left", box=SIMPLE_HEAD, show_footer=True)
+    table.add_column("topic", "all", no_wrap=True)
+    table.add_column("title")
+    table.add_column("points", str(sum(t.points for t in course.topics)), justify="right")
+    table.add_column("minutes", str(sum(t.minutes for t in course.topics)), justify="right")
+    table.add_column("level", no_wrap=True)  # of difficulty
+    table.add_column("my points", no_wrap=True)
+    unit = ""
+    for topic in course.topics:
+        if topic.unit != unit:
+            table.add_row(f"[italic]{topic.unit}[/]")
+        table.add_row(
+            topic.id,
+            topic.title,
+            str(topic.points),
+            str(topic.minutes),
+            "●" * topic.difficulty + "○" * (5 - topic.difficulty),
+            _reached(progress.get(topic.id)),
+        )
+        unit = topic.unit
+    return table
+
+
+def _reached(progress: Progress | None) -> str:
+    if progress is None:
+        return ""
+    mark = "✔" if progress.score >= progress.max_score else "…"
+    return f"{mark} {progress.score:g} of {progress.max_score:g}"
+
+
+def _file(course: Course) -> Path:
+    return course.root / ".gradus" / "progress.json"
