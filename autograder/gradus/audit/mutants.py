@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from gradus.release.stub import make_stub
+
 _MARK = re.compile(r"^\s*#\s*(BEGIN|END) SOLUTION\s*$")
 
 
@@ -59,6 +61,27 @@ def mutants(solution: str) -> list[Mutant]:
             changes.append(Mutant(name, first + line, old, new, operator, source))
         found += sorted(changes, key=lambda mutant: mutant.line)
     return found
+
+
+def stubbed(solution: str) -> list[str]:
+    """The functions (and classes) of a solution in which there is something to write, in order."""
+    marked = _marked_lines(solution)
+    return [
+        node.name
+        for node in ast.parse(solution).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and node.lineno not in marked
+        and marked.intersection(range(node.lineno, (node.end_lineno or 0) + 1))
+    ]
+
+
+def without(solution: str, function: str) -> str:
+    """The solution in which one of the functions `stubbed` is not implemented."""
+    lines = solution.splitlines()
+    (node,) = (n for n in ast.parse(solution).body if getattr(n, "name", "") == function)
+    inside = range(node.lineno - 1, (node.end_lineno or 0) + 1)
+    kept = ("" if _MARK.match(x) and i not in inside else x for i, x in enumerate(lines))
+    return make_stub("\n".join(kept))
 
 
 def _marked_lines(source: str) -> set[int]:

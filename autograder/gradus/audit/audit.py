@@ -1,0 +1,276 @@
+"""The audit of one topic: which submissions are graded, and what comes of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+from gradus.audit import verdicts
+from gradus.audit.cases import Case, Cases, Equivalent, compose, load_cases
+from gradus.audit.mutants import Mutant, mutants, stubbed, without
+from gradus.audit.verdicts import Accuracy
+from gradus.checks.session import Job
+from gradus.course import Course, Limits, Topic, UsageError, check_points, read_salt, shown
+from gradus.grading.pool import NoResult, run_jobs
+from gradus.release.stub import make_stub
+from gradus.results import Isolation, Result
+
+SALT = "audit"  # fixed, so that an audit can be repeated; the course's own is one of the salts
+MUTANT_PATIENCE = 5  # times the slowest check of the reference; a mutant that hangs is caught
+
+Advance = Callable[[int, int], None]  # (jobs done, jobs known of)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What of an audit to do, and how."""
+
+    salts: int
+    workers: int
+    level: Isolation
+    mutants: bool = True
+
+
+@dataclass
+class TopicAudit:
+    """What was found out about one topic's tests; pairs are (as it should be, all)."""
+
+    topic: str
+    problems: list[str] = field(default_factory=list)
+    checks: int = 0
+    points: float = 0.0
+    mistakes: tuple[int, int] = (0, 0)
+    alternatives: tuple[int, int] = (0, 0)
+    salts: tuple[int, int] = (0, 0)
+    mutants: tuple[int, int] | None = None  # equivalent ones are not counted
+    equivalent: int = 0  # mutants alive that the cases explain
+    equivalents: list[Equivalent] = field(default_factory=list)
+    survivors: list[Mutant] = field(default_factory=list)
+    accuracies: list[Accuracy] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def audit_topic(course: Course, topic: Topic, options: Options, advance: Advance) -> TopicAudit:
+    """Try the topic's hidden tests on right and wrong answers; the problems are in the result."""
+    started = time.perf_counter()
+    found = TopicAudit(topic.id)
+    try:
+        _Audit(course, topic, options, advance, found).run()
+    except (UsageError, _CannotGrade) as error:
+        found.problems.append(str(error))
+    found.seconds = time.perf_counter() - started
+    return found
+
+
+def run_cases(
+    course: Course, topic: Topic, text: str, options: Options
+) -> Iterator[tuple[Case, Result]]:
+    """Grade the cases whose title has `text` in it, whatever the case of the letters."""
+    cases = load_cases(course.cases(topic))
+    chosen = [
+        case
+        for case in (*cases.mistakes, *cases.alternatives)
+        if text.casefold() in case.title.casefold()
+    ]
+    solution = _read(course.solution(topic))
+    by_name = {f"case-{at}": case for at, case in enumerate(chosen)}
+    jobs = [_job(topic, name, compose(solution, case)) for name, case in by_name.items()]
+    options = Options(options.salts, min(options.workers, len(jobs)), options.level)
+    results = _grade(course, topic, iter(jobs), options, lambda done: None)
+    yield from ((case, results[name]) for name, case in by_name.items())
+
+
+class _CannotGrade(Exception):
+    """The grader itself failed; the message is one line."""
+
+
+class _Audit:
+    def __init__(
+        self, course: Course, topic: Topic, options: Options, advance: Advance, found: TopicAudit
+    ) -> None:
+        self.course = course
+        self.topic = topic
+        self.options = options
+        self.advance = advance
+        self.found = found
+        self.solution = _read(course.solution(topic))
+        _read(course.test_file(topic))
+        self.cases = Cases()
+        if course.cases(topic).exists():
+            self.cases = load_cases(course.cases(topic))
+        else:
+            found.problems.append(f"there are no cases: write {shown(course.cases(topic))}")
+
+    def run(self) -> None:
+        answers = self._answers()
+        todo = mutants(self.solution) if self.options.mutants else []
+        total = len(answers) + len(todo)
+        self.advance(0, total)
+
+        def progress(done: int) -> None:
+            self.advance(done, total)
+
+        results = _grade(self.course, self.topic, iter(answers), self.options, progress)
+        before = len(self.found.problems)
+        self._judge_answers(results)
+        if not todo:
+            return
+        if results["solution"].score < results["solution"].max_score:
+            self.found.problems.insert(before, "without a solution that passes, no mutant is tried")
+            return
+        self._try_mutants(todo, results, lambda done: progress(len(answers) + done))
+
+    def _answers(self) -> list[Job]:
+        """All jobs but the mutants, those that take longest first."""
+        solution = self.solution
+        salts = [f"{SALT}-{n}" for n in range(1, self.options.salts)]
+        sources = {
+            "stub": make_stub(solution),
+            **{f"mistake-{n}": compose(solution, c) for n, c in enumerate(self.cases.mistakes)},
+            **{
+                f"alternative-{n}": compose(solution, c)
+                for n, c in enumerate(self.cases.alternatives)
+            },
+            **{f"without-{name}": without(solution, name) for name in stubbed(solution)},
+        }
+        return [
+            _job(self.topic, "solution", solution),
+            *(_job(self.topic, f"salt-{salt}", solution, salt=salt) for salt in salts),
+            _job(self.topic, "salt-course", solution, salt=read_salt(self.course)),
+            *(_job(self.topic, name, source) for name, source in sources.items()),
+        ]
+
+    def _judge_answers(self, results: dict[str, Result]) -> None:
+        found, cases = self.found, self.cases
+        solution = results["solution"]
+        found.checks, found.points = len(solution.checks), solution.max_score
+        with_points = [SimpleNamespace(points=check.max_points) for check in solution.checks]
+        try:
+            check_points(self.course, self.topic, with_points)
+        except UsageError as error:
+            found.problems.append(str(error))
+        found.problems += verdicts.judge_stub(results["stub"])
+        found.problems += verdicts.judge_right("the solution", solution)
+        needed = {name: _needs(results[f"without-{name}"]) for name in stubbed(self.solution)}
+        judged = [
+            list(verdicts.judge_mistake(c, results[f"mistake-{n}"], _dependent(c, needed)))
+            for n, c in enumerate(cases.mistakes)
+        ]
+        found.mistakes = _count(judged)
+        found.problems += [problem for problems in judged for problem in problems]
+        judged = [
+            list(verdicts.judge_right(f"alternative '{c.title}'", results[f"alternative-{n}"]))
+            for n, c in enumerate(cases.alternatives)
+        ]
+        found.alternatives = _count(judged)
+        found.problems += [problem for problems in judged for problem in problems]
+        salted = {
+            name.removeprefix("salt-"): result
+            for name, result in results.items()
+            if name.startswith("salt-")
+        }
+        found.salts = (sum(r.score >= r.max_score for r in salted.values()), len(salted))
+        if solution.score >= solution.max_score:
+            found.problems += verdicts.judge_salts(salted)
+        found.accuracies = verdicts.accuracies(self.topic, [solution, *salted.values()])
+        found.problems += verdicts.judge_accuracies(found.accuracies)
+
+    def _try_mutants(
+        self, todo: list[Mutant], results: dict[str, Result], progress: Callable[[int], None]
+    ) -> None:
+        """Grade each mutant on the checks that need its function, until it is caught."""
+        needed = {name: _needs(results[f"without-{name}"]) for name in stubbed(self.solution)}
+        slowest = max(
+            c.seconds for r in results.values() if r.score >= r.max_score for c in r.checks
+        )
+        topic = _with_check_seconds(self.topic, max(2.0, MUTANT_PATIENCE * slowest))
+        jobs = [
+            _job(topic, f"{n}", m.source, checks=needed.get(m.function), stop_at_first_failure=True)
+            for n, m in enumerate(todo)
+        ]
+        graded = _grade(self.course, topic, iter(jobs), self.options, progress)
+        alive = [m for n, m in enumerate(todo) if graded[f"{n}"].score >= graded[f"{n}"].max_score]
+        equivalents = self.cases.equivalents
+        known = [
+            m
+            for m in alive
+            if any(m.is_described_by(e.function, e.old, e.new) for e in equivalents)
+        ]
+        found = self.found
+        found.equivalent, found.equivalents = len(known), list(equivalents)
+        found.survivors = [m for m in alive if m not in known]
+        found.mutants = (len(todo) - len(alive), len(todo) - len(known))
+        found.problems += verdicts.judge_mutants(found.mutants[0], found.survivors)
+        found.problems += verdicts.judge_equivalents(equivalents, todo, alive)
+
+
+def _grade(
+    course: Course,
+    topic: Topic,
+    jobs: Iterator[Job],
+    options: Options,
+    progress: Callable[[int], None],
+) -> dict[str, Result]:
+    """The result of each job by its name; one pool, so that its workers stay warm."""
+    results: dict[str, Result] = {}
+    graded = run_jobs(
+        topic,
+        course.test_file(topic),
+        jobs,
+        workers=options.workers,
+        level=options.level,
+        salt=SALT,
+    )
+    with closing(cast(Generator[tuple[Job, Result | NoResult]], graded)):
+        for job, result in graded:
+            if isinstance(result, NoResult):
+                reason = result.reason.splitlines()[-1]
+                raise _CannotGrade(f"{job.submission} has no result: {reason}")
+            results[job.submission] = result
+            progress(len(results))
+    return results
+
+
+def _job(
+    topic: Topic,
+    name: str,
+    source: str,
+    *,
+    salt: str | None = None,
+    checks: frozenset[str] | None = None,
+    stop_at_first_failure: bool = False,
+) -> Job:
+    filename = f"{topic.id}.py"
+    return Job(name, filename, source.encode(), salt, stop_at_first_failure, checks)
+
+
+def _read(path: Path) -> str:
+    if not path.exists():
+        raise UsageError(f"there is no {shown(path)}")
+    return path.read_text(encoding="utf-8")
+
+
+def _with_check_seconds(topic: Topic, seconds: float) -> Topic:
+    seconds = min(seconds, topic.limits.check_seconds)
+    limits = Limits(**{**topic.limits.model_dump(), "check_seconds": seconds})
+    return topic.model_copy(update={"limits": limits})
+
+
+def _needs(result: Result) -> frozenset[str]:
+    """The checks that need a function: those that lose points without it."""
+    return frozenset(check.name for check in result.checks if check.points < check.max_points)
+
+
+def _dependent(case: Case, needed: dict[str, frozenset[str]]) -> frozenset[str] | None:
+    """The checks that a case may change; None when it changes what is not a student's function."""
+    replaced = [name for name in case.parts if name in needed]
+    return frozenset().union(*(needed[name] for name in replaced)) if replaced else None
+
+
+def _count(judged: list[list[str]]) -> tuple[int, int]:
+    return sum(not problems for problems in judged), len(judged)

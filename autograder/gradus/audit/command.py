@@ -1,0 +1,80 @@
+"""`gradus audit`: do the hidden tests judge rightly?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from gradus.audit.audit import Options, audit_topic, run_cases
+from gradus.audit.table import page, print_audits, print_case
+from gradus.course import Course, UsageError
+from gradus.files import write_whole
+from gradus.submission.sandbox import best_level
+
+
+def audit(
+    course: Course,
+    topics: Sequence[str] = (),
+    *,
+    salts: int = 50,
+    workers: int | None = None,
+    html: Path | None = None,
+    mutants: bool = True,
+    only: str | None = None,
+) -> int:
+    """Audit the topics named, or all; prints a table and the problems, and returns an exit code.
+
+    0: every answer is judged rightly, 1: some are not. `salts` counts the course's own. `only`
+    runs just the cases with that text in their titles, prints what a student reads, and judges
+    nothing. Raises UsageError on wrong usage.
+    """
+    chosen = course.select(topics)
+    options = Options(salts, workers or len(os.sched_getaffinity(0)), best_level(), mutants)
+    console = Console()
+    if only is not None:
+        found = 0
+        for topic in chosen:
+            for case, result in run_cases(course, topic, only, options):
+                print_case(console, case, result)
+                found += 1
+        if not found:
+            raise UsageError(f"no case has '{only}' in its title")
+        return 0
+    audits = []
+    with _progress() as bar:
+        for topic in chosen:
+            task = bar.add_task(topic.id, total=None)
+
+            def advance(done: int, total: int, task: TaskID = task) -> None:
+                bar.update(task, completed=done, total=total)
+
+            audits.append(audit_topic(course, topic, options, advance))
+            bar.remove_task(task)
+    print_audits(console, audits)
+    if html is not None:
+        write_whole(html, page(audits).encode())
+    return 1 if any(a.problems for a in audits) else 0
+
+
+def _progress() -> Progress:
+    """A bar on stderr, where that is a terminal; nothing otherwise."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

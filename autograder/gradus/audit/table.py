@@ -1,0 +1,100 @@
+"""What an audit found, as a table for the terminal and as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gradus.audit.audit import TopicAudit
+from gradus.audit.cases import Case
+from gradus.results import Result
+
+COLUMNS = (
+    *("topic", "checks", "points", "mistakes", "alternatives", "salts", "mutants"),
+    *("worst accuracy", "seconds"),
+)
+
+
+def row(audit: TopicAudit) -> tuple[str, ...]:
+    """The cells of one topic, in the order of COLUMNS."""
+    return (
+        audit.topic,
+        str(audit.checks),
+        f"{audit.points:g}",
+        _share(audit.mistakes),
+        _share(audit.alternatives),
+        _share(audit.salts),
+        _mutants(audit),
+        ", ".join(f"{a.worst:.4g} > {a.threshold:g}" for a in audit.accuracies) or "—",
+        f"{audit.seconds:.0f}",
+    )
+
+
+def print_audits(console: Console, audits: Sequence[TopicAudit]) -> None:
+    """Print the table, and below it every problem in a line of its own."""
+    table = Table(*COLUMNS, box=SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for audit in audits:
+        table.add_row(*map(Text, row(audit)), style="red" if audit.problems else "")
+    if not console.is_terminal:
+        console = Console(file=console.file, width=120)
+    console.print(table)
+    console.print(
+        "Each pair: as it should be / all. = : mutants recorded as equivalent.\n", style="dim"
+    )
+    lines = [f"{audit.topic}: {problem}" for audit in audits for problem in audit.problems]
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)  # whole, so that a file:line can be clicked
+    if lines:
+        console.print(f"{len(lines)} problem{'s' if len(lines) > 1 else ''}", style="bold red")
+    else:
+        console.print("Every answer is judged rightly.", style="green")
+
+
+def page(audits: Sequence[TopicAudit]) -> str:
+    """The same as a page of HTML that needs no other file, with the mutants that survive."""
+    from jinja2 import Environment
+
+    source = resources.files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(source).render(columns=COLUMNS, audits=audits, row=row)
+
+
+def print_case(console: Console, case: Case, result: Result) -> None:
+    """One case with all that a student would read about it."""
+    console.print(
+        Text(f"{case.kind} '{case.title}': {result.score:g} of {result.max_score:g}", "bold")
+    )
+    if result.message:
+        console.print(Text(f"  {result.status}: {result.message}", "red"))
+    for check in result.checks:
+        if check.points >= check.max_points:
+            continue
+        about = "" if check.name in case.checks else ", which the case does not name"
+        head = f"  ✘ {check.name} {check.points:g}/{check.max_points:g}{about}"
+        console.print(Text(f"{head}  [{check.diagnosis or 'no diagnosis'}]", "red"))
+        for line in check.message.splitlines():
+            console.print(Text(f"      {line}"), soft_wrap=True)
+    for name in case.checks:
+        if all(c.name != name or c.points >= c.max_points for c in result.checks):
+            console.print(Text(f"  ✔ {name} has full points: it should not", "red"))
+    if case.diagnosis:
+        console.print(Text(f"  expected: {case.diagnosis}"))
+
+
+def _share(pair: tuple[int, int]) -> str:
+    return f"{pair[0]}/{pair[1]}" if pair[1] else "—"
+
+
+def _mutants(audit: TopicAudit) -> str:
+    if audit.mutants is None or not audit.mutants[1]:
+        return "—"
+    caught, total = audit.mutants
+    equivalent = f" ={audit.equivalent}" if audit.equivalent else ""
+    return f"{caught}/{total}{equivalent} {caught / total:.1%}"

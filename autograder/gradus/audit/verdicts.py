@@ -1,0 +1,165 @@
+"""What the results of an audit's jobs say about a topic's hidden tests.
+
+Every problem is one line that says what is wrong and where to put it right.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from gradus.audit.cases import Case, Equivalent
+from gradus.audit.mutants import Mutant
+from gradus.course import Topic
+from gradus.results import CheckResult, Result, SubmissionStatus, first_line
+
+ENOUGH_SEEDS = 20  # fewer say too little about the worst one
+CAUGHT_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How far the worst of many seeds stands above a threshold, all in the metric's own unit."""
+
+    check: str
+    metric: str
+    threshold: float
+    worst: float
+    spread: float  # best seed − worst seed
+    seeds: int
+
+    @property
+    def margin(self) -> float:
+        return self.worst - self.threshold
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether a new seed may be expected to pass: a third of the spread is to spare.
+
+        The spread of 20 seeds is about four standard deviations, a third of it more than one.
+        """
+        needed = self.spread / 3 if self.seeds >= ENOUGH_SEEDS else 0.0
+        return self.margin > 0 and self.margin >= needed
+
+
+def judge_stub(stub: Result) -> Iterator[str]:
+    """The stub loads, and scores nothing."""
+    if stub.status is not SubmissionStatus.GRADED:
+        yield f"the stub is {stub.status}: {first_line(stub.message)}"
+    for check in stub.checks:
+        if check.points > 0:
+            yield f"{check.name} gives the stub {check.points:g} of {check.max_points:g} points"
+
+
+def judge_right(answer: str, result: Result) -> Iterator[str]:
+    """A right answer, called `answer` in messages, has full points."""
+    if result.status is not SubmissionStatus.GRADED:
+        yield f"{answer} is {result.status}: {first_line(result.message)}"
+    for check in _lost(result):
+        yield f"{answer} loses points in {_described(check)}"
+
+
+def judge_mistake(case: Case, result: Result, dependent: frozenset[str] | None) -> Iterator[str]:
+    """A mistake costs points in its checks, with its diagnosis, and nowhere else.
+
+    `dependent` names the checks that call a function which the case replaces; None: all may.
+    """
+    answer = f"mistake '{case.title}'"
+    if result.status is not SubmissionStatus.GRADED:
+        yield f"{answer} is {result.status}: {first_line(result.message)}"
+        return
+    checks = {check.name: check for check in result.checks}
+    for at, name in enumerate(case.checks):
+        check = checks.get(name)
+        if check is None:
+            yield f"{case.where}: {answer} is about {name}, which is no check of this topic"
+        elif check.points >= check.max_points:
+            yield f"{answer} passes {name}"
+        elif at == 0 and not case.explains(check.diagnosis):
+            gave = f"'{check.diagnosis}'" if check.diagnosis else "no diagnosis"
+            yield (
+                f"{answer}: {name} gave {gave}, expected '{case.diagnosis}' "
+                f"({check.status}: {first_line(check.message)})"
+            )
+    for check in _lost(result):
+        if dependent is not None and check.name not in {*case.checks, *dependent}:
+            yield f"{answer} also loses points in {_described(check)}"
+
+
+def judge_salts(results: Mapping[str, Result]) -> Iterator[str]:
+    """The solution has full points with every salt; one line for each check that fails."""
+    failed: dict[str, list[tuple[str, CheckResult]]] = defaultdict(list)
+    for salt, result in results.items():
+        for check in _lost(result):
+            failed[check.name].append((salt, check))
+    for losses in failed.values():
+        salt, check = losses[0]
+        share = f"{len(losses)} of {len(results)} salts, for example {salt!r}"
+        yield f"the solution loses points with {share}, in {_described(check)}"
+
+
+def judge_accuracies(accuracies: Iterable[Accuracy]) -> Iterator[str]:
+    """The worst seed stands clear of its threshold."""
+    for a in accuracies:
+        if not a.is_safe:
+            yield (
+                f"{a.check}: the worst {a.metric} of {a.seeds} seeds, {a.worst:.4g}, is too close "
+                f"to the threshold {a.threshold:g}: {a.margin:+.4f}, while seeds differ by "
+                f"{a.spread:.4f}"
+            )
+
+
+def judge_mutants(caught: int, survivors: Sequence[Mutant]) -> Iterator[str]:
+    """Nine of ten mutants are caught; one line for each survivor where they are not."""
+    total = caught + len(survivors)
+    if total and caught / total < CAUGHT_SHARE:
+        yield f"only {caught} of {total} mutants are caught, {caught / total:.0%}"
+        yield from (f"survives: {described(mutant)}" for mutant in survivors)
+
+
+def judge_equivalents(
+    equivalents: Iterable[Equivalent], mutants: Sequence[Mutant], alive: Sequence[Mutant]
+) -> Iterator[str]:
+    """Every recorded equivalent still describes a mutant that no test catches."""
+    for e in equivalents:
+        if not any(m.is_described_by(e.function, e.old, e.new) for m in mutants):
+            yield f"{e.where}: no mutant of {e.function} turns '{e.old}' into '{e.new}'"
+        elif not any(m.is_described_by(e.function, e.old, e.new) for m in alive):
+            yield f"{e.where}: '{e.old}' -> '{e.new}' is not equivalent: the tests catch it"
+
+
+def accuracies(topic: Topic, results: Iterable[Result]) -> list[Accuracy]:
+    """Every metric with a threshold, over all runs of the solution."""
+    values: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for result in results:
+        for check in result.checks:
+            for metric, value in check.metrics.items():
+                values[check.name, metric].append(value)
+    found = []
+    for (name, metric), seen in values.items():
+        threshold = _threshold(topic, name, metric)
+        if threshold is not None:
+            spread = max(seen) - min(seen)
+            found.append(Accuracy(name, metric, threshold, min(seen), spread, len(seen)))
+    return found
+
+
+def described(mutant: Mutant) -> str:
+    """A mutant in one line."""
+    return f"{mutant.function}, line {mutant.line}: '{mutant.old}' -> '{mutant.new}'"
+
+
+def _threshold(topic: Topic, check: str, metric: str) -> float | None:
+    """The threshold of a metric: of the data set that the check's name names, or the only one."""
+    having = {data: limits for data, limits in topic.thresholds.items() if metric in limits}
+    named = [data for data in having if data in check] or list(having)[: len(having) == 1]
+    return having[named[0]][metric] if named else None
+
+
+def _lost(result: Result) -> list[CheckResult]:
+    return [check for check in result.checks if check.points < check.max_points]
+
+
+def _described(check: CheckResult) -> str:
+    return f"{check.name} ({check.status}: {first_line(check.message)})"
