@@ -92,7 +92,7 @@ def check(topic: str, path: Path | None, watch: bool) -> int:
     "--target",
     "targets",
     multiple=True,
-    type=click.Choice(["student"]),
+    type=click.Choice(["student"]),  # the keys of gradus.release.build.TARGETS
     help="What to make in dist/; default: everything.",
 )
 def build(topics: tuple[str, ...], check: bool, targets: tuple[str, ...]) -> int:
@@ -127,12 +127,14 @@ def build(topics: tuple[str, ...], check: bool, targets: tuple[str, ...]) -> int
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--force", is_flag=True, help="Grade again what has not changed.")
 @click.option(
-    "--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds for one submission."
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds for one check, in place of course.yaml's.",
 )
 @click.option(
     "--isolation",
     type=click.Choice(["process", "user", "namespaces"]),
-    help="Level to run at; default: the strongest that this machine has.",
+    help="Level to run at; default: this machine's strongest.",
 )
 def grade(
     topic: str,
@@ -172,10 +174,25 @@ def grade(
 
 @cli.command()
 @click.argument("topics", nargs=-1, metavar="[TOPIC]...")
-@click.option("--salts", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option(
+    "--salts",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Secrets that the solution is tried with.",
+)
 @WORKERS
 @click.option("--html", type=PATH, help="Write the findings as a page as well.")
-def audit(topics: tuple[str, ...], salts: int, workers: int | None, html: Path | None) -> int:
+@click.option("--mutants/--no-mutants", default=True, help="Try the solution's mutants too.")
+@click.option("--only", metavar="TEXT", help="Show what students read in cases with this title.")
+def audit(
+    topics: tuple[str, ...],
+    salts: int,
+    workers: int | None,
+    html: Path | None,
+    mutants: bool,
+    only: str | None,
+) -> int:
     """Do the hidden tests judge rightly?
 
     Tries the stub, the solution (with many salts), every mistake and alternative of
@@ -185,10 +202,13 @@ def audit(topics: tuple[str, ...], salts: int, workers: int | None, html: Path |
     Examples:
       gradus audit mlp
       gradus audit --salts 10 --html audit.html
+      gradus audit mlp --only "bias gradient"
     """
     from gradus.audit.command import audit
 
-    return audit(_course(), topics, salts=salts, workers=workers, html=html)
+    return audit(
+        _course(), topics, salts=salts, workers=workers, html=html, mutants=mutants, only=only
+    )
 
 
 @cli.command()
@@ -204,6 +224,6 @@ def doctor() -> None:
 @cli.command()
 def demo() -> int:
     """Build, grade a small class and show what everyone gets, in a minute or so."""
-    from gradus.grading.demo import demo
+    from gradus.demo import demo
 
     return demo(_course())

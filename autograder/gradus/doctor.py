@@ -106,7 +106,7 @@ def _torchvision() -> Finding:
     from gradus.checks.data import _torchvision_datasets
 
     try:
-        _torchvision_datasets()  # type: ignore[no-untyped-call]
+        _torchvision_datasets()
     except (RuntimeError, ImportError) as error:
         return Finding("MNIST", None, str(error))
     data = os.environ.get("GRADUS_DATA")

@@ -74,8 +74,8 @@ def topics_table(course: Course, progress: dict[str, Progress]) -> Table:
 def _reached(progress: Progress | None) -> str:
     if progress is None:
         return ""
-    mark = "✔" if progress.score >= progress.max_score else "…"
-    return f"{mark} {progress.score:g} of {progress.max_score:g}"
+    mark = "✔ " if progress.score >= progress.max_score else ""
+    return f"{mark}{progress.score:g}/{progress.max_score:g}"
 
 
 def _file(course: Course) -> Path:

@@ -6,7 +6,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gradus.course import UsageError
@@ -165,19 +165,18 @@ def _check_docstring(function: Function, block: _Block, filename: str) -> None:
 def _remove(lines: list[str], block: _Block) -> None:
     """Take the block out, with the cell that it leaves empty and all but two blank lines."""
     start, stop = block.begin - 1, block.end
-    while start > 0 and not lines[start - 1].strip():
-        start -= 1
-    while stop < len(lines) and not lines[stop].strip():
-        stop += 1
-    follows_cell = start > 0 and _CELL.match(lines[start - 1]) is not None
-    before_cell = stop == len(lines) or _CELL.match(lines[stop]) is not None
-    if follows_cell and before_cell:
-        start -= 1
-        while start > 0 and not lines[start - 1].strip():
+    above, below = _blank(lines[:start][::-1]), _blank(lines[stop:])
+    start, stop = start - above, stop + below
+    if start > 0 and _CELL.match(lines[start - 1]):
+        if stop < len(lines) and not _CELL.match(lines[stop]):
+            above = below = 0  # the cell goes on right below its marker
+        else:
             start -= 1
-    before = block.begin - 1 - start
-    after = stop - block.end
-    blank = min(2, max(before, after)) if start > 0 and stop < len(lines) else 0
-    if follows_cell and not before_cell:
-        blank = 0
-    lines[start:stop] = [""] * blank
+            above = _blank(lines[:start][::-1])
+            start -= above
+    lines[start:stop] = [""] * (min(2, max(above, below)) if start > 0 else 0)
+
+
+def _blank(lines: Sequence[str]) -> int:
+    """How many of the first lines are blank."""
+    return next((i for i, line in enumerate(lines) if line.strip()), len(lines))
