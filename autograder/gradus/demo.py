@@ -1,0 +1,128 @@
+"""`gradus demo`: build, and grade an example class made from the topic's own solution and cases."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from collections.abc import Iterator
+from itertools import chain
+
+import click
+
+from gradus.audit.cases import Case, compose, load_cases
+from gradus.course import Course, Topic, UsageError, shown
+from gradus.files import write_whole
+from gradus.grading.command import grade
+from gradus.release.build import TARGETS, build
+from gradus.release.notebook import make_notebook
+from gradus.release.stub import BEGIN, END, make_stub, stubbed_functions
+from gradus.submission.sandbox import best_level
+
+# fmt: off
+_PEOPLE = [
+    "ada", "emmy", "carl", "sofia", "leonhard", "maryam", "alan", "grace", "kurt", "hypatia",
+    "evariste", "katherine", "srinivasa", "julia", "david", "amalie", "henri", "sophie", "georg",
+    "mary", "paul", "olga", "john", "ingrid", "niels", "dorothy", "andrey", "rozsa", "blaise",
+    "florence", "pierre", "cleo", "bernhard", "karen", "stefan", "joan", "felix", "vera",
+    "hermann", "nina", "jacob", "lise", "augustin", "marjorie", "simeon", "irene", "ernst",
+    "edith", "max", "thekla", "alonzo", "barbara", "stephen", "frances", "noam", "shafi",
+    "edsger", "margaret", "donald", "radia", "tony", "adele", "robin", "anita",
+]
+# fmt: on
+
+
+def demo(course: Course) -> int:
+    """Build the course, and grade a class for its first topic with cases; as `gradus grade` exits.
+
+    Leaves assignments/, dist/ and results/example-class/ in the course's folder.
+    """
+    topic = next((t for t in course.topics if course.cases(t).is_file()), None)
+    if topic is None:
+        raise UsageError(f"no topic has cases to make a class of: {shown(course.root)}")
+    click.echo(f"gradus build {topic.id}")
+    build(course, [topic], tuple(TARGETS), click.echo)
+    folder = course.root / "dist" / "example-class" / topic.id
+    files = example_class(course, topic)
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, data in files.items():
+        write_whole(folder / name, data)
+    results = course.root / "results" / "example-class"
+    level = best_level()
+    click.echo(
+        f"\ngradus grade {topic.id} {shown(folder)} --out {shown(results)} --isolation {level}"
+        f"\n{len(files)} submissions, among them every mistake of {shown(course.cases(topic))};"
+        " one of them hangs, another crashes"
+    )
+    code = grade(course, topic.id, [folder], out=results, workers=2, isolation=level)
+    click.echo(
+        f"\nNow look at\n"
+        f"  {shown(folder)}/   the class\n"
+        f"  {shown(results / topic.id)}/   what each was told\n"
+        f"  {shown(course.assignment(topic))}/   what students get\n"
+        f"  gradus audit {topic.id}   whether the hidden tests judge rightly"
+    )
+    return code
+
+
+def example_class(course: Course, topic: Topic) -> dict[str, bytes]:
+    """A class's files by name: finished, unfinished, mistaken and broken submissions.
+
+    Composed from the solution and the cases as they are now. Raises UsageError and CaseError.
+    """
+    solution = course.solution(topic).read_text(encoding="utf-8")
+    cases = load_cases(course.cases(topic))
+    mistaken = (compose(solution, case) for case in cases.mistakes)
+    scripts = chain(_unfinished(solution), _broken(solution), mistaken)
+    notebooks = [make_notebook(_without_marks(text)) for text in (solution, make_stub(solution))]
+    sources = [(".ipynb", text) for text in notebooks] + [(".py", text) for text in scripts]
+    return {
+        f"{name}{suffix}": _without_marks(text).encode()
+        for name, (suffix, text) in zip(_names(), sources, strict=False)
+    }
+
+
+def _names() -> Iterator[str]:
+    """People's names; the second Ada is ada2."""
+    number = 1
+    while True:
+        yield from (f"{name}{number}" if number > 1 else name for name in _PEOPLE)
+        number += 1
+
+
+def _unfinished(solution: str) -> Iterator[str]:
+    """Nothing done, the first function, the first two, … and all."""
+    stub = make_stub(solution)
+    names = [function.name for function in stubbed_functions(solution)]
+    parts = {
+        node.name: ast.get_source_segment(stub, node) or ""
+        for node in ast.parse(stub).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in names
+    }
+    for done in range(len(names)):
+        yield _replaced(solution, {n: text for n, text in parts.items() if n in names[done:]})
+    yield solution
+
+
+def _broken(solution: str) -> Iterator[str]:
+    """A syntax error, an exit on import, a hang, a segmentation fault."""
+    names = [function.name for function in stubbed_functions(solution) if "." not in function.name]
+    yield solution[: solution.index(f"def {names[-1]}(") + 8]
+    yield f"import os\n\nos._exit(0)\n\n{solution}"
+    yield _replaced(solution, {names[-1]: _body(names[-1], "while True:\n        pass")})
+    crash = "import ctypes\n    ctypes.string_at(0)"
+    yield _replaced(solution, {names[0]: _body(names[0], crash)})
+
+
+def _body(name: str, body: str) -> str:
+    return f"def {name}(*args, **kwargs):\n    {body}"
+
+
+def _replaced(solution: str, parts: dict[str, str]) -> str:
+    if not parts:
+        return solution
+    return compose(solution, Case("mistake", "", parts, where="example class"))
+
+
+def _without_marks(text: str) -> str:
+    """As students have it: without the lines that show where a stub was."""
+    return "".join(line for line in text.splitlines(True) if line.strip() not in (BEGIN, END))

@@ -1,0 +1,203 @@
+"""`gradus grade`: what is asked for on the command line, and what is shown of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from gradus.course import (
+    Course,
+    Topic,
+    UsageError,
+    check_points,
+    read_salt,
+    shown,
+)
+from gradus.grading.collect import Found, collect, printable
+from gradus.grading.store import Store
+from gradus.results import Isolation, Result
+from gradus.submission.sandbox import LEVELS, available_levels
+
+if TYPE_CHECKING:
+    from gradus.grading.grade import Graded
+
+
+def grade(
+    course: Course,
+    topic: str,
+    paths: Sequence[Path],
+    *,
+    out: Path,
+    jsonl: bool = False,
+    workers: int | None = None,
+    device: str = "cpu",
+    force: bool = False,
+    timeout: float | None = None,
+    isolation: str | None = None,
+) -> int:
+    """Grade the submissions at `paths` into OUT/TOPIC/ and show how they did.
+
+    `workers` is by default the number of processors. `timeout`, in seconds, takes the place of the
+    topic's limit on one check, and the limit on a whole submission grows or shrinks with it.
+    Returns 0 when every submission has a result, 1 when one has none, 130 when interrupted; raises
+    UsageError.
+    """
+    chosen = _with_timeout(course.topic(topic), timeout)
+    test_file = course.test_file(chosen)
+    if not test_file.is_file():
+        raise UsageError(f"topic '{topic}' has no tests: {shown(test_file)} is not there")
+    if workers is not None and workers < 1:
+        raise UsageError("--workers must be at least 1")
+    found = collect(paths, chosen.id)
+    level = choose_level(course.isolation, isolation)
+    messages = Console(stderr=True, highlight=False, markup=False)
+    if LEVELS.index(level) < LEVELS.index(course.isolation):
+        messages.print(f"isolation: {level}, less than the course accepts ({course.isolation})")
+
+    # Imports torch, which takes seconds: after all that can be wrong without it.
+    from gradus.checks.session import list_checks
+    from gradus.grading.grade import Conditions, grade_class
+
+    _check_device(device)
+    checks = list_checks(test_file)
+    check_points(course, chosen, checks)
+    store = Store(out / chosen.id)
+    folders = dict.fromkeys(item.path.parent for item in found)
+    outcomes = grade_class(
+        found,
+        Conditions(chosen, test_file, checks, read_salt(course), level, device),
+        store,
+        workers=workers or len(os.sched_getaffinity(0)),
+        force=force,
+        forbid_read=[course.solution(chosen).parent, store.folder, *folders],
+        say=lambda line: messages.print(printable(line)),
+    )
+    done: list[Graded] = []
+    try:
+        with closing(outcomes):
+            for graded in _with_progress(outcomes, found, messages, jsonl):
+                done.append(graded)
+                if jsonl and isinstance(graded.result, Result):
+                    print(graded.result.model_dump_json(), flush=True)
+    except KeyboardInterrupt:
+        saved = sum(isinstance(graded.result, Result) for graded in done)
+        messages.print(
+            f"stopped: {saved} of {len(found)} results are in {shown(store.folder)}; "
+            "the same command goes on from there"
+        )
+        return 130
+    return _report(done, level, store.folder, jsonl, messages)
+
+
+def choose_level(least: Isolation, asked: str | None = None) -> Isolation:
+    """The level asked for, else the strongest that this machine has; UsageError below `least`."""
+    missing = available_levels()
+    for level in LEVELS:
+        if level == asked:
+            if missing[level]:
+                raise UsageError(f"isolation '{asked}' is not to be had here: {missing[level]}")
+            return level
+    best = [level for level in LEVELS if not missing[level]][-1]
+    if LEVELS.index(best) < LEVELS.index(least):
+        raise UsageError(
+            f"the course asks for isolation '{least}' and this machine has only '{best}' "
+            f"({missing[least]}): see `gradus doctor`, or accept it with --isolation {best}"
+        )
+    return best
+
+
+def _with_timeout(topic: Topic, seconds: float | None) -> Topic:
+    if seconds is None:
+        return topic
+    if not seconds > 0:
+        raise UsageError("--timeout must be more than 0 seconds")
+    total = topic.limits.submission_seconds * seconds / topic.limits.check_seconds
+    limits = {"check_seconds": float(seconds), "submission_seconds": total}
+    return topic.model_copy(update={"limits": topic.limits.model_copy(update=limits)})
+
+
+def _check_device(device: str) -> None:
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UsageError(f"--device {device} cannot be used here: {reason}") from None
+
+
+def _with_progress(
+    outcomes: Iterable[Graded], found: Sequence[Found], messages: Console, jsonl: bool
+) -> Iterable[Graded]:
+    """A bar on stderr, where that is a terminal and the results do not go to the same one."""
+    progress = Progress(
+        TextColumn("grading"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=messages,
+        transient=True,
+        redirect_stdout=False,
+        disable=not messages.is_terminal or (jsonl and sys.stdout.isatty()),
+    )
+    with progress:
+        task = progress.add_task("", total=len(found))
+        for graded in outcomes:
+            progress.update(task, advance=1)
+            yield graded
+
+
+def _report(
+    done: Sequence[Graded], level: Isolation, folder: Path, jsonl: bool, messages: Console
+) -> int:
+    results = [graded.result for graded in done if isinstance(graded.result, Result)]
+    results.sort(key=lambda result: result.submission)
+    output = messages if jsonl else _stdout()
+    if results and not jsonl:
+        output.print(_table(results))
+    kept = sum(graded.kept for graded in done)
+    parts = [f"{len(results)} graded" + (f" ({kept} as before)" if kept else "")]
+    if results:
+        mean = sum(result.score for result in results) / len(results)
+        parts.append(f"mean {mean:.1f} of {results[0].max_score:g}")
+    parts += [f"isolation {level}", f"results in {shown(folder)}"]
+    output.print(" · ".join(parts), soft_wrap=True)
+    failed = [graded for graded in done if not isinstance(graded.result, Result)]
+    for graded in failed:
+        assert not isinstance(graded.result, Result)
+        lines = [printable(line) for line in graded.result.reason.splitlines()]
+        messages.print(f"no result: {graded.name}:", *lines, sep="\n    ", soft_wrap=True)
+    return 1 if failed else 0
+
+
+def _stdout() -> Console:
+    width = None if sys.stdout.isatty() else 160  # of a file: not the 80 columns of a terminal
+    return Console(highlight=False, markup=False, width=width)
+
+
+def _table(results: Sequence[Result]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("submission", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("main diagnosis")  # the one column that gives way
+    table.add_column("seconds", justify="right", no_wrap=True)
+    for result in results:
+        table.add_row(
+            Text(result.submission),
+            f"{result.score:g}/{result.max_score:g}",
+            str(result.status),
+            Text(printable(result.main_diagnosis()), no_wrap=True, overflow="ellipsis"),
+            f"{result.seconds:.1f}",
+        )
+    return table

@@ -1,0 +1,153 @@
+"""A class of submissions -> results, graded anew only where something has changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradus.checks.session import CheckInfo, Job, tests_version
+from gradus.course import Topic, shown
+from gradus.grading.collect import Found, Unreadable
+from gradus.grading.pool import NoResult, run_jobs
+from gradus.grading.store import Store
+from gradus.results import CheckResult, Isolation, Result, Status, SubmissionStatus
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What became of one submission; `kept` is a result that an earlier run had saved."""
+
+    name: str
+    result: Result | NoResult
+    kept: bool = False
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What results depend on besides the submissions; equal conditions give equal results."""
+
+    topic: Topic
+    test_file: Path
+    checks: Sequence[CheckInfo]  # of the test file
+    salt: str
+    level: Isolation
+    device: str = "cpu"
+
+    @property
+    def version(self) -> str:
+        return tests_version(self.test_file, self.topic, self.salt)
+
+
+def grade_class(
+    found: Sequence[Found],
+    conditions: Conditions,
+    store: Store,
+    *,
+    workers: int,
+    force: bool = False,
+    forbid_read: Sequence[Path] = (),
+    say: Callable[[str], None] = lambda line: None,
+) -> Generator[Graded, None, None]:
+    """Grade submissions, saving each result before it is yielded, in the order they are finished.
+
+    A saved result stands when file, tests, isolation and device are the same, unless `force`.
+    `say` is told, in one line each, of what else was found in the store.
+    """
+    version = conditions.version
+    read: dict[str, Found] = {}
+    settled: deque[Graded] = deque()  # without a judge
+    other_tests = 0
+
+    def jobs() -> Iterator[Job]:
+        nonlocal other_tests
+        for item in found:
+            read[item.name] = item
+            try:
+                source = item.read()
+            except Unreadable as error:
+                result = _unreadable(item, str(error), conditions, version)
+                store.save(result)
+                settled.append(Graded(item.name, result))
+                continue
+            saved = None if force else _saved(store, item.name, say)
+            if saved and saved.tests != version:
+                other_tests += 1
+            elif saved and _same(saved, source, conditions):
+                settled.append(Graded(item.name, saved, kept=True))
+                continue
+            yield Job(item.name, item.filename, source)
+
+    outcomes = run_jobs(
+        conditions.topic,
+        conditions.test_file,
+        jobs(),
+        workers=workers,
+        level=conditions.level,
+        device=conditions.device,
+        salt=conditions.salt,
+        forbid_read=forbid_read,
+    )
+    with closing(outcomes):
+        for job, result in outcomes:
+            while settled:
+                yield settled.popleft()
+            if isinstance(result, Result):
+                if note := read[job.submission].note:
+                    result = result.model_copy(update={"notes": [*result.notes, note]})
+                store.save(result)
+            yield Graded(job.submission, result)
+    yield from settled
+    if other_tests:
+        say(f"{other_tests} saved results were of other tests or limits, and are graded again")
+
+
+def _saved(store: Store, name: str, say: Callable[[str], None]) -> Result | None:
+    try:
+        return store.load(name)
+    except ValueError as error:
+        say(f"{error}: kept as {shown(store.set_aside(name))}, graded again")
+        return None
+
+
+def _same(saved: Result, source: bytes, conditions: Conditions) -> bool:
+    return (saved.sha256, saved.isolation, saved.device) == (
+        hashlib.sha256(source).hexdigest(),
+        conditions.level,
+        conditions.device,
+    )
+
+
+def _unreadable(item: Found, why: str, conditions: Conditions, version: str) -> Result:
+    return Result(
+        submission=item.name,
+        topic=conditions.topic.id,
+        status=SubmissionStatus.UNREADABLE,
+        score=0,
+        max_score=conditions.topic.points,
+        isolation=conditions.level,
+        device=conditions.device,
+        seconds=0,
+        sha256="",
+        tests=version,
+        message=why,
+        notes=[item.note] if item.note else [],
+        checks=[_not_run(check, why) for check in conditions.checks],
+    )
+
+
+def _not_run(check: CheckInfo, why: str) -> CheckResult:
+    return CheckResult(
+        name=check.name,
+        title=check.title,
+        function=check.function,
+        points=0,
+        max_points=check.points,
+        status=Status.ERROR,
+        visibility=check.visibility,
+        public=check.public,
+        message=why,
+    )
