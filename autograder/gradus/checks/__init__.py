@@ -12,6 +12,7 @@ from gradus.checks.failure import CheckFailed, require
 from gradus.checks.gradients import check_forward, check_gradients
 from gradus.checks.marks import hidden, points, public, visibility
 from gradus.checks.rng import Rng
+from gradus.checks.stand_ins import forward_backward
 from gradus.checks.training import check_accuracy, check_at_least
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "check_gradients",
     "check_values",
     "forward",
+    "forward_backward",
     "hidden",
     "points",
     "public",

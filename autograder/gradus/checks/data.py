@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -63,7 +64,7 @@ def mnist() -> Split:
     return Split(x_train, y_train, x_test, y_test)
 
 
-def _torchvision_datasets():  # type: ignore[no-untyped-def]
+def _torchvision_datasets() -> Any:
     """torchvision.datasets, beside a torch without torchvision's compiled operators too.
 
     There `import torchvision` fails for want of two schemas, which nothing here uses.
@@ -71,9 +72,9 @@ def _torchvision_datasets():  # type: ignore[no-untyped-def]
     try:
         from torchvision import datasets
     except RuntimeError:
-        library = torch.library.Library("torchvision", "DEF")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
+        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
         from torchvision import datasets
     except ImportError as error:
         raise RuntimeError("MNIST needs torchvision: pip install 'gradus[mnist]'") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -16,7 +16,9 @@ from gradus.checks.failure import CheckFailed, kind
 from gradus.checks.record import current
 from gradus.checks.rng import Rng
 from gradus.checks.tolerance import agree
-from gradus.submission.student import Student
+
+if TYPE_CHECKING:
+    from gradus.submission.student import Student
 
 STEP = 1e-5  # of the central differences, in float64
 ELEMENTS = 40  # of each input that finite differences look at, at most
@@ -57,20 +59,22 @@ def check_gradients(
     upstream gradient `dout` of the output's shape (or the one given). A backward that disagrees
     is compared with finite differences of the student's own forward: when it is right for a
     forward that is off by a mistake that we can name, it keeps its points, for the forward's own
-    check takes them. `clues` are for all gradients, or by input name; the inputs and dout are
-    added to them. Inputs may be lists, tuples and dicts of tensors.
+    check takes them. `clues` are for all gradients, or by input ("w", "params[0][1]"); the
+    inputs and dout are added to them. Inputs may be lists, tuples and dicts of tensors.
     """
     options = dict(options or {})
     names = list(inputs if wrt is None else wrt)
     trusted_out, dout, trusted = _trusted(reference, inputs, names, options, dout)
     out, cache = forward(student, name, *inputs.values(), **options)
     gradients = call(student, f"{name}_backward", dout, cache)
-    leaves, of_leaf = [], {}
+    leaves: list[Leaf] = []
+    of_leaf: dict[str, Clues] = {}
     for n, gradient in zip(names, _unpack(gradients, name, names, trusted), strict=True):
-        pairs = pair_leaves(gradient, trusted[n], f"gradient of {n}")
-        of_input = clues if isinstance(clues, Clues) else clues.get(n, NO_CLUES)
-        leaves += pairs
-        of_leaf |= {p: of_input.with_tensors({**inputs, "dout": dout}) for p, _, _ in pairs}
+        for leaf in pair_leaves(gradient, trusted[n], f"gradient of {n}"):
+            path = leaf[0].removeprefix("gradient of ")
+            known = clues if isinstance(clues, Clues) else clues.get(path, NO_CLUES)
+            of_leaf[leaf[0]] = known.with_tensors({**inputs, "dout": dout})
+            leaves.append(leaf)
     try:
         check_leaves(leaves, of_leaf)
     except CheckFailed as failure:

@@ -19,7 +19,7 @@ PUBLIC_SALT = "public"  # of a student's own runs; a class is graded with the co
 
 @dataclass
 class Subject:
-    """What is being judged: a session changes `student` and `salt` from submission to submission."""
+    """What is being judged; a session puts in each submission in turn."""
 
     topic: Topic
     device: str

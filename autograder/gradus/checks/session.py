@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,9 +20,10 @@ from gradus.checks import record
 from gradus.checks.failure import CheckFailed
 from gradus.checks.plugin import SUBJECT, Subject
 from gradus.checks.rng import derive_seed
+from gradus.checks.stand_ins import needed
 from gradus.course import Topic, UsageError
-from gradus.results import CheckResult, Isolation, Result, Status, SubmissionStatus, Visibility
-from gradus.submission.errors import LoadError, SubmissionError
+from gradus.results import CheckResult, Result, Status, SubmissionStatus, Visibility
+from gradus.submission.errors import LoadError, Raised, SubmissionError
 from gradus.submission.sandbox import Launcher
 from gradus.submission.student import Student
 
@@ -185,7 +187,7 @@ def _judge(
         student.load()
         subject = Subject(topic, launcher.device, job.salt or salt, student)
         for item in chosen:
-            checks.append(_run_check(item, subject))
+            checks.append(_run_check(item, subject, checks))
             if job.stop_at_first_failure and checks[-1].points < checks[-1].max_points:
                 break
     except LoadError as error:
@@ -199,7 +201,7 @@ def _judge(
         status=status,
         score=round(sum(c.points for c in checks), 6),
         max_score=sum(_describe(i).points for i in chosen),
-        isolation=cast(Isolation, launcher.level),
+        isolation=launcher.level,
         device=launcher.device,
         seconds=round(time.perf_counter() - started, 3),
         sha256=hashlib.sha256(job.source).hexdigest(),
@@ -222,19 +224,21 @@ def _environment_of_run() -> dict[str, str]:
     }
 
 
-def _run_check(item: pytest.Item, subject: Subject) -> CheckResult:
+def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult]) -> CheckResult:
     assert subject.student is not None
+    info = _describe(item)
+    offered = getattr(cast(Any, item).module, "STAND_INS", {})
+    replaced = needed(offered, info.function, before)
     started = time.perf_counter()
     item.config.stash[SUBJECT] = subject
     seed = derive_seed(subject.salt, subject.topic.id, item.name)
     notes = record.start(seed)
     try:
-        subject.student.begin(item.name, seed % 2**31)
+        subject.student.begin(item.name, seed % 2**31, stand_ins=replaced)
         error = _run_item(item)
     except SubmissionError as refused:  # the submission could not be started again
         error = refused
     trace = subject.student.end()
-    info = _describe(item)
     status, share, message, diagnosis, location = _verdict(error, notes)
     return _result(
         info,
@@ -257,10 +261,11 @@ def _run_item(item: pytest.Item) -> BaseException | None:
     error: BaseException | None = None
     for phase in (item.ihook.pytest_runtest_setup, item.ihook.pytest_runtest_call):
         if error is None:
-            outcome = pytest.CallInfo.from_call(lambda run=phase: run(item=item), when="call")
+            outcome = pytest.CallInfo.from_call(partial(phase, item=item), when="call")
             error = outcome.excinfo.value if outcome.excinfo else None
+    kept = item.parent  # the module stays set up for the next check
     outcome = pytest.CallInfo.from_call(
-        lambda: item.ihook.pytest_runtest_teardown(item=item, nextitem=item), when="teardown"
+        lambda: item.ihook.pytest_runtest_teardown(item=item, nextitem=kept), when="teardown"
     )
     function._request = False
     function.funcargs = None
@@ -277,7 +282,8 @@ def _verdict(
         status = Status.PARTIAL if error.credit > 0 else Status.FAILED
         return status, error.credit, str(error), error.diagnosis, None
     if isinstance(error, SubmissionError):
-        return error.status, 0.0, error.message, None, error.location
+        kind = error.message.split(":")[0] if isinstance(error, Raised) else None
+        return error.status, 0.0, error.message, kind and f"raised:{kind}", error.location
     reason = f"this check could not judge what was returned: {type(error).__name__}: {error}"
     return Status.ERROR, 0.0, reason, None, None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,15 +93,24 @@ class Student:
             self._end_process()
             raise
 
-    def begin(self, check_name: str, seed: int = 0) -> None:
-        """Starts a check: its clock, its output, its random numbers. Raises LoadError."""
+    def begin(
+        self,
+        check_name: str,
+        seed: int = 0,
+        stand_ins: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
+        """Starts a check: its clock, its output, its random numbers. Raises LoadError.
+
+        `stand_ins` are functions of the judge's that take the place of the submission's own of
+        those names until the next check; the submission can call them but not read them.
+        """
         self._trace = Trace()
         self._check_left = self._launcher.limits.check_seconds
         self._seed = seed
         if self._worker is not None:
             self._worker.output.restart()
             try:
-                self._request("begin", seed)
+                self._request("begin", seed, dict(stand_ins or {}))
             except SubmissionError:  # it died between two checks
                 self._check_left = self._launcher.limits.check_seconds
         self.load()
@@ -272,9 +281,11 @@ class Student:
     def _answer(self, reply: tuple[Any, ...]) -> tuple[Any, ...]:
         """Runs a function of the judge's for the submission; its errors are the submission's."""
         match reply:
-            case ("callback", int(ident), tuple(arguments)) if 0 <= ident < len(self._callbacks):
+            case ("callback", int(ident), tuple(arguments), dict(keywords)) if (
+                0 <= ident < len(self._callbacks)
+            ):
                 try:
-                    return ("value", 0, self._callbacks[ident](*arguments))
+                    return ("value", 0, self._callbacks[ident](*arguments, **keywords))
                 except Exception as error:
                     return ("raised", 0, f"{type(error).__name__}: {error}"[:300])
         raise Garbage

@@ -45,6 +45,7 @@ class Worker:
         self.count = itertools.count(1)
         self.device = torch.device("cpu")
         self.inputs: list[tuple[Any, Any, str]] = []
+        self.replaced: dict[str, Any] = {}  # what the stand-ins of the check hide
         self.number = 0
 
     def serve(self) -> None:
@@ -86,9 +87,14 @@ class Worker:
             return ("exited", str(error))
         return ("loaded", self.loaded.functions, self.loaded.notes)
 
-    def do_begin(self, seed: int) -> tuple[Any, ...]:
-        """A new check: no handles, and random numbers that can be repeated."""
+    def do_begin(self, seed: int, stand_ins: dict[str, Any]) -> tuple[Any, ...]:
+        """A new check: no handles, random numbers that can be repeated, stand-ins in place."""
         self.handles.clear()
+        assert self.loaded is not None
+        names = self.loaded.module.__dict__
+        names.update(self.replaced)
+        self.replaced = {name: names[name] for name in stand_ins if name in names}
+        names.update(stand_ins)
         torch.manual_seed(seed)
         random.seed(seed)
         if "numpy" in sys.modules:
@@ -179,8 +185,8 @@ class Worker:
             return self.handles[reference.id]
         ident, name = reference.id, reference.name
 
-        def callback(*arguments: Any) -> Any:
-            self._send(("callback", ident, arguments))
+        def callback(*arguments: Any, **keywords: Any) -> Any:
+            self._send(("callback", ident, arguments, keywords))
             node, payload = self.channel.receive_raw()
             reply = Decoder(payload, self._resolve, torch.Tensor.clone).decode(node)
             if reply[0] == "value":
