@@ -151,10 +151,11 @@ def test_a_cell_of_helpers_disappears_from_the_stub():
 def test_the_functions_that_students_write_are_listed_with_their_summaries():
     solution = (
         'def given():\n    """No."""\n    return 1\n\n'
-        f'class Net:\n    def step(self):\n        """One\n        step.\n\n        More."""\n'
+        "class Net:\n    def step(self):\n"
+        f'        """One\n        step. N: 3.\n\n        More."""\n'
         f"        {BEGIN}\n        return 1\n        {END}\n"
     )
-    assert [(f.name, f.summary) for f in stubbed_functions(solution)] == [("Net.step", "One step.")]
+    assert [(f.name, f.summary) for f in stubbed_functions(solution)] == [("Net.step", "One step")]
 
 
 # ------------------------------------------------------------------------------------ notebooks
@@ -443,7 +444,7 @@ def test_a_student_gets_a_course_of_their_own_without_its_secrets(course):
     assert topic == course.topic("double")
     assert theirs.public_test_file(topic) == Path("home/double/test_double.py").resolve()
     readme = Path("home/double/README.md").read_text()
-    assert "| `double` | 4 | 2x \\| twice x. |" in readme
+    assert "| `double` | 4 | 2x \\| twice x |" in readme
     assert "gradus check double" in readme
     assert "`torch.nn`" in readme
 

@@ -24,7 +24,7 @@ _CELL = re.compile(r"# ?%%")
 
 @dataclass(frozen=True)
 class StubbedFunction:
-    """A function that students write, "Net.forward", and the first paragraph of its docstring."""
+    """A function that students write, "Net.forward", and its docstring's first sentence."""
 
     name: str
     summary: str
@@ -77,8 +77,9 @@ def _find_stubbed(node: ast.AST, blocks: list[_Block], prefix: str) -> Iterator[
             yield from _find_stubbed(child, blocks, f"{prefix}{child.name}.")
         elif isinstance(child, Function):
             if any(_holds(child, block) for block in blocks):
-                summary = (ast.get_docstring(child) or "").split("\n\n")[0]
-                yield StubbedFunction(prefix + child.name, " ".join(summary.split()))
+                paragraph = " ".join((ast.get_docstring(child) or "").split("\n\n")[0].split())
+                sentence = paragraph.partition(". ")[0].removesuffix(".")
+                yield StubbedFunction(prefix + child.name, sentence)
         else:
             yield from _find_stubbed(child, blocks, prefix)
 

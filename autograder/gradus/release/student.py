@@ -78,10 +78,7 @@ def _readme(topic: Topic, functions: Sequence[StubbedFunction], checks: Iterable
     for check in checks:
         points[check.function] = points.get(check.function, 0) + check.points
     unit = f"Unit *{topic.unit}* · " if topic.unit else ""
-    rows = [
-        f"| `{function.name}` | {points.get(function.name, 0):g} | {_cell(function.summary)} |"
-        for function in functions
-    ]
+    rows = [f"| `{f.name}` | {points.get(f.name, 0):g} | {_cell(f.summary)} |" for f in functions]
     lines = [
         f"# {topic.title}",
         "",
