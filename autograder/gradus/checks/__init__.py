@@ -5,7 +5,7 @@ A hidden test imports everything it needs from here:
     from gradus.checks import check_gradients, check_values, points, public
 """
 
-from gradus.checks.calls import call, forward
+from gradus.checks.calls import call, check_raises, forward
 from gradus.checks.compare import check_values
 from gradus.checks.diagnose import Clues, Wrong
 from gradus.checks.failure import CheckFailed, require
@@ -25,6 +25,7 @@ __all__ = [
     "check_at_least",
     "check_forward",
     "check_gradients",
+    "check_raises",
     "check_values",
     "forward",
     "forward_backward",

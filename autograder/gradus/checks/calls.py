@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradus.checks.failure import CheckFailed, kind
 from gradus.checks.record import current
+from gradus.submission.errors import Raised
 
 if TYPE_CHECKING:
     from gradus.submission.student import Student
@@ -41,3 +42,24 @@ def forward(student: Student, name: str, *args: Any, **kwargs: Any) -> tuple[Any
             diagnosis="structure",
         )
     return value[0], value[1]
+
+
+def check_raises(
+    student: Student, function: str, *args: Any, when: str, error: str = "ValueError", **kwargs: Any
+) -> None:
+    """Calling `function` with these arguments raises `error`; `when` says what is wrong with them.
+
+    Raises CheckFailed with diagnosis `no error:ValueError` when it returns a value or raises
+    something else.
+    """
+    try:
+        call(student, function, *args, **kwargs)
+    except Raised as raised:
+        instead = f"It raises {raised.message}"
+        if raised.message.partition(":")[0] == error:
+            return
+    else:
+        instead = "It returns a value, and the mistake shows only much later, somewhere else."
+    raise CheckFailed(
+        f"{function} must raise {error} when {when}", instead, diagnosis=f"no error:{error}"
+    )
