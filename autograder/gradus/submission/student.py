@@ -19,7 +19,8 @@ from gradus.submission.errors import (
     SubmissionError,
     TimedOut,
 )
-from gradus.submission.sandbox import Launcher, Worker
+from gradus.submission.launch import Worker
+from gradus.submission.sandbox import Launcher
 from gradus.submission.wire import (
     Callback,
     Closed,
@@ -29,6 +30,7 @@ from gradus.submission.wire import (
 )
 
 START_SECONDS = 120.0  # of a process, before it sees the submission: torch from a cold disk
+GRACE = 0.5  # a process that crashed is still on its way out when its socket closes
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Student:
         self._number = 0
         self._failure: LoadError | None = None
         self._callbacks: list[Callable[..., Any]] = []
-        self._seed = 0
+        self._check: tuple[Any, ...] = (0, {})  # seed and stand-ins
         self._trace = Trace()
         self._total_left = launcher.limits.submission_seconds
         self._check_left = launcher.limits.check_seconds
@@ -106,11 +108,11 @@ class Student:
         """
         self._trace = Trace()
         self._check_left = self._launcher.limits.check_seconds
-        self._seed = seed
+        self._check = (seed, dict(stand_ins or {}))
         if self._worker is not None:
             self._worker.output.restart()
             try:
-                self._request("begin", seed, dict(stand_ins or {}))
+                self._request("begin", *self._check)
             except SubmissionError:  # it died between two checks
                 self._check_left = self._launcher.limits.check_seconds
         self.load()
@@ -183,7 +185,7 @@ class Student:
         try:
             self._receive(time.monotonic() + START_SECONDS)
         except (Late, Closed, Garbage) as error:
-            why = f"{self._end_process()} {self._trace.output[-500:]}"
+            why = f"{self._end_process(GRACE)} {self._trace.output[-500:]}"
             raise OSError(f"a submission's process does not start: {error!r} {why}") from None
         limits = self._launcher.limits
         started = time.monotonic()
@@ -199,7 +201,7 @@ class Student:
                 self._findings = {str(k): (str(a), str(b)) for k, (a, b) in reply[1].items()}
                 reply = self._receive(deadline)
             self._loaded(reply)
-            self._exchange("begin", self._seed, deadline=deadline)
+            self._exchange("begin", *self._check, deadline=deadline)
         except Late:
             message = f"loading took longer than {allowed:g} s"
             raise LoadError(message, SubmissionStatus.TIMEOUT) from None
@@ -207,7 +209,7 @@ class Student:
             message = "its process sent something that is not a message"
             raise LoadError(message, SubmissionStatus.CRASHED) from None
         except Closed:
-            why = self._end_process() or "its process ended"
+            why = self._end_process(GRACE) or "its process ended"
             if stage is SubmissionStatus.UNREADABLE:
                 why = f"Python could not read the file ({why})"
             else:
@@ -254,7 +256,7 @@ class Student:
             error = NotData("its process sent something that is not data", function=function)
             raise self._end_with(error) from None
         except Closed:
-            why = self._end_process() or "its process ended"
+            why = self._end_process(GRACE) or "its process ended"
             raise Killed(why, function=function) from None
         finally:
             spent = time.monotonic() - started
@@ -315,10 +317,10 @@ class Student:
         self._end_process()
         return error
 
-    def _end_process(self) -> str:
+    def _end_process(self, grace: float = 0.0) -> str:
         """Ends the process and what it started; says how it had ended by itself, or ""."""
         worker, self._worker = self._worker, None
         if worker is None:
             return ""
         self._trace.output += worker.output.text()
-        return worker.kill()
+        return worker.kill(grace)

@@ -1,0 +1,318 @@
+"""The judge's side of a zygote: starts it, has it fork a process per submission, ends them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import site
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+import gradus
+from gradus.results import Isolation
+from gradus.submission import contain
+from gradus.submission.launch import (
+    Bounds,
+    Output,
+    child_environment,
+    explain_exit,
+    remove_tree,
+)
+from gradus.submission.wire import Channel
+
+START_SECONDS = 120.0  # torch from a cold disk
+ANSWER_SECONDS = 20.0
+UIDS = range(60706, 61184)  # what systemd's allocation of user ids leaves unused
+SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
+SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
+HIDDEN_PACKAGES = ("sklearn", "torchvision")  # the labels of the digits; models to copy from
+
+
+def reserve_uid() -> tuple[int, socket.socket]:
+    """A user id that no other judge on this machine uses, until the socket is closed."""
+    for uid in UIDS:
+        lock = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(KeyError):
+            pwd.getpwuid(uid)
+            continue
+        try:
+            lock.bind(f"\0gradus-uid-{uid}")
+            return uid, lock
+        except OSError:
+            lock.close()
+    raise OSError("every user id set aside for submissions is in use")
+
+
+def readable_paths() -> list[Path]:
+    """What Python itself, torch and this package's worker need."""
+    package = Path(gradus.__file__).resolve().parent
+    found = [Path(sys.prefix), Path(sys.base_prefix), Path(sysconfig.get_path("purelib"))]
+    found += [Path(sysconfig.get_path("platlib")), Path(sys.executable).resolve().parent.parent]
+    if site.ENABLE_USER_SITE:
+        found.append(Path(site.getusersitepackages()))
+    found += [package / "__init__.py", package / "submission"]
+    found += [Path(p) for p in (*SYSTEM, *SYSTEM_FILES)]
+    return [path for path in dict.fromkeys(found) if path.exists()]
+
+
+def hidden_paths(forbid_read: Iterable[Path]) -> list[Path]:
+    """What lies within the readable paths and must not be read: `forbid_read`, data, models."""
+    roots = [Path(p) / name for p in sys.path for name in HIDDEN_PACKAGES]
+    inside = [Path(p).resolve() for p in (*roots, *forbid_read) if Path(p).exists()]
+    readable = [p.resolve() for p in readable_paths()]
+    return [p for p in dict.fromkeys(inside) if any(p.is_relative_to(r) for r in readable)]
+
+
+def bubblewrap(forbid_read: Iterable[Path], device: str = "cpu") -> list[str]:
+    """The command that starts a program in a read-only view with nothing of the course in it."""
+    command = ["bwrap", "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-net"]
+    command += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    if os.geteuid() == 0:
+        command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        command += ["--unshare-user"]
+    devices = [Path(p) for p in DEVICES]
+    if device != "cpu":
+        devices += sorted(Path("/dev").glob("nvidia*"))
+    above = {p for path in (*readable_paths(), *devices) for p in path.parents}
+    for path in sorted(above - {Path("/")}):
+        command += ["--dir", str(path)]  # else bubblewrap makes them with mode 700
+    for path in sorted(readable_paths()):
+        if path.is_symlink():
+            command += ["--symlink", os.readlink(path), str(path)]
+        else:
+            command += ["--ro-bind", str(path), str(path)]
+    for path in hidden_paths(forbid_read):
+        masked = ["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", "/dev/null", str(path)]
+        command += masked
+    for path in devices:
+        command += ["--dev-bind", str(path), str(path)]
+    command += ["--dir", "/dev/shm", "--dir", "/tmp", "--proc", "/proc"]
+    return [*command, "--remount-ro", "/", "--chdir", "/tmp"]
+
+
+def landlock_rules(forbid_read: Iterable[Path]) -> dict[str, list[str]]:
+    """The readable paths with the hidden ones left out; around those, directories to be listed."""
+    hidden = hidden_paths(forbid_read)
+    read: list[str] = []
+    names: list[str] = []
+
+    def add(path: Path) -> None:
+        if path in hidden:
+            return
+        if any(h.is_relative_to(path) for h in hidden):
+            names.append(str(path))
+            for entry in sorted(path.iterdir()):
+                add(entry if entry.is_symlink() else entry.resolve())
+        else:
+            read.append(str(path))
+
+    for path in readable_paths():
+        add(path.resolve())
+    return {"read": [*dict.fromkeys([*read, *DEVICES])], "names": [*dict.fromkeys(names)]}
+
+
+class ZygoteProcess:
+    """A zygote at level `user` or `namespaces`, started when first needed, replaced when dead."""
+
+    def __init__(
+        self, level: Isolation, limits: Bounds, device: str, forbid_read: Sequence[Path]
+    ) -> None:
+        self.limits = limits
+        self.device = device
+        self._level = level
+        self._forbid_read = tuple(Path(p).resolve() for p in forbid_read)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._lock: socket.socket | None = None
+        self._base = ""
+        self._log: Output | None = None
+        self._is_ready = False
+        self._count = 0
+
+    def start(self) -> None:
+        """Begins to start it, and does not wait for it."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.close()
+        config: dict[str, Any] = {"level": self._level, "uid": 0, "capabilities": []}
+        self._base = tempfile.mkdtemp(prefix="gradus-")
+        prefix: list[str] = []
+        if self._level == "namespaces":
+            prefix = bubblewrap(self._forbid_read, self.device)
+            if os.geteuid() == 0:
+                config["uid"], self._lock = reserve_uid()
+        else:
+            os.chmod(self._base, 0o711)
+            config |= self._user_rights()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._log = Output(64)
+        module = [sys.executable, "-P", "-m", "gradus.submission.zygote"]
+        self._process = subprocess.Popen(
+            [*prefix, *module, str(theirs.fileno()), json.dumps(config)],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log.fileno(),
+            stderr=self._log.fileno(),
+            env=child_environment("/tmp"),
+            cwd="/",
+            start_new_session=True,
+        )
+        theirs.close()
+        self._control, self._is_ready = ours, False
+
+    def fork(self) -> ForkedWorker:
+        """A fresh contained process; a zygote that died is replaced once."""
+        try:
+            return self._fork()
+        except OSError:
+            self.close()
+            return self._fork()
+
+    def close(self) -> None:
+        """Ends it and, with it, all its children."""
+        if self._control is not None:
+            self._control.close()
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(ANSWER_SECONDS if self._level == "user" else 0.05)
+            self._process.kill()
+            self._process.wait()
+        if self._lock is not None:
+            self._lock.close()
+        if self._log is not None:
+            self._log.close()
+        if self._base:
+            remove_tree(self._base)
+        self._process = self._control = self._lock = self._log = None
+        self._base = ""
+
+    def end(self, ident: int, grace: float) -> int | None:
+        """Ends a child; its exit code if it had ended by itself within `grace` seconds."""
+        try:
+            self._send(["end", ident, grace], [])
+            code = self._receive("ended", ident, ANSWER_SECONDS + grace)
+            return code if isinstance(code, int) else None
+        except OSError:
+            self.close()  # at both levels its children end with it
+            return None
+
+    def _fork(self) -> ForkedWorker:
+        self.start()
+        if not self._is_ready:
+            try:
+                self._receive("ready", 0, START_SECONDS)
+            except OSError as error:
+                log = self._log.text() if self._log is not None else ""
+                raise OSError(f"the zygote does not start: {error} {log[-1000:]}") from None
+            self._is_ready = True
+        self._count += 1
+        return ForkedWorker(self, self._count, self._level, self._base)
+
+    def _send(self, packet: list[Any], descriptors: list[int]) -> None:
+        if self._control is None:
+            raise OSError("there is no zygote")
+        socket.send_fds(self._control, [msgpack.packb(packet)], descriptors)
+
+    def _receive(self, name: str, ident: int, seconds: float) -> Any:
+        """The zygote's answer; OSError when there is none, or an odd one."""
+        if self._control is None:
+            raise OSError("there is no zygote")
+        self._control.settimeout(seconds)
+        packet = self._control.recv(1 << 12)
+        try:
+            answer, number, value = msgpack.unpackb(packet)
+        except Exception:
+            raise OSError("the zygote is gone" if not packet else "an odd answer") from None
+        if (answer, number) != (name, ident):
+            raise OSError("an answer to another question")
+        return value
+
+    def _user_rights(self) -> dict[str, Any]:
+        """What children at level `user` may read; OSError when `forbid_read` lies open."""
+        rights: dict[str, Any] = {"read": [], "names": [], "capabilities": []}
+        if contain.landlock_version():
+            rights |= landlock_rules(self._forbid_read)
+        uid, lock = reserve_uid()
+        with lock:
+            if not _may_read(uid, Path(sys.executable).resolve()):
+                if not contain.landlock_version():
+                    raise OSError(f"other users cannot read {sys.base_prefix}: chmod o+rx it")
+                # Landlock says what can be read, so the right to pass closed parents is harmless
+                rights["capabilities"] = [contain.CAP_DAC_READ_SEARCH]
+            if not contain.landlock_version():
+                for path in (*self._forbid_read, *hidden_paths(())):
+                    if path.exists() and _may_read(uid, path):
+                        raise OSError(f"submissions could read {path}: chmod -R o-rwx {path}")
+        return rights
+
+
+def _may_read(uid: int, path: Path) -> bool:
+    """Whether `uid` can read `path`, asked of the kernel by becoming that user."""
+    pid = os.fork()
+    if not pid:
+        try:
+            contain.become(uid)
+            os._exit(0 if os.access(path, os.R_OK) else 1)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+class ForkedWorker:
+    """A child of a zygote; see launch.Worker."""
+
+    def __init__(self, zygote: ZygoteProcess, ident: int, level: Isolation, base: str) -> None:
+        limits = zygote.limits
+        self._zygote = zygote
+        self._ident = ident
+        self._home = ""
+        self._lock: socket.socket | None = None
+        self._memory_mb = limits.memory_mb
+        spec: dict[str, Any] = {
+            "uid": 0,
+            "home": "/tmp",
+            "memory_mb": limits.memory_mb,
+            "disk_mb": limits.disk_mb,
+            "processes": limits.processes,
+            "cpu_seconds": int(limits.submission_seconds) + 60,  # the judge's clock is the rule
+            "message_bytes": limits.message_mb << 20,
+            "cuda": zygote.device != "cpu",
+        }
+        if level == "user":
+            spec["uid"], self._lock = reserve_uid()
+            spec["home"] = self._home = os.path.join(base, str(ident))
+            os.mkdir(self._home, 0o700)
+        self.output = Output(limits.output_kb)
+        ours, theirs = socket.socketpair()
+        self.channel = Channel(ours, limits.message_mb << 20)
+        with theirs:
+            try:
+                zygote._send(["fork", ident, spec], [theirs.fileno(), self.output.fileno()])
+            except OSError:
+                self._release()
+                raise
+
+    def kill(self, grace: float = 0.0) -> str:
+        code = self._zygote.end(self._ident, grace)
+        self._release()
+        return explain_exit(code, self._memory_mb)
+
+    def _release(self) -> None:
+        self.channel.close()
+        self.output.close()
+        if self._home:
+            remove_tree(self._home)
+        if self._lock is not None:
+            self._lock.close()

@@ -1,0 +1,182 @@
+"""One process that runs foreign code, as the judge sees it; and the plainest kind of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import site
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
+
+from gradus.submission.wire import Channel
+
+
+class Bounds(Protocol):
+    """What containment needs of course.Limits."""
+
+    @property
+    def check_seconds(self) -> float: ...
+    @property
+    def submission_seconds(self) -> float: ...
+    @property
+    def memory_mb(self) -> int: ...
+    @property
+    def processes(self) -> int: ...
+    @property
+    def disk_mb(self) -> int: ...
+    @property
+    def output_kb(self) -> int: ...
+    @property
+    def message_mb(self) -> int: ...
+
+
+class Output:
+    """The file that stdout and stderr of a submission's process go to."""
+
+    def __init__(self, limit_kb: int) -> None:
+        self.limit = limit_kb << 10
+        descriptor, path = tempfile.mkstemp(prefix="gradus-output-")
+        self._writer = os.fdopen(descriptor, "ab")
+        self._reader = open(path, "r+b", buffering=0)  # noqa: SIM115 (lives with the process)
+        self._path: str | None = path
+        self._mark = 0
+        if sys.platform != "win32":
+            import fcntl
+
+            flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+            fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_APPEND)
+            os.unlink(path)
+            self._path = None
+
+    def fileno(self) -> int:
+        return self._writer.fileno()
+
+    def restart(self) -> None:
+        """Forgets what was written so far."""
+        if sys.platform != "win32":  # there the child writes at its own offset, and is not moved
+            self._reader.truncate(0)
+        self._mark = os.fstat(self._reader.fileno()).st_size
+
+    def text(self) -> str:
+        """What was written since `restart`, cut to the limit."""
+        self._reader.seek(self._mark)
+        data = self._reader.read(self.limit + 1)
+        text = data[: self.limit].decode("utf-8", "replace").replace("\0", "")
+        return text + "\n… (cut here)" if len(data) > self.limit else text
+
+    def close(self) -> None:
+        self._writer.close()
+        self._reader.close()
+        if self._path is not None:
+            Path(self._path).unlink(missing_ok=True)
+
+
+class Worker(Protocol):
+    """A fresh contained process and the judge's end of its socket."""
+
+    channel: Channel
+    output: Output
+
+    def kill(self, grace: float = 0.0) -> str:
+        """Ends it and all that it started.
+
+        Says how it had ended by itself within `grace` seconds from now, or "".
+        """
+
+
+def explain_exit(code: int | None, memory_mb: int) -> str:
+    """How a process ended, in a student's words; `code` is a Popen.returncode."""
+    if code is None:
+        return ""
+    if code >= 0:
+        return f"the process exited (status {code})"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    return {
+        "SIGSEGV": "segmentation fault",
+        "SIGABRT": f"the process aborted (out of memory? limit {memory_mb} MB)",
+        "SIGKILL": f"the process was killed (out of memory? limit {memory_mb} MB)",
+        "SIGXCPU": "out of processor time",
+    }.get(name, f"the process was ended by {name}")
+
+
+def remove_tree(path: str) -> None:
+    """Removes what a submission left, however deep it is nested."""
+    try:
+        shutil.rmtree(path, ignore_errors=True)
+    except RecursionError:
+        subprocess.run(["rm", "-rf", path], check=False)
+
+
+def child_environment(home: str) -> dict[str, str]:
+    """The whole environment of a process that runs foreign code; no secret is in it."""
+    kept = ("SYSTEMROOT", "PATHEXT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+    environment = {key: os.environ[key] for key in kept if key in os.environ}
+    return environment | {
+        "PATH": os.defpath,
+        "HOME": home,
+        "TMPDIR": home,
+        "TEMP": home,
+        "TMP": home,
+        "PYTHONUSERBASE": site.getuserbase(),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUTF8": "1",
+        "LANG": "C.UTF-8",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
+
+
+class ProcessWorker:
+    """Level `process`: a plain child, in an empty directory, with limits where there are any."""
+
+    def __init__(self, limits: Bounds) -> None:
+        self._limits = limits
+        self._home = tempfile.mkdtemp(prefix="gradus-")
+        self.output = Output(limits.output_kb)
+        ours, theirs = socket.socketpair()
+        size = str(limits.message_mb << 20)
+        options: dict[str, Any] = {"stdin": subprocess.PIPE}
+        number = "-"
+        if sys.platform != "win32":
+            options = {"stdin": subprocess.DEVNULL, "start_new_session": True}
+            options["pass_fds"] = [theirs.fileno()]
+            number = str(theirs.fileno())
+        command = [sys.executable, "-P", "-m", "gradus.submission.worker", number, size]
+        command += [str(limits.memory_mb), str(limits.disk_mb)]
+        self._process = subprocess.Popen(
+            command,
+            cwd=self._home,
+            env=child_environment(self._home),
+            stdout=self.output.fileno(),
+            stderr=self.output.fileno(),
+            **options,
+        )
+        if sys.platform == "win32":
+            shared = theirs.share(self._process.pid)
+            assert self._process.stdin is not None
+            self._process.stdin.write(len(shared).to_bytes(4, "little") + shared)
+            self._process.stdin.close()
+        theirs.close()
+        self.channel = Channel(ours, limits.message_mb << 20)
+
+    def kill(self, grace: float = 0.0) -> str:
+        self.channel.close()
+        try:
+            code: int | None = self._process.wait(grace)
+        except subprocess.TimeoutExpired:
+            code = None
+        if sys.platform != "win32":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+        self.output.close()
+        remove_tree(self._home)
+        return explain_exit(code, self._limits.memory_mb)

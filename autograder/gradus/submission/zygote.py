@@ -1,0 +1,190 @@
+"""A process with torch imported that forks once per submission, and never runs foreign code.
+
+It takes requests from the judge over a control socket (one packet each, descriptors beside it),
+says how each child ended, and dies with the judge's end of the socket.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any, NoReturn
+
+import msgpack
+import torch
+
+from gradus.submission import contain, worker
+
+FAILED = 97  # exit status of a child that could not be contained
+
+
+class Zygote:
+    """`config` holds level, uid (to drop to, at `namespaces`), and what children may read."""
+
+    def __init__(self, control: socket.socket, config: dict[str, Any]) -> None:
+        self.control = control
+        self.config = config
+        self.namespaces = config["level"] == "namespaces"
+        self.children: dict[int, int] = {}  # request → pid
+        self.pipes: dict[int, int] = {}  # request → where the pid within namespaces can be read
+        self.uids: dict[int, int] = {}  # request → uid
+        self.exits: dict[int, int] = {}  # pid → exit code
+
+    def serve(self) -> None:
+        """Until the judge is gone; then ends what is left."""
+        contain.adopt_orphans()
+        self.control.send(msgpack.packb(["ready", 0, None]))
+        while True:
+            ready, _, _ = select.select([self.control], [], [], 1.0)
+            self.reap()
+            if not ready:
+                continue
+            packet, descriptors, _, _ = socket.recv_fds(self.control, 1 << 16, 2)
+            if not packet:
+                break
+            name, ident, spec = msgpack.unpackb(packet)
+            if name == "fork":
+                self.fork(ident, spec, *descriptors)
+                for descriptor in descriptors:
+                    os.close(descriptor)
+            else:
+                self.control.send(msgpack.packb(["ended", ident, self.end(ident, spec)]))
+        for ident in list(self.children):
+            self.end(ident, 0.0)
+
+    def fork(self, ident: int, spec: dict[str, Any], sock: int, output: int) -> None:
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if not pid:
+            try:
+                os.close(reader)
+                self.become_worker(spec, sock, output, writer)
+            except BaseException as error:
+                os.write(output, f"cannot contain: {error!r}\n".encode())
+            finally:
+                os._exit(FAILED)
+        os.close(writer)
+        self.children[ident], self.pipes[ident], self.uids[ident] = pid, reader, spec["uid"]
+
+    def become_worker(self, spec: dict[str, Any], sock: int, output: int, writer: int) -> NoReturn:
+        """Gives up every right, step by step, and serves the judge."""
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        null = os.open("/dev/null", os.O_RDONLY)
+        os.dup2(null, 0)
+        os.setsid()
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")  # if the machine runs short, this goes before the judge
+        if self.namespaces:
+            contain.close_descriptors([sock, writer])
+            contain.enter_namespaces()
+            self.second_fork(sock, writer)
+        else:
+            contain.close_descriptors([sock])
+        memory_mb = 0 if spec["cuda"] else spec["memory_mb"]
+        limits = (memory_mb, spec["disk_mb"], spec["processes"], spec["cpu_seconds"])
+        if self.namespaces:
+            contain.limit_resources(*limits)
+            contain.empty_file_system(spec["disk_mb"], hide_proc=not spec["cuda"])
+            contain.drop_capabilities()
+        else:
+            os.chown(spec["home"], spec["uid"], spec["uid"])
+            contain.limit_resources(*limits)
+            contain.become(spec["uid"], self.config["capabilities"])
+            contain.die_with_parent()
+        contain.no_new_privileges()
+        if not self.namespaces and contain.landlock_version():
+            write = [spec["home"], "/dev/null"]
+            contain.landlock(self.config["read"], self.config["names"], write)
+        os.environ.update(HOME=spec["home"], TMPDIR=spec["home"])
+        os.chdir(spec["home"])
+        contain.refuse_system_calls()
+        worker.run(socket.socket(fileno=sock), spec["message_bytes"])
+        os._exit(0)
+
+    def second_fork(self, sock: int, writer: int) -> None:
+        """Returns in process 1 of the new PID namespace; the first waits and ends as it does."""
+        pid = os.fork()
+        if not pid:
+            os.close(writer)
+            contain.die_with_parent()
+            return
+        os.write(writer, pid.to_bytes(4, "little"))
+        os.closerange(0, 1 << 16)
+        _, status = os.waitpid(pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        if code < 0:
+            with contextlib.suppress(OSError, ValueError):
+                signal.signal(-code, signal.SIG_DFL)
+            os.kill(os.getpid(), -code)
+        os._exit(code)
+
+    def reap(self) -> None:
+        """Collects every child that ended, adopted orphans included."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    break
+                if pid in self.children.values():
+                    self.exits[pid] = os.waitstatus_to_exitcode(status)
+
+    def end(self, ident: int, grace: float) -> int | None:
+        """Ends a child and all that it started; its exit code if it had ended within `grace`."""
+        pid, reader = self.children[ident], self.pipes.pop(ident)
+        until = time.monotonic() + grace
+        self.reap()
+        while pid not in self.exits and time.monotonic() < until:
+            time.sleep(0.002)
+            self.reap()
+        code = self.exits.get(pid)
+        if self.namespaces:
+            if code is None:
+                inner = int.from_bytes(os.read(reader, 4), "little")
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(inner or pid, signal.SIGKILL)
+        else:
+            self.kill_user(self.uids[ident])
+        while pid not in self.exits:
+            time.sleep(0.0005)
+            self.reap()
+        os.close(reader)
+        del self.exits[pid], self.uids[ident], self.children[ident]
+        return code
+
+    def kill_user(self, uid: int) -> None:
+        """SIGKILL to every process of `uid`, at one stroke of the kernel."""
+        pid = os.fork()
+        if not pid:
+            try:
+                contain.become(uid)
+                os.kill(-1, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    config = json.loads(sys.argv[2])
+    if config["level"] == "namespaces" and config["uid"]:
+        contain.become(config["uid"])
+    contain.set_dumpable(False)
+    torch.set_num_threads(1)
+    worker.warm_up()
+    gc.collect()
+    gc.freeze()
+    Zygote(control, config).serve()
+
+
+if __name__ == "__main__":
+    main()
