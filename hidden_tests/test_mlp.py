@@ -48,6 +48,7 @@ def shuffled_batches(x, y, batch_size, seed):
 STAND_INS = {
     **forward_backward("linear", linear),
     **forward_backward("relu", torch.relu),
+    **forward_backward("mlp", mlp, wrt=[1]),
     "sgd_update": sgd,
     "minibatches": shuffled_batches,
 }

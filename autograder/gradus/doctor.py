@@ -103,10 +103,10 @@ def _package(subject: str, *modules: str, extra: str) -> Finding:
 
 
 def _torchvision() -> Finding:
-    from gradus.checks.data import _torchvision_datasets
+    from gradus.checks.data import torchvision_datasets
 
     try:
-        _torchvision_datasets()
+        torchvision_datasets()
     except (RuntimeError, ImportError) as error:
         return Finding("MNIST", None, str(error))
     data = os.environ.get("GRADUS_DATA")

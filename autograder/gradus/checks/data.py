@@ -49,7 +49,7 @@ def mnist() -> Split:
 
     Raises RuntimeError, with what to do, when torchvision or the files cannot be had.
     """
-    datasets = _torchvision_datasets()
+    datasets = torchvision_datasets()
     root = _torchvision_root()
     try:
         sets = [datasets.MNIST(root, train=train, download=True) for train in (True, False)]
@@ -64,7 +64,7 @@ def mnist() -> Split:
     return Split(x_train, y_train, x_test, y_test)
 
 
-def _torchvision_datasets() -> Any:
+def torchvision_datasets() -> Any:
     """torchvision.datasets, beside a torch without torchvision's compiled operators too.
 
     There `import torchvision` fails for want of two schemas, which nothing here uses.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -112,6 +113,7 @@ def _collect(test_file: Path, loop: Callable[[Sequence[pytest.Item]], None]) -> 
     ]
     with _environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_ADDOPTS=""):
         code = pytest.main(arguments, plugins=[hooks])
+    sys.modules.pop(test_file.stem, None)  # or a file of the same name would get this one's tests
     if hooks.error is not None:
         raise hooks.error
     if hooks.collection_errors or code not in (0, 5):

@@ -9,7 +9,7 @@ A test file offers them as `STAND_INS`, a dict from function name to function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,12 +20,12 @@ from gradus.results import CheckResult
 
 
 def forward_backward(
-    name: str, reference: Callable[..., Any], wrt: int | None = None
+    name: str, reference: Callable[..., Any], wrt: Sequence[int] | None = None
 ) -> dict[str, Callable[..., Any]]:
     """`{name}_forward` and `{name}_backward` from a differentiable `reference(*inputs, **options)`.
 
-    The backward returns the gradients of the first `wrt` inputs (default: all), a single one
-    without a tuple.
+    The backward returns the gradients of the inputs at the positions `wrt` (default: all), a
+    single one without a tuple.
     """
     graphs: list[tuple[list[Any], Tensor]] = []
 
@@ -37,7 +37,7 @@ def forward_backward(
         own = [tree_map(variable, x) for x in inputs]
         with torch.enable_grad():
             out = reference(*own, **options)
-        graphs.append((own[:wrt], out))
+        graphs.append(([own[i] for i in wrt] if wrt is not None else own, out))
         return out.detach(), len(graphs) - 1
 
     def backward(dout: Tensor, cache: int) -> Any:

@@ -1,0 +1,155 @@
+"""`gradus check`: a student's own run of the public checks, once or whenever the file is saved."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradus.checks.plugin import PUBLIC_SALT
+from gradus.course import Course, Topic, UsageError, find_course, load_course, shown
+from gradus.submission.sandbox import Launcher
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from gradus.checks.session import Job
+    from gradus.results import CheckResult, Result
+
+
+def check(topic_id: str, path: Path | None, watch: bool) -> int:
+    """Check one topic and print what works, what does not and why.
+
+    Without `path` the file is T.py or T.ipynb in the assignment's folder, whichever was saved
+    last. Returns 0 when every check passes, else 1; with `watch`, 0 when interrupted.
+    """
+    course = load_course(find_course())
+    topic = course.topic(topic_id)
+    tests = course.public_test_file(topic)
+    if not tests.is_file():
+        raise UsageError(f"no {shown(tests)}: make it with `gradus build {topic.id}`")
+    file = path or _newest(course, topic)
+    if not file.is_file():
+        raise UsageError(f"no file {shown(file)}")
+    code = 0
+    with Launcher("process", topic.limits) as launcher:
+        launcher.prestart()  # the submission's process imports torch while this one does
+
+        from rich.console import Console
+
+        from gradus.checks.session import run_session
+        from gradus.progress import record_progress
+
+        console = Console(highlight=False)
+
+        def emit(job: Job, result: Result) -> None:
+            nonlocal code
+            code = 0 if result.score == result.max_score else 1
+            if watch and console.is_terminal:
+                console.clear()
+            console.print(render(result, topic, file))
+            record_progress(course, topic, result.score, result.max_score)
+            if watch:
+                console.print(
+                    f"[dim]watching {shown(file)}: save it to check again, Ctrl-C ends[/]"
+                )
+                launcher.prestart()
+
+        try:
+            run_session(tests, topic, _jobs(file, watch), emit, launcher=launcher, salt=PUBLIC_SALT)
+        except KeyboardInterrupt:
+            if not watch:
+                raise
+            code = 0
+    return code
+
+
+def _newest(course: Course, topic: Topic) -> Path:
+    folder = course.assignment(topic)
+    found = [folder / f"{topic.id}{suffix}" for suffix in (".py", ".ipynb")]
+    found = [file for file in found if file.is_file()]
+    if not found:
+        raise UsageError(f"no {topic.id}.py or {topic.id}.ipynb in {shown(folder)}/")
+    newest = max(found, key=lambda file: file.stat().st_mtime)
+    if len(found) == 2:
+        print(f"{shown(newest)} (saved after {_other(found, newest).name})", file=sys.stderr)
+    return newest
+
+
+def _other(files: list[Path], one: Path) -> Path:
+    return next(file for file in files if file != one)
+
+
+def _jobs(file: Path, watch: bool) -> Iterator[Job]:
+    from gradus.checks.session import Job
+
+    yield Job(file.stem, file.name, file.read_bytes())
+    if not watch:
+        return
+    from watchfiles import watch as changes
+
+    for changed in changes(file.parent):  # the folder: editors replace the file when they save
+        if file.is_file() and any(Path(name).name == file.name for _, name in changed):
+            yield Job(file.stem, file.name, file.read_bytes())
+
+
+def render(result: Result, topic: Topic, file: Path) -> RenderableType:
+    """The result as a student reads it."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    passed = sum(c.points == c.max_points for c in result.checks)
+    head = Table.grid(expand=True)
+    head.add_column()
+    head.add_column(justify="right")
+    head.add_row(
+        f"[bold]{topic.id}[/] · {passed} of {len(result.checks)} checks · "
+        f"{result.score:g} of {result.max_score:g} points",
+        f"[dim]{result.seconds:.1f} s[/]",
+    )
+    parts: list[RenderableType] = [head]
+    if result.message:
+        parts.append(Text(f"  ✘ {file.name}: {result.message}", style="red"))
+    else:
+        rows = Table.grid(padding=(0, 1), expand=True)
+        rows.add_column(width=3, justify="right")
+        rows.add_column(no_wrap=True)
+        rows.add_column(ratio=1)
+        rows.add_column(justify="right", no_wrap=True)
+        for check in result.checks:
+            rows.add_row(*_row(check))
+        parts.append(rows)
+    parts += [Text(f"  note: {note}", style="dim") for note in result.notes]
+    hidden = topic.points - result.max_score
+    if hidden > 0:
+        parts.append(Text(f"  {hidden:g} more points are given by hidden checks", style="dim"))
+    return Group(*parts)
+
+
+def _row(check: CheckResult) -> tuple[RenderableType, ...]:
+    from rich.text import Text
+
+    from gradus.results import Status
+
+    marks = {
+        Status.PASSED: ("✔", "green"),
+        Status.NOT_IMPLEMENTED: ("○", "dim"),
+        Status.MISSING: ("○", "dim"),
+        Status.PARTIAL: ("◐", "yellow"),
+    }
+    mark, style = marks.get(check.status, ("✘", "red"))
+    lines = check.message.splitlines()
+    if check.status is Status.PASSED:
+        lines.insert(0, check.title)
+    text = Text(lines[0] if lines else check.title)
+    for line in lines[1:]:
+        text.append(f"\n{line}", style="default dim")
+    if check.location and check.status is not Status.PASSED:
+        text.append(f"  {check.location}", style="cyan")
+    for line in check.output.splitlines()[-5:]:
+        text.append(f"\n│ {line}", style="dim")
+    if check.status is Status.NOT_IMPLEMENTED:
+        return Text(mark, style=style), check.function, text, ""
+    return Text(mark, style=style), check.function, text, f"{check.points:g}/{check.max_points:g}"
