@@ -32,12 +32,15 @@ def call(student: Student, function: str, *args: Any, **kwargs: Any) -> Any:
 
 def forward(student: Student, name: str, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
     """Call `{name}_forward` and unpack its `(out, cache)`."""
-    function = f"{name}_forward"
-    value = call(student, function, *args, **kwargs)
+    return unpack_forward(name, call(student, f"{name}_forward", *args, **kwargs))
+
+
+def unpack_forward(name: str, value: Any) -> tuple[Any, Any]:
+    """`value` as `(out, cache)`; raises CheckFailed with diagnosis `structure` if it is not."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         got = f"{len(value)} values" if isinstance(value, (tuple, list)) else kind(value)
         raise CheckFailed(
-            f"{function} must return (out, cache), got {got}",
+            f"{name}_forward must return (out, cache), got {got}",
             "cache holds whatever the backward needs; it may be any object, None included.",
             diagnosis="structure",
         )

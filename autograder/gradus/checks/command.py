@@ -145,11 +145,11 @@ def _row(check: CheckResult) -> tuple[RenderableType, ...]:
         lines.insert(0, check.title)
     text = Text(lines[0] if lines else check.title)
     for line in lines[1:]:
-        text.append(f"\n{line}", style="default dim")
-    if check.location and check.status is not Status.PASSED:
-        text.append(f"  {check.location}", style="cyan")
+        text.append(f"\n{line}", style="dim")
     for line in check.output.splitlines()[-5:]:
         text.append(f"\n│ {line}", style="dim")
-    if check.status is Status.NOT_IMPLEMENTED:
-        return Text(mark, style=style), check.function, text, ""
-    return Text(mark, style=style), check.function, text, f"{check.points:g}/{check.max_points:g}"
+    name = Text(check.function)
+    if check.location and check.status is not Status.PASSED:
+        name.append(f"\n{check.location}", style="cyan")
+    points = f"{check.points:g}/{check.max_points:g}"
+    return Text(mark, style=style), name, text, points
