@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradus.checks.failure import CheckFailed, kind
@@ -30,21 +31,26 @@ def call(student: Student, function: str, *args: Any, **kwargs: Any) -> Any:
     return value
 
 
-def forward(student: Student, name: str, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-    """Call `{name}_forward` and unpack its `(out, cache)`."""
-    return unpack_forward(name, call(student, f"{name}_forward", *args, **kwargs))
+def forward(
+    student: Student, name: str, *args: Any, also: Sequence[str] = (), **kwargs: Any
+) -> tuple[Any, ...]:
+    """Call `{name}_forward` and unpack its `(out, cache, *also)`."""
+    return unpack_forward(name, call(student, f"{name}_forward", *args, **kwargs), also)
 
 
-def unpack_forward(name: str, value: Any) -> tuple[Any, Any]:
-    """`value` as `(out, cache)`; raises CheckFailed with diagnosis `structure` if it is not."""
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
+def unpack_forward(name: str, value: Any, also: Sequence[str] = ()) -> tuple[Any, ...]:
+    """`value` as `(out, cache)`, and what else is returned after them by the names in `also`.
+
+    Raises CheckFailed with diagnosis `structure` if it is not.
+    """
+    if not isinstance(value, (tuple, list)) or len(value) != 2 + len(also):
         got = f"{len(value)} values" if isinstance(value, (tuple, list)) else kind(value)
         raise CheckFailed(
-            f"{name}_forward must return (out, cache), got {got}",
+            f"{name}_forward must return ({', '.join(('out', 'cache', *also))}), got {got}",
             "cache holds whatever the backward needs; it may be any object, None included.",
             diagnosis="structure",
         )
-    return value[0], value[1]
+    return tuple(value)
 
 
 def check_raises(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gradus.submission.student import Student
 
 STEP = 1e-5  # of the central differences, in float64
+NOTHING: Mapping[str, Any] = {}
 ELEMENTS = 40  # of each input that finite differences look at, at most
 
 
@@ -31,24 +32,35 @@ def check_forward(
     expected: Any,
     *,
     options: Mapping[str, Any] | None = None,
-    clues: Clues = NO_CLUES,
+    also: Mapping[str, Any] = NOTHING,
+    clues: Clues | Mapping[str, Clues] = NO_CLUES,
 ) -> None:
     """`{name}_forward(*inputs, **options)` returns `(out, cache)` with `out` as expected.
 
-    The inputs and the batch size (the first input's first dimension) are added to the clues.
+    `also` holds what it returns after the cache, by name. `clues` are for all values, or by path
+    ("out", "running[0]"); the inputs and the batch size (the first input's first dimension) are
+    added to them.
     """
-    out, _ = forward(student, name, *inputs.values(), **(options or {}))
-    check_values(out, expected, "out", clues=clues.with_tensors(inputs))
+    out, _, *more = forward(student, name, *inputs.values(), also=list(also), **(options or {}))
+    leaves = pair_leaves(out, expected, "out")
+    for value, (path, right) in zip(more, also.items(), strict=True):
+        leaves += pair_leaves(value, right, path)
+    of_leaf = {
+        path: (clues if isinstance(clues, Clues) else clues.get(path, NO_CLUES))
+        for path, *_ in leaves
+    }
+    check_leaves(leaves, {path: known.with_tensors(inputs) for path, known in of_leaf.items()})
 
 
 def check_gradients(
     student: Student,
     name: str,
     inputs: Mapping[str, Any],
-    reference: Callable[..., Tensor],
+    reference: Callable[..., Any],
     *,
     wrt: Sequence[str] | None = None,
     options: Mapping[str, Any] | None = None,
+    also: Sequence[str] = (),
     dout: Tensor | None = None,
     clues: Mapping[str, Clues] | Clues = NO_CLUES,
     forward_clues: Clues = NO_CLUES,
@@ -60,14 +72,15 @@ def check_gradients(
     is compared with finite differences of the student's own forward: when it is right for a
     forward that is off by a mistake that we can name, it keeps its points, for the forward's own
     check takes them. `clues` are for all gradients, or by input ("w", "params[0][1]"); the
-    inputs and dout are added to them. Inputs may be lists, tuples and dicts of tensors.
+    inputs and dout are added to them. Inputs may be lists, tuples and dicts of tensors. `also`
+    names what the forward returns after the cache; `reference` may return that too.
     """
     options = dict(options or {})
     names = list(inputs if wrt is None else wrt)
     trusted_out, dout, trusted = _trusted(reference, inputs, names, options, dout)
     # The forward's own check judges the forward: here it only has to lend a cache.
     lent = getattr(student, f"{name}_forward")(*inputs.values(), **options)
-    out, cache = unpack_forward(name, lent)
+    out, cache, *_ = unpack_forward(name, lent, also)
     gradients = call(student, f"{name}_backward", dout, cache)
     leaves: list[Leaf] = []
     of_leaf: dict[str, Clues] = {}
@@ -80,7 +93,7 @@ def check_gradients(
     try:
         check_leaves(leaves, of_leaf)
     except CheckFailed as failure:
-        if not _right_for_own_forward(student, name, inputs, names, options, dout, leaves):
+        if not _right_for_own_forward(student, name, inputs, names, options, also, dout, leaves):
             raise
         why = _why_forward_is_off(out, trusted_out, forward_clues.with_tensors(inputs))
         if why is None:
@@ -92,7 +105,7 @@ def check_gradients(
 
 
 def _trusted(
-    reference: Callable[..., Tensor],
+    reference: Callable[..., Any],
     inputs: Mapping[str, Any],
     names: Sequence[str],
     options: Mapping[str, Any],
@@ -107,6 +120,7 @@ def _trusted(
     own = {n: tree_map(variable, x) if n in names else x for n, x in inputs.items()}
     with torch.enable_grad():
         out = reference(*own.values(), **options)
+    out = out[0] if isinstance(out, tuple) else out
     if dout is None:
         dout = Rng(current().seed).normal(*out.shape).to(out.dtype)
     leaves, spec = tree_flatten([own[n] for n in names])
@@ -142,6 +156,7 @@ def _right_for_own_forward(
     inputs: Mapping[str, Any],
     names: Sequence[str],
     options: Mapping[str, Any],
+    also: Sequence[str],
     dout: Tensor,
     leaves: Sequence[Leaf],
 ) -> bool:
@@ -164,7 +179,7 @@ def _right_for_own_forward(
                 moved.view(-1)[element] += step
                 values = tree_unflatten([*variables[:i], moved, *variables[i + 1 :]], spec)
                 lent = getattr(student, f"{name}_forward")(*values.values(), **options)
-                out, _ = unpack_forward(name, lent)
+                out, *_ = unpack_forward(name, lent, also)
                 if not isinstance(out, Tensor) or out.shape != dout.shape:
                     return False
                 ends.append((out.double() * dout.double()).sum())

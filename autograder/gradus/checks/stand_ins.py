@@ -24,8 +24,9 @@ def forward_backward(
 ) -> dict[str, Callable[..., Any]]:
     """`{name}_forward` and `{name}_backward` from a differentiable `reference(*inputs, **options)`.
 
-    The backward returns the gradients of the inputs at the positions `wrt` (default: all), a
-    single one without a tuple.
+    Where the reference returns a tuple `(out, *more)`, the forward returns `(out, cache, *more)`,
+    and the gradients are those of `out`. The backward returns the gradients of the inputs at the
+    positions `wrt` (default: all), a single one without a tuple.
     """
     graphs: list[tuple[list[Any], Tensor]] = []
 
@@ -33,12 +34,13 @@ def forward_backward(
         differentiable = isinstance(x, Tensor) and x.is_floating_point()
         return x.detach().clone().requires_grad_() if differentiable else x
 
-    def forward(*inputs: Any, **options: Any) -> tuple[Tensor, int]:
+    def forward(*inputs: Any, **options: Any) -> tuple[Any, ...]:
         own = [tree_map(variable, x) for x in inputs]
         with torch.enable_grad():
-            out = reference(*own, **options)
+            value = reference(*own, **options)
+        out, *more = value if isinstance(value, tuple) else (value,)
         graphs.append(([own[i] for i in wrt] if wrt is not None else own, out))
-        return out.detach(), len(graphs) - 1
+        return out.detach(), len(graphs) - 1, *more
 
     def backward(dout: Tensor, cache: int) -> Any:
         inputs, out = graphs[cache]
