@@ -98,7 +98,7 @@ def bubblewrap(forbid_read: Iterable[Path], device: str = "cpu") -> list[str]:
         command += masked
     for path in devices:
         command += ["--dev-bind", str(path), str(path)]
-    command += ["--dir", "/dev/shm", "--dir", "/tmp", "--proc", "/proc"]
+    command += ["--dir", "/dev/shm", "--tmpfs", "/tmp", "--proc", "/proc"]
     return [*command, "--remount-ro", "/", "--chdir", "/tmp"]
 
 

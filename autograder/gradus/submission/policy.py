@@ -1,3 +1,275 @@
-"""Names that a topic forbids: found in the source before it runs, and again while it runs."""
+"""Names that a topic forbids, found in a submission's source before any of it runs.
+
+Names are resolved through imports and aliases to what they stand for (`F.softmax` to
+`torch.nn.functional.softmax`), function by function; who uses whom is kept beside it, so that a
+helper's use counts for the function that calls it. `guard` finds what only shows while running.
+"""
 
 from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+# what a forbidden module offers under other names
+IMPLIED = {
+    "torch.autograd": (
+        "torch.func",
+        "torch._functorch",
+        "torch._C._functorch",
+        "torch._C._EngineBase",
+        "functorch",
+    ),
+    "torch.nn": ("torch._C._nn", "torchvision"),
+}
+# of a tensor: methods that are a module's business, and one that only shares a name with it
+METHODS = {"torch.autograd": ("backward", "requires_grad_")}
+UNRELATED_METHODS = ("unfold",)
+
+
+@dataclass
+class Uses:
+    """Per name of the module: the forbidden name it uses first, with its place; names it uses."""
+
+    found: dict[str, tuple[str, str]] = field(default_factory=dict)
+    calls: dict[str, list[str]] = field(default_factory=dict)
+
+
+def first_use(uses: Uses, function: str, replaced: Collection[str] = ()) -> tuple[str, str] | None:
+    """The forbidden name that `function` or a helper of its uses, and where; None if none.
+
+    Names in `replaced` are not followed: something else stands in their place.
+    """
+    seen, waiting = {function, *replaced}, [function]
+    while waiting:
+        name = waiting.pop(0)
+        if name in uses.found:
+            return uses.found[name]
+        for other in uses.calls.get(name, ()):
+            if other not in seen:
+                seen.add(other)
+                waiting.append(other)
+    return None
+
+
+def inspect(cells: Iterable[tuple[ast.Module, str]], forbid: Collection[str]) -> Uses:
+    """What each top-level name of the cells uses; `cells` are trees with the file they name."""
+    entries = [*forbid, *(name for entry in forbid for name in IMPLIED.get(entry, ()))]
+    statements = [(s, file) for tree, file in cells for s in _flat(tree.body)]
+    methods = _methods(forbid) - {
+        node.name
+        for statement, _ in statements
+        for node in ast.walk(statement)
+        if isinstance(node, ast.FunctionDef)
+    }
+    aliases = _aliases((s for s, _ in statements), {})
+    uses = Uses()
+    for statement, file in statements:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            continue
+        visitor = _Visitor(entries, methods, aliases, file)
+        try:
+            visitor.enter(statement)
+        except RecursionError:
+            continue  # nested too deeply to be compiled either
+        for name in _bound(statement):
+            uses.calls[name] = sorted(visitor.calls - {name})[:500]
+            uses.found.pop(name, None)  # the last definition is the one that counts
+            if visitor.found:
+                uses.found[name] = visitor.found[0]
+    return uses
+
+
+def _methods(forbid: Iterable[str]) -> set[str]:
+    """Names of tensor methods that do what a forbidden function does."""
+    names = {name.rpartition(".")[2] for name in forbid} - set(UNRELATED_METHODS)
+    return names.union(*(METHODS.get(entry, ()) for entry in forbid))
+
+
+def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements of the module's own scope, those inside if, try, with and loops included."""
+    for statement in body:
+        blocks = [getattr(statement, part, []) for part in ("body", "orelse", "finalbody")]
+        scope = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        if scope or not any(blocks):
+            yield statement
+            continue
+        for block in blocks:
+            yield from _flat(block)
+        for handler in getattr(statement, "handlers", []):
+            yield from _flat(handler.body)
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        yield statement.name
+    elif isinstance(statement, ast.ClassDef):
+        yield statement.name
+        for node in statement.body:  # a call of any object's method may mean this one
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("__"):
+                yield f".{node.name}"
+    else:
+        for child in ast.walk(statement):
+            if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+                yield child.id
+
+
+def _aliases(statements: Iterable[ast.stmt], outer: Mapping[str, str]) -> dict[str, str]:
+    """Names that stand for a module or for something in one: imports, and copies of those."""
+    found = dict(outer)
+    for statement in statements:
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                whole = alias.name if alias.asname else alias.name.partition(".")[0]
+                found[alias.asname or whole] = whole
+        elif isinstance(statement, ast.ImportFrom) and not statement.level:
+            for alias in statement.names:
+                if alias.name == "*":
+                    found["*"] = f"{found.get('*', '')} {statement.module}".strip()
+                else:
+                    found[alias.asname or alias.name] = f"{statement.module}.{alias.name}"
+        elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target, dotted = statement.targets[0], _dotted(statement.value, found)
+            if isinstance(target, ast.Name):
+                if dotted is not None:
+                    found[target.id] = dotted
+                else:
+                    found.pop(target.id, None)
+        elif isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            found.pop(statement.name, None)
+    return found
+
+
+def _dotted(node: ast.expr, aliases: Mapping[str, str]) -> str | None:
+    """What an expression stands for, "torch.nn.functional.softmax", where the source shows it."""
+    match node:
+        case ast.Name(id=name):
+            if name in aliases:
+                return aliases[name]
+            return None
+        case ast.Attribute(value=value, attr=name):
+            base = _dotted(value, aliases)
+            return base and f"{base}.{name}"
+        case ast.Call(func=ast.Name(id="getattr"), args=[value, ast.Constant(value=str(name)), *_]):
+            base = _dotted(value, aliases)
+            return base and f"{base}.{name}"
+        case ast.Call(func=ast.Name(id="__import__"), args=[ast.Constant(value=str(name)), *_]):
+            return name
+        case ast.Call(func=function, args=[ast.Constant(value=str(name)), *_]):
+            return name if _dotted(function, aliases) == "importlib.import_module" else None
+        case ast.Subscript(value=value, slice=ast.Constant(value=str(name))):
+            if _dotted(value, aliases) == "sys.modules":
+                return name
+            match value:
+                case ast.Attribute(value=of, attr="__dict__"):
+                    pass
+                case ast.Call(func=ast.Name(id="vars"), args=[of]):
+                    pass
+                case _:
+                    return None
+            base = _dotted(of, aliases)
+            return base and f"{base}.{name}"
+    return None
+
+
+class _Visitor(ast.NodeVisitor):
+    """Walks one top-level statement; annotations are not uses."""
+
+    def __init__(
+        self, entries: list[str], methods: set[str], aliases: Mapping[str, str], file: str
+    ) -> None:
+        self.entries = entries
+        self.methods = methods
+        self.aliases = aliases
+        self.file = file
+        self.local: set[str] = set()
+        self.found: list[tuple[str, str]] = []
+        self.calls: set[str] = set()
+
+    def enter(self, statement: ast.stmt) -> None:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inner = [node for node in ast.walk(statement) if node is not statement]
+            for node in inner:
+                if isinstance(node, ast.arg):
+                    self.local.add(node.arg)
+                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    self.local.add(node.id)
+            outer = {k: v for k, v in self.aliases.items() if k not in self.local}
+            nested = [n for n in inner if isinstance(n, ast.Import | ast.ImportFrom | ast.Assign)]
+            self.aliases = _aliases(nested, outer)
+        self.visit(statement)
+
+    def visit(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+            dotted = self._dotted(node)
+            if dotted is not None:
+                name = self._forbidden(dotted)
+                if name is not None:
+                    self._found(name, node)
+                    return
+                if not isinstance(node, ast.Call):
+                    return
+        if isinstance(node, ast.Attribute):
+            self.calls.add(f".{node.attr}")
+            if node.attr in self.methods:
+                self._found(f"Tensor.{node.attr}", node)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            if self._is_global(node.id):
+                self.calls.add(node.id)
+        elif isinstance(node, ast.Call):
+            self._call(node)
+        for name, value in ast.iter_fields(node):
+            if name in ("annotation", "returns"):
+                continue
+            for child in value if isinstance(value, list) else [value]:
+                if isinstance(child, ast.AST):
+                    self.visit(child)
+
+    def _call(self, node: ast.Call) -> None:
+        match node:
+            case ast.Call(
+                func=ast.Name(id="eval" | "exec"), args=[ast.Constant(value=str(text)), *_]
+            ):
+                try:
+                    inner = ast.parse(text)
+                except (SyntaxError, ValueError, MemoryError):
+                    return
+                for child in ast.walk(inner):
+                    if "lineno" in child._attributes:
+                        child.lineno = node.lineno  # type: ignore[attr-defined]
+                for statement in inner.body:
+                    self.visit(statement)
+            case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=str(name)), *_]):
+                if name in self.methods:
+                    self._found(f"Tensor.{name}", node)
+        for keyword in node.keywords:
+            off = isinstance(keyword.value, ast.Constant) and not keyword.value.value
+            if keyword.arg == "requires_grad" and "torch.autograd" in self.entries and not off:
+                self._found("requires_grad", node)
+
+    def _dotted(self, node: ast.expr) -> str | None:
+        dotted = _dotted(node, self.aliases)
+        if dotted is not None or not isinstance(node, ast.Name) or not self._is_global(node.id):
+            return dotted
+        starred = (f"{module}.{node.id}" for module in self.aliases.get("*", "").split())
+        return next((name for name in starred if self._forbidden(name) is not None), None)
+
+    def _is_global(self, name: str) -> bool:
+        return name not in self.local and not hasattr(builtins, name)
+
+    def _forbidden(self, dotted: str) -> str | None:
+        """The name to report when `dotted` is a forbidden name or lies in a forbidden module."""
+        same = [dotted]
+        for prefix in ("torch.ops.aten.", "torch.Tensor.", "torch._C._VariableFunctions."):
+            if dotted.startswith(prefix):
+                same.append("torch." + dotted.removeprefix(prefix))
+                if same[-1].split(".")[1] in self.methods:
+                    return dotted
+        for name in same:
+            if any(name == e or name.startswith(e + ".") for e in self.entries):
+                return dotted
+        return None
+
+    def _found(self, name: str, node: ast.expr) -> None:
+        self.found.append((name, f"{self.file}:{node.lineno}"))

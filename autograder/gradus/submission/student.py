@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradus.results import SubmissionStatus
+from gradus.submission import policy
 from gradus.submission.errors import (
     Forbidden,
     Killed,
@@ -64,7 +65,7 @@ class Student:
         self._launcher = launcher
         self._source = source
         self._forbid = list(forbid)
-        self._findings: dict[str, tuple[str, str]] = {}
+        self._uses = policy.Uses()
         self._worker: Worker | None = None
         self._generation = 0
         self._number = 0
@@ -135,8 +136,9 @@ class Student:
         if isinstance(target, str):
             if name not in self.functions:
                 raise Missing(f"{name} is not defined", function=name)
-            if name in self._findings:
-                raise self._forbidden(name, *self._findings[name])
+            used = policy.first_use(self._uses, name, self._check[1])
+            if used is not None:
+                raise self._forbidden(name, *used)
         cached = name.endswith("_forward")
         reply = self._request("call", target, args, kwargs, cached, function=name)
         try:
@@ -198,7 +200,11 @@ class Student:
             reply = self._exchange("load", *request, deadline=deadline)
             if reply[0] == "read":
                 stage = SubmissionStatus.CRASHED
-                self._findings = {str(k): (str(a), str(b)) for k, (a, b) in reply[1].items()}
+                _, found, calls = reply
+                self._uses = policy.Uses(
+                    {str(k): (str(a)[:100], str(b)[:200]) for k, (a, b) in found.items()},
+                    {str(k): [str(n) for n in names] for k, names in calls.items()},
+                )
                 reply = self._receive(deadline)
             self._loaded(reply)
             self._exchange("begin", *self._check, deadline=deadline)

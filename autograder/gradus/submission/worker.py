@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from gradus.submission import loading
+from gradus.submission import guard, loading, policy
 from gradus.submission.wire import (
     DTYPES,
     Callback,
@@ -47,6 +47,7 @@ class Worker:
         self.inputs: list[tuple[Any, Any, str]] = []
         self.replaced: dict[str, Any] = {}  # what the stand-ins of the check hide
         self.number = 0
+        self.guard: guard.Guard | None = None
 
     def serve(self) -> None:
         """Until the judge closes the socket."""
@@ -77,7 +78,10 @@ class Worker:
             read = loading.read(filename, source)
         except loading.Unreadable as error:
             return ("unreadable", error.message, error.location)
-        self._send(("read", {}))
+        uses = policy.inspect([(cell.tree, cell.file) for cell in read.cells], forbid)
+        self._send(("read", uses.found, uses.calls))
+        if forbid:
+            self.guard = guard.Guard(forbid, device)
         self.count = itertools.count(first_handle)
         if device != "cpu":
             self.device = torch.device(device)
@@ -108,6 +112,15 @@ class Worker:
         assert self.loaded is not None
         function = self.loaded.module.__dict__[target] if type(target) is str else target
         before = _snapshot(arguments, keywords)
+        if self.guard is None:
+            return self._called(function, arguments, keywords, cached, before)
+        self.guard.uses.clear()
+        reply = self._called(function, arguments, keywords, cached, before)
+        return ("forbidden", *self.guard.uses[0]) if self.guard.uses else reply
+
+    def _called(
+        self, function: Any, arguments: Any, keywords: Any, cached: bool, before: Any
+    ) -> tuple[Any, ...]:
         try:
             value = function(*arguments, **keywords)
             if cached and isinstance(value, tuple | list) and len(value) >= 2:
@@ -345,8 +358,8 @@ def connect(number: str) -> socket.socket:
 
 def warm_up() -> None:
     """Touches what every submission needs first, so that a fork finds it in place."""
+    torch.set_num_threads(1)
     torch.manual_seed(0)
-    random.seed(0)
     x = torch.ones(2, 2, dtype=torch.float64)
     _same(x @ x, x)
     loading.execute(loading.read("warm_up.py", b"def f(x):\n    return x\n"))

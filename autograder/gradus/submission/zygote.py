@@ -14,13 +14,13 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import time
 from typing import Any, NoReturn
 
 import msgpack
-import torch
 
-from gradus.submission import contain, worker
+from gradus.submission import contain
 
 FAILED = 97  # exit status of a child that could not be contained
 
@@ -106,6 +106,8 @@ class Zygote:
         os.environ.update(HOME=spec["home"], TMPDIR=spec["home"])
         os.chdir(spec["home"])
         contain.refuse_system_calls()
+        from gradus.submission import worker
+
         worker.run(socket.socket(fileno=sock), spec["message_bytes"])
         os._exit(0)
 
@@ -177,10 +179,13 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     config = json.loads(sys.argv[2])
     if config["level"] == "namespaces" and config["uid"]:
+        os.chmod("/tmp", 0o1777)  # its own; some packages need one to be imported
         contain.become(config["uid"])
     contain.set_dumpable(False)
-    torch.set_num_threads(1)
+    from gradus.submission import worker  # imports torch, which should not happen as root
+
     worker.warm_up()
+    tempfile.tempdir = None  # each child has its own
     gc.collect()
     gc.freeze()
     Zygote(control, config).serve()
