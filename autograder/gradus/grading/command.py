@@ -23,6 +23,7 @@ from gradus.course import (
     shown,
 )
 from gradus.grading.collect import Found, collect, printable
+from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
 from gradus.results import Isolation, Result
 from gradus.submission.sandbox import LEVELS, available_levels
@@ -172,11 +173,15 @@ def _report(
         parts.append(f"mean {mean:.1f} of {results[0].max_score:g}")
     parts += [f"isolation {level}", f"results in {shown(folder)}"]
     output.print(" · ".join(parts), soft_wrap=True)
-    failed = [graded for graded in done if not isinstance(graded.result, Result)]
-    for graded in failed:
-        assert not isinstance(graded.result, Result)
-        lines = [printable(line) for line in graded.result.reason.splitlines()]
-        messages.print(f"no result: {graded.name}:", *lines, sep="\n    ", soft_wrap=True)
+    failed: dict[str, list[str]] = {}  # names by reason: it is often the same for all
+    for graded in done:
+        if isinstance(graded.result, NoResult):
+            failed.setdefault(graded.result.reason, []).append(graded.name)
+    for reason, names in failed.items():
+        lines = [printable(line) for line in reason.splitlines()]
+        messages.print(
+            f"no result: {', '.join(sorted(names))}:", *lines, sep="\n    ", soft_wrap=True
+        )
     return 1 if failed else 0
 
 

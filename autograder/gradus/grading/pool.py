@@ -36,6 +36,9 @@ class NoResult:
     reason: str  # how the second one ended, and the last that it wrote to stderr
 
 
+_HOPELESS = 2  # jobs lost before the first result: no judge works here, the rest is not tried
+
+
 def run_jobs(
     topic: Topic,
     test_file: Path,
@@ -51,8 +54,9 @@ def run_jobs(
 
     No submission may read the folder of the tests, nor what else is in `forbid_read`.
     `jobs` is read as judges become free. A judge that dies, or does not answer for far longer than
-    the topic's limits allow, is replaced and its job tried once more. Closing the generator ends
-    all judges; they also end by themselves when this process is killed.
+    the topic's limits allow, is replaced and its job tried once more. When several jobs are lost
+    and nothing is graded yet, the others are not tried. Closing the generator ends all judges; they
+    also end by themselves when this process is killed.
     """
     setup = {
         "topic": topic.model_dump(mode="json"),
@@ -81,12 +85,15 @@ class _Pool:
         self.selector = selectors.DefaultSelector()
         self.judges: list[_Judge] = []
         self.retries: deque[_Task] = deque()
+        self.graded = False
+        self.lost: list[NoResult] = []
 
     def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, Result | NoResult]]:
         while True:
             self._hand_out(jobs)
             busy = [judge for judge in self.judges if judge.task]
             if not busy:
+                yield from ((job, self.lost[-1]) for job in jobs)  # none, unless it is hopeless
                 return
             timeout = max(0.0, min(judge.deadline for judge in busy) - time.monotonic())
             finished: list[tuple[Job, Result | NoResult]] = []
@@ -115,6 +122,8 @@ class _Pool:
                 return
             task = self.retries.popleft() if self.retries else None
             if task is None:
+                if len(self.lost) >= _HOPELESS and not self.graded:
+                    return
                 job = next(jobs, None)
                 if job is None:
                     return
@@ -134,6 +143,7 @@ class _Pool:
         if not data:
             return self._replace(judge, None)
         judge.unpacker.feed(data)
+        self.graded = True
         return [(judge.finish(), Result.model_validate(message)) for message in judge.unpacker]
 
     def _write(self, judge: _Judge) -> None:
@@ -154,7 +164,8 @@ class _Pool:
         if task is None:
             return []
         if task.retry:
-            return [(task.job, NoResult(reason))]
+            self.lost.append(NoResult(reason))
+            return [(task.job, self.lost[-1])]
         self.retries.append(_Task(task.job, retry=True))
         return []
 
