@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 from cosmic_ray.mutating import mutate_code
+
 from gradus.audit.cases import CaseError, compose, load_cases
+from gradus.audit.command import audit
 from gradus.audit.mutants import mutants
 from gradus.audit.operators import OPERATORS
+from gradus.audit.verdicts import Accuracy, judge_accuracies
+from gradus.course import UsageError, load_course
 
 SOLUTION = '''\
 # %%
@@ -252,3 +256,285 @@ def test_an_equivalent_finds_its_mutant_whatever_the_white_space():
     assert mutant.is_described_by("norm", "total += x.sum( 0 )", "total=x.sum(0)")
     assert not mutant.is_described_by("norm", "total += x.sum(0)", "total = x.sum(1)")
     assert not mutant.is_described_by("helper", "total += x.sum(0)", "total = x.sum(0)")
+
+
+COURSE = """\
+title: Two small topics
+isolation: process
+topics:
+  - {id: sound, title: Rightly judged, points: 4, thresholds: {coin: {accuracy: 0.5}}}
+  - {id: weak, title: Wrongly judged, points: 7}
+"""
+
+SOUND_SOLUTION = '''\
+def double(x):
+    """Twice x."""
+    # BEGIN SOLUTION
+    y = 2 * x
+    return y
+    # END SOLUTION
+
+
+def guess(n):
+    """n guesses of a coin."""
+    # BEGIN SOLUTION
+    return [True] * n
+    # END SOLUTION
+'''
+
+SOUND_TESTS = '''\
+from gradus.checks import check_at_least, points, require
+
+
+@points(2, of="double")
+def test_double(student, rng):
+    """Twice x."""
+    for x in (0.0, 1.5, -3.0, float(rng.normal(1))):
+        y = student.double(x)
+        require(y != x + 2, "2 was added", diagnosis="added")
+        require(y != 4 * x or not x, "too large", diagnosis="scale:2")
+        require(y == 2 * x, "not twice x")
+
+
+@points(2, of="guess")
+def test_guess(student, rng, topic):
+    """Better than chance."""
+    heads = student.guess(100)
+    share = sum(heads) / 100 - 0.2 * float(rng.uniform(1))
+    require(len(heads) == 100, "one guess for each coin")
+    check_at_least(share, topic.thresholds["coin"]["accuracy"], "accuracy")
+'''
+
+SOUND_CASES = """\
+from gradus.audit.cases import alternative, mistake
+
+
+@mistake("2 added", check="test_double", diagnosis="added")
+def double(x):
+    return x + 2
+
+
+@mistake("four times", check="test_double", diagnosis="scale")
+def double(x):
+    return 4 * x
+
+
+@alternative("as a sum")
+def double(x):
+    return x + x
+"""
+
+# Every fault that an audit can find, one of each.
+WEAK_SOLUTION = """\
+import sys
+
+
+def double(x):
+    # BEGIN SOLUTION
+    return 2 * x
+    # END SOLUTION
+
+
+def half(x):
+    # BEGIN SOLUTION
+    return x / 2
+    # END SOLUTION
+
+
+def positive(x):
+    # BEGIN SOLUTION
+    return x if x > 0 else 0
+    # END SOLUTION
+"""
+
+WEAK_TESTS = '''\
+from gradus.checks import points, require
+from gradus.submission.errors import SubmissionError
+
+
+@points(1, of="double")
+def test_double_of_two(student):
+    """Only one value, of one type."""
+    y = student.double(2.0)
+    require(type(y) is float and y == 4, "not 4.0", diagnosis="value")
+
+
+@points(1, of="half")
+def test_half(student):
+    """Half of x; and it stumbles over what is not its own."""
+    require(student.half(6.0) == 3, "not 3")
+    try:
+        y = student.double(1.0)
+    except SubmissionError:
+        y = 2
+    require(y in (2, 1), "double is wrong")
+
+
+@points(1, of="positive")
+def test_positive(student, rng):
+    """Expects what only some salts bring."""
+    x = float(rng.normal(1)) + 2
+    require(student.positive(x) == x, "not x")
+
+
+@points(1, of="positive")
+def test_nothing(student):
+    """Asks nothing."""
+'''
+
+WEAK_CASES = """\
+from gradus.audit.cases import alternative, equivalent, mistake
+
+
+@mistake("squared", check="test_double_of_two")
+def double(x):
+    return x**2
+
+
+@mistake("three", check="test_double_of_two", diagnosis="scale:3/2")
+def double(x):
+    return 3 * x
+
+
+@mistake("about another check", check="test_doubel")
+def double(x):
+    return 0.0 * x + 2
+
+
+@mistake("does not load", check="test_half")
+class Broken:
+    def half(x):
+        return 0
+
+    import os
+
+    os._exit(3)
+
+
+@alternative("an integer")
+def double(x):
+    return int(2 * x)
+
+
+equivalent("double", "return 2 * x", "return 2 ** x", why="true for the one value that is tried")
+equivalent("double", "return 2 * x", "return 2 - x", why="not true")
+equivalent("double", "return 3 * x", "return 3 + x", why="the solution has changed since")
+"""
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADUS_SALT", "secret")
+    write(tmp_path / "course.yaml", COURSE)
+    write(tmp_path / "solutions" / "sound.py", SOUND_SOLUTION)
+    write(tmp_path / "hidden_tests" / "test_sound.py", SOUND_TESTS)
+    write(tmp_path / "hidden_tests" / "cases" / "sound.py", SOUND_CASES)
+    write(tmp_path / "solutions" / "weak.py", WEAK_SOLUTION)
+    write(tmp_path / "hidden_tests" / "test_weak.py", WEAK_TESTS)
+    write(tmp_path / "hidden_tests" / "cases" / "weak.py", WEAK_CASES)
+    return load_course(tmp_path / "course.yaml")
+
+
+def test_the_audit_passes_where_every_answer_is_judged_rightly(course, tmp_path, capsys):
+    page = tmp_path / "audit.html"
+    assert audit(course, ["sound"], salts=3, workers=2, html=page) == 0
+    printed = capsys.readouterr().out
+    (row,) = [line.split() for line in printed.splitlines() if line.strip().startswith("sound")]
+    topic, checks, points, mistakes, alternatives, salts, mutants, share, worst, *_ = row
+    assert (topic, checks, points, mistakes, alternatives, salts) == (
+        "sound",
+        "2",
+        "4",
+        "2/2",
+        "1/1",
+        "3/3",
+    )
+    caught, total = map(int, mutants.split("/"))
+    assert share == f"{caught / total:.1%}"
+    assert caught >= 0.9 * total >= 9
+    assert 0.8 < float(worst) < 1
+    assert "Every answer is judged rightly" in printed
+    assert "Every answer is judged rightly" in page.read_text(encoding="utf-8")
+
+
+def test_the_audit_finds_every_fault_of_weak_tests(course, tmp_path, capsys):
+    """One of each: none may be missed, and nothing else may be called a fault."""
+    page = tmp_path / "audit.html"
+    assert audit(course, ["weak"], salts=3, workers=2, html=page) == 1
+    printed = capsys.readouterr().out
+    problems = [line for line in printed.splitlines() if line.startswith("weak: ")]
+    print("\n".join(problems))
+    cases = tmp_path / "hidden_tests" / "cases" / "weak.py"
+    expected = [
+        f"{tmp_path / 'course.yaml'}:5: topic 'weak': points: 7, but the checks in ",
+        "test_nothing gives the stub 1 of 1 points",
+        "mistake 'squared' passes test_double_of_two",
+        "mistake 'three': test_double_of_two gave 'value', expected 'scale:3/2' (failed: not 4.0)",
+        "mistake 'three' also loses points in test_half (failed: double is wrong)",
+        f"{cases}:15: mistake 'about another check' is about test_doubel, which is no check",
+        "mistake 'does not load' is crashed: ",
+        "alternative 'an integer' loses points in test_double_of_two (failed: not 4.0)",
+        "the solution loses points with ",
+        "only ",
+    ]
+    stale = [
+        f"{cases}:35: 'return 2 * x' -> 'return 2 - x' is not equivalent: the tests catch it",
+        f"{cases}:36: no mutant of double turns 'return 3 * x' into 'return 3 + x'",
+    ]
+    survivors = [p for p in problems if p.startswith("weak: survives: ")]
+    assert "weak: survives: half, line 12: 'return x / 2' -> 'return x // 2'" in survivors
+    assert not any("2 ** x" in line for line in survivors)
+    found = [problem for problem in problems if problem not in survivors]
+    assert len(found) == len(expected) + len(stale)
+    for problem, beginning in zip(found, expected + stale, strict=True):
+        assert problem.startswith(f"weak: {beginning}")
+    assert "return 2 ** x" in page.read_text(encoding="utf-8")
+
+
+def test_where_the_solution_fails_nothing_else_is_tried(course, capsys):
+    write(course.solution(course.topic("sound")), SOUND_SOLUTION.replace("2 * x", "2 * x + 1"))
+    assert audit(course, ["sound"], salts=1, workers=1) == 1
+    printed = capsys.readouterr().out
+    assert [line for line in printed.splitlines() if line.startswith("sound: ")] == [
+        "sound: the solution loses points in test_double (failed: not twice x)",
+        "sound: without a solution that passes, nothing else is tried",
+    ]
+
+
+def test_a_topic_without_files_or_with_tests_that_do_not_load_is_a_problem(course, capsys):
+    course.cases(course.topic("sound")).unlink()
+    write(course.test_file(course.topic("sound")), "import no_such_module")
+    course.solution(course.topic("weak")).unlink()
+    assert audit(course, [], salts=1, workers=1) == 1
+    printed = capsys.readouterr().out
+    assert "sound: there are no cases: write " in printed
+    assert "no_such_module" in printed
+    assert "weak: there is no " in printed
+
+
+def test_one_case_is_shown_as_a_student_reads_it(course, capsys):
+    assert audit(course, only="FOUR", workers=1) == 0
+    printed = capsys.readouterr().out
+    assert "mistake 'four times': 2 of 4" in printed
+    assert "test_double 0/2  [scale:2]" in printed
+    assert "too large" in printed
+    assert "2 added" not in printed
+    with pytest.raises(UsageError, match="no case has 'five'"):
+        audit(course, only="five")
+
+
+@pytest.mark.parametrize(
+    ("worst", "spread", "seeds", "safe"),
+    [
+        (0.95, 0.03, 20, True),
+        (0.941, 0.03, 20, True),
+        (0.939, 0.03, 20, False),  # less than a third of the spread to spare
+        (0.939, 0.03, 19, True),  # too few seeds to know the spread
+        (0.93, 0.0, 20, False),  # no margin at all
+        (0.92, 0.0, 2, False),
+    ],
+)
+def test_an_accuracy_must_stand_clear_of_its_threshold(worst, spread, seeds, safe):
+    accuracy = Accuracy("test_train", "accuracy", 0.93, worst, spread, seeds)
+    assert accuracy.is_safe is safe
+    assert bool(list(judge_accuracies([accuracy]))) is not safe

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
 
 from gradus.audit import verdicts
 from gradus.audit.cases import Case, Cases, Equivalent, compose, load_cases
@@ -24,6 +23,10 @@ SALT = "audit"  # fixed, so that an audit can be repeated; the course's own is o
 MUTANT_PATIENCE = 5  # times the slowest check of the reference; a mutant that hangs is caught
 
 Advance = Callable[[int, int], None]  # (jobs done, jobs known of)
+
+
+class CannotGrade(Exception):
+    """The grader itself failed; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def audit_topic(course: Course, topic: Topic, options: Options, advance: Advance
     found = TopicAudit(topic.id)
     try:
         _Audit(course, topic, options, advance, found).run()
-    except (UsageError, _CannotGrade) as error:
+    except (UsageError, CannotGrade) as error:
         found.problems.append(str(error))
     found.seconds = time.perf_counter() - started
     return found
@@ -70,7 +73,7 @@ def audit_topic(course: Course, topic: Topic, options: Options, advance: Advance
 def run_cases(
     course: Course, topic: Topic, text: str, options: Options
 ) -> Iterator[tuple[Case, Result]]:
-    """Grade the cases whose title has `text` in it, whatever the case of the letters."""
+    """Grade the cases whose title has `text` in it, in capitals or not. Raises CannotGrade."""
     cases = load_cases(course.cases(topic))
     chosen = [
         case
@@ -81,12 +84,8 @@ def run_cases(
     by_name = {f"case-{at}": case for at, case in enumerate(chosen)}
     jobs = [_job(topic, name, compose(solution, case)) for name, case in by_name.items()]
     options = Options(options.salts, min(options.workers, len(jobs)), options.level)
-    results = _grade(course, topic, iter(jobs), options, lambda done: None)
+    results = _grade(course, topic, jobs, options, lambda done: None)
     yield from ((case, results[name]) for name, case in by_name.items())
-
-
-class _CannotGrade(Exception):
-    """The grader itself failed; the message is one line."""
 
 
 class _Audit:
@@ -115,15 +114,14 @@ class _Audit:
         def progress(done: int) -> None:
             self.advance(done, total)
 
-        results = _grade(self.course, self.topic, iter(answers), self.options, progress)
-        before = len(self.found.problems)
+        results = _grade(self.course, self.topic, answers, self.options, progress)
+        if not _is_full(results["solution"]):
+            self.found.problems += verdicts.judge_right("the solution", results["solution"])
+            self.found.problems.append("without a solution that passes, nothing else is tried")
+            return
         self._judge_answers(results)
-        if not todo:
-            return
-        if results["solution"].score < results["solution"].max_score:
-            self.found.problems.insert(before, "without a solution that passes, no mutant is tried")
-            return
-        self._try_mutants(todo, results, lambda done: progress(len(answers) + done))
+        if todo:
+            self._try_mutants(todo, results, lambda done: progress(len(answers) + done))
 
     def _answers(self) -> list[Job]:
         """All jobs but the mutants, those that take longest first."""
@@ -155,7 +153,6 @@ class _Audit:
         except UsageError as error:
             found.problems.append(str(error))
         found.problems += verdicts.judge_stub(results["stub"])
-        found.problems += verdicts.judge_right("the solution", solution)
         needed = {name: _needs(results[f"without-{name}"]) for name in stubbed(self.solution)}
         judged = [
             list(verdicts.judge_mistake(c, results[f"mistake-{n}"], _dependent(c, needed)))
@@ -174,27 +171,21 @@ class _Audit:
             for name, result in results.items()
             if name.startswith("salt-")
         }
-        found.salts = (sum(r.score >= r.max_score for r in salted.values()), len(salted))
-        if solution.score >= solution.max_score:
-            found.problems += verdicts.judge_salts(salted)
+        found.salts = (sum(map(_is_full, salted.values())), len(salted))
+        found.problems += verdicts.judge_salts(salted)
         found.accuracies = verdicts.accuracies(self.topic, [solution, *salted.values()])
         found.problems += verdicts.judge_accuracies(found.accuracies)
 
     def _try_mutants(
         self, todo: list[Mutant], results: dict[str, Result], progress: Callable[[int], None]
     ) -> None:
-        """Grade each mutant on the checks that need its function, until it is caught."""
-        needed = {name: _needs(results[f"without-{name}"]) for name in stubbed(self.solution)}
-        slowest = max(
-            c.seconds for r in results.values() if r.score >= r.max_score for c in r.checks
-        )
+        """Grade each mutant until its first failure; one that hangs is given up early."""
+        slowest = max(c.seconds for r in results.values() if _is_full(r) for c in r.checks)
         topic = _with_check_seconds(self.topic, max(2.0, MUTANT_PATIENCE * slowest))
-        jobs = [
-            _job(topic, f"{n}", m.source, checks=needed.get(m.function), stop_at_first_failure=True)
-            for n, m in enumerate(todo)
-        ]
-        graded = _grade(self.course, topic, iter(jobs), self.options, progress)
-        alive = [m for n, m in enumerate(todo) if graded[f"{n}"].score >= graded[f"{n}"].max_score]
+        by_name = {f"mutant-{n} (line {m.line})": m for n, m in enumerate(todo)}
+        jobs = [_job(topic, name, m.source, stop=True) for name, m in by_name.items()]
+        graded = _grade(self.course, topic, jobs, self.options, progress)
+        alive = [m for name, m in by_name.items() if _is_full(graded[name])]
         equivalents = self.cases.equivalents
         known = [
             m
@@ -212,11 +203,11 @@ class _Audit:
 def _grade(
     course: Course,
     topic: Topic,
-    jobs: Iterator[Job],
+    jobs: Iterable[Job],
     options: Options,
     progress: Callable[[int], None],
 ) -> dict[str, Result]:
-    """The result of each job by its name; one pool, so that its workers stay warm."""
+    """The result of each job by its name; none after a solution that fails."""
     results: dict[str, Result] = {}
     graded = run_jobs(
         topic,
@@ -226,13 +217,15 @@ def _grade(
         level=options.level,
         salt=SALT,
     )
-    with closing(cast(Generator[tuple[Job, Result | NoResult]], graded)):
+    with closing(graded):
         for job, result in graded:
             if isinstance(result, NoResult):
                 reason = result.reason.splitlines()[-1]
-                raise _CannotGrade(f"{job.submission} has no result: {reason}")
+                raise CannotGrade(f"{job.submission} has no result: {reason}")
             results[job.submission] = result
             progress(len(results))
+            if job.submission == "solution" and not _is_full(result):
+                break
     return results
 
 
@@ -242,11 +235,9 @@ def _job(
     source: str,
     *,
     salt: str | None = None,
-    checks: frozenset[str] | None = None,
-    stop_at_first_failure: bool = False,
+    stop: bool = False,
 ) -> Job:
-    filename = f"{topic.id}.py"
-    return Job(name, filename, source.encode(), salt, stop_at_first_failure, checks)
+    return Job(name, f"{topic.id}.py", source.encode(), salt, stop_at_first_failure=stop)
 
 
 def _read(path: Path) -> str:
@@ -259,6 +250,10 @@ def _with_check_seconds(topic: Topic, seconds: float) -> Topic:
     seconds = min(seconds, topic.limits.check_seconds)
     limits = Limits(**{**topic.limits.model_dump(), "check_seconds": seconds})
     return topic.model_copy(update={"limits": limits})
+
+
+def _is_full(result: Result) -> bool:
+    return result.score >= result.max_score
 
 
 def _needs(result: Result) -> frozenset[str]:

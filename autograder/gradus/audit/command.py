@@ -16,9 +16,9 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from gradus.audit.audit import Options, audit_topic, run_cases
+from gradus.audit.audit import CannotGrade, Options, audit_topic, run_cases
 from gradus.audit.table import page, print_audits, print_case
-from gradus.course import Course, UsageError
+from gradus.course import Course, Topic, UsageError
 from gradus.files import write_whole
 from gradus.submission.sandbox import best_level
 
@@ -43,14 +43,7 @@ def audit(
     options = Options(salts, workers or len(os.sched_getaffinity(0)), best_level(), mutants)
     console = Console()
     if only is not None:
-        found = 0
-        for topic in chosen:
-            for case, result in run_cases(course, topic, only, options):
-                print_case(console, case, result)
-                found += 1
-        if not found:
-            raise UsageError(f"no case has '{only}' in its title")
-        return 0
+        return _show_cases(console, course, chosen, only, options)
     audits = []
     with _progress() as bar:
         for topic in chosen:
@@ -65,6 +58,23 @@ def audit(
     if html is not None:
         write_whole(html, page(audits).encode())
     return 1 if any(a.problems for a in audits) else 0
+
+
+def _show_cases(
+    console: Console, course: Course, topics: Sequence[Topic], text: str, options: Options
+) -> int:
+    found = 0
+    for topic in topics:
+        try:
+            for case, result in run_cases(course, topic, text, options):
+                print_case(console, case, result)
+                found += 1
+        except CannotGrade as error:
+            console.print(f"{topic.id}: {error}", style="red", markup=False, soft_wrap=True)
+            return 1
+    if not found:
+        raise UsageError(f"no case has '{text}' in its title")
+    return 0
 
 
 def _progress() -> Progress:

@@ -56,6 +56,7 @@ def judge_right(answer: str, result: Result) -> Iterator[str]:
     """A right answer, called `answer` in messages, has full points."""
     if result.status is not SubmissionStatus.GRADED:
         yield f"{answer} is {result.status}: {first_line(result.message)}"
+        return
     for check in _lost(result):
         yield f"{answer} loses points in {_described(check)}"
 
