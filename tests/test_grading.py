@@ -66,7 +66,7 @@ def hand_in(course: Course, **sources: str) -> Path:
 
 
 def run(course: Course, *paths: Path, **options: object) -> int:
-    """`gradus grade`, with one judge where nothing else is asked for: each takes seconds to start."""
+    """`gradus grade`, as a rule with one judge: each takes seconds to start."""
     defaults = {"out": course.root / "results", "isolation": best_level(), "workers": 1}
     options = {**defaults, **options}
     return grade(course, "tiny", paths or [course.root / "class"], **options)
