@@ -14,18 +14,21 @@ from gradus.checks.marks import hidden, points, public, visibility
 from gradus.checks.rng import Rng
 from gradus.checks.stand_ins import forward_backward
 from gradus.checks.training import check_accuracy, check_at_least
+from gradus.checks.updates import WrongUpdate, check_update
 
 __all__ = [
     "CheckFailed",
     "Clues",
     "Rng",
     "Wrong",
+    "WrongUpdate",
     "call",
     "check_accuracy",
     "check_at_least",
     "check_forward",
     "check_gradients",
     "check_raises",
+    "check_update",
     "check_values",
     "forward",
     "forward_backward",
