@@ -61,6 +61,7 @@ class Course(_Strict):
     isolation: Isolation = "user"  # the least that grading accepts
     limits: Limits = Limits()
     assignments: str = "assignments"  # the folder of what students get; "." in their own copy
+    demo: str = ""  # whose class `gradus demo` grades; by default the first topic with cases
     topics: list[Topic] = Field(min_length=1)
 
     _file: Path = PrivateAttr()

@@ -32,13 +32,15 @@ _PEOPLE = [
 
 
 def demo(course: Course) -> int:
-    """Build the course, and grade a class for its first topic with cases; as `gradus grade` exits.
+    """Build a topic and grade a class made for it; returns what `gradus grade` does.
 
-    Leaves assignments/, dist/ and results/example-class/ in the course's folder.
+    The topic is `course.demo`, or the first with cases. Leaves assignments/, dist/ and
+    results/example-class/ in the course's folder. Raises UsageError where there are no cases.
     """
-    topic = next((t for t in course.topics if course.cases(t).is_file()), None)
-    if topic is None:
-        raise UsageError(f"no topic has cases to make a class of: {shown(course.root)}")
+    with_cases = (topic for topic in course.topics if course.cases(topic).is_file())
+    topic = course.topic(course.demo) if course.demo else next(with_cases, None)
+    if topic is None or not course.cases(topic).is_file():
+        raise UsageError(f"no cases to make a class of in {shown(course.root)}/hidden_tests/cases")
     click.echo(f"gradus build {topic.id}")
     build(course, [topic], tuple(TARGETS), click.echo)
     folder = course.root / "dist" / "example-class" / topic.id

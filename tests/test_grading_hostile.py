@@ -1,0 +1,69 @@
+"""A class with every attack of tests/hostile in it: `gradus grade` gives each what it earned."""
+
+from pathlib import Path
+
+import pytest
+
+from gradus.course import load_course
+from gradus.grading.command import grade
+from gradus.results import Result
+from gradus.submission.sandbox import best_level
+
+ATTACKS = sorted((Path(__file__).parent / "hostile").glob("*.py"))
+
+COURSE = """
+title: Under attack
+limits: {check_seconds: 2, submission_seconds: 6, memory_mb: 512, disk_mb: 8, output_kb: 16}
+topics:
+  - {id: tiny, title: Tiny, points: 6}
+"""
+TESTS = '''
+from gradus.checks import call, check_values, points
+
+
+@points(5, of="f")
+def test_f(student, rng):
+    """Seven times x, which no attack computes."""
+    x = rng.normal(3)
+    check_values(call(student, "f", x), 7 * x, "out")
+
+
+@points(1, of="honest")
+def test_honest(student, rng):
+    """One more than x."""
+    x = rng.normal(3)
+    check_values(call(student, "honest", x), x + 1, "out")
+'''
+HONEST = "def f(x):\n    return 7 * x\n\n\ndef honest(x):\n    return x + 1\n"
+
+
+@pytest.mark.skipif(best_level() == "process", reason="nothing contains these attacks here")
+def test_a_class_under_attack(tmp_path, monkeypatch, capfd):
+    (tmp_path / "hidden_tests").mkdir()
+    (tmp_path / "course.yaml").write_text(COURSE)
+    (tmp_path / "hidden_tests" / "test_tiny.py").write_text(TESTS)
+    folder = tmp_path / "class"
+    folder.mkdir()
+    honest = set()
+    for number, attack in enumerate(ATTACKS):
+        (folder / attack.name).write_bytes(attack.read_bytes())
+        if number % 10 == 0:
+            neighbour = folder / f"{attack.stem}_honest_neighbour.py"  # by name, the next one
+            neighbour.write_text(HONEST)
+            honest.add(neighbour.stem)
+    monkeypatch.chdir(tmp_path)
+    course = load_course(tmp_path / "course.yaml")
+    assert grade(course, "tiny", [folder], out=tmp_path / "results", workers=2) == 0
+    assert "no result" not in capfd.readouterr().err
+    files = (tmp_path / "results" / "tiny").glob("*.json")
+    results = [Result.model_validate_json(file.read_bytes()) for file in files]
+    assert {r.submission for r in results} == honest | {attack.stem for attack in ATTACKS}
+    for result in results:
+        points = {check.name: check.points for check in result.checks}
+        assert points.keys() == {"test_f", "test_honest"}, result
+        assert result.score == sum(points.values()), result
+        if result.submission in honest:
+            assert result.score == 6, result
+        else:
+            assert points["test_f"] == 0, result
+            assert points["test_honest"] in (0, 1), result
