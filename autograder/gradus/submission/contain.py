@@ -133,6 +133,10 @@ _REFUSED = {
     "pivot_root": (155, 41),
     "unshare": (272, 97),
     "setns": (308, 268),
+    "shmget": (29, 194),  # System V memory, semaphores and queues outlive their process
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),

@@ -107,14 +107,16 @@ def landlock_rules(forbid_read: Iterable[Path]) -> dict[str, list[str]]:
     hidden = hidden_paths(forbid_read)
     read: list[str] = []
     names: list[str] = []
+    seen: set[Path] = set()
 
     def add(path: Path) -> None:
-        if path in hidden:
+        if path in hidden or path in seen:
             return
+        seen.add(path)
         if any(h.is_relative_to(path) for h in hidden):
             names.append(str(path))
-            for entry in sorted(path.iterdir()):
-                add(entry if entry.is_symlink() else entry.resolve())
+            for entry in path.iterdir():
+                add(entry.resolve())  # a link is what it points to, or it leads round the list
         else:
             read.append(str(path))
 

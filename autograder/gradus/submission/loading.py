@@ -247,7 +247,7 @@ def _bound(node: ast.stmt) -> Iterator[str]:
 
 def describe(error: BaseException) -> tuple[str, str, str]:
     """Type, text and place of an exception, whatever its class does to its own text."""
-    kind = clip(type.__getattribute__(type(error), "__name__"), 100)
+    kind = type_name(error)
     try:
         text = clip(str(error), 500)
     except BaseException:
@@ -260,6 +260,11 @@ def describe(error: BaseException) -> tuple[str, str, str]:
             location = f"{file}:{trace.tb_lineno}"
         trace = trace.tb_next
     return kind, text, location
+
+
+def type_name(value: object) -> str:
+    """The name of the type of `value`, whatever its metaclass says."""
+    return clip(type.__dict__["__name__"].__get__(type(value)), 100)
 
 
 def is_foreign(file: str) -> bool:

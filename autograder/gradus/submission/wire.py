@@ -134,8 +134,6 @@ class Encoder:
         return [INTEGER, value.to_bytes(MAX_INT_BYTES, "little", signed=True)]
 
     def _tensor(self, tensor: Any) -> Any:
-        import torch
-
         dtype = str(tensor.dtype).removeprefix("torch.")
         if dtype not in DTYPES:
             raise Refused(f"a tensor of dtype {dtype}")
@@ -145,9 +143,7 @@ class Encoder:
         nbytes = math.prod(shape) * DTYPES[dtype]
         self._count(nbytes)  # before anything is copied: an expanded tensor is large for free
         self.size -= nbytes
-        tensor = tensor.detach().cpu().contiguous().resolve_conj().resolve_neg()
-        raw = tensor.reshape(-1).view(torch.uint8).numpy() if nbytes else b""
-        self._add(raw, nbytes)
+        self._add(flat_bytes(tensor).numpy() if nbytes else b"", nbytes)
         return [TENSOR, dtype, shape]
 
     def _add(self, raw: Any, nbytes: int) -> None:
@@ -162,13 +158,23 @@ class Encoder:
             raise Refused(f"more than {self.limit >> 20} MB")
 
 
+def flat_bytes(tensor: Any) -> Any:
+    """The values of a tensor with at least one, as a CPU tensor of uint8."""
+    import torch
+
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    # a dimension of size 1 may have any stride, which a view as bytes does not accept
+    return tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8)
+
+
 def _is_plain_tensor(value: Any) -> bool:
     kind = type(value)
     if kind.__module__ != "torch" or kind.__name__ != "Tensor":
         return False
     import torch
 
-    return kind is torch.Tensor and value.layout is torch.strided and value.device.type != "meta"
+    strided = kind is torch.Tensor and value.layout is torch.strided
+    return strided and not value.is_meta and not value.is_quantized and not value.is_nested
 
 
 class Decoder:

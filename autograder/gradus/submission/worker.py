@@ -28,6 +28,7 @@ from gradus.submission.wire import (
     Decoder,
     Handle,
     Refused,
+    flat_bytes,
 )
 
 ITERATORS = (types.GeneratorType, map, zip, filter, enumerate, range, reversed, itertools.chain)
@@ -123,7 +124,7 @@ class Worker:
     ) -> tuple[Any, ...]:
         try:
             value = function(*arguments, **keywords)
-            if cached and isinstance(value, tuple | list) and len(value) >= 2:
+            if cached and issubclass(type(value), (tuple, list)) and len(value) >= 2:
                 value = (value[0], self._keep(value[1]), *value[2:])
             if type(value) in ITERATORS:
                 value = _consumed(value)
@@ -156,22 +157,22 @@ class Worker:
 
     def _tame(self, value: Any) -> Any:
         """What stands for `value` on the wire: exact built-in types, plain tensors, handles."""
-        if isinstance(value, torch.Tensor):
+        kind = type(value)
+        mro = type.__dict__["__mro__"].__get__(kind)  # what it is, whatever it says it is
+        if torch.Tensor in mro:
             return _plain(value, self.channel.limit)
         numpy = sys.modules.get("numpy")
         if numpy is not None:
-            if isinstance(value, numpy.ndarray):
+            if numpy.ndarray in mro:
                 name = value.dtype.name
                 if name not in DTYPES or value.nbytes > self.channel.limit:
                     raise Refused(f"an array of dtype {name} and shape {value.shape}")
                 return torch.from_numpy(numpy.array(value, dtype=name, subok=False))
-            if isinstance(value, numpy.generic):
+            if numpy.generic in mro:
                 return value.item()
-        kind = type(value)
         if kind in ITERATORS:
             return _consumed(value)
         # the base class's own methods: a subclass may lie about its contents
-        mro = kind.__mro__
         if str in mro:
             return str.__getitem__(value, slice(None))
         if int in mro:
@@ -191,7 +192,7 @@ class Worker:
     def _keep(self, value: Any) -> Handle:
         ident = next(self.count)
         self.handles[ident] = value
-        return Handle(ident, loading.clip(type.__getattribute__(type(value), "__name__"), 100))
+        return Handle(ident, loading.type_name(value))
 
     def _resolve(self, reference: Handle | Callback) -> Any:
         if isinstance(reference, Handle):
@@ -226,7 +227,8 @@ def _consumed(iterator: Any) -> list[Any]:
 def _plain(value: torch.Tensor, limit: int) -> torch.Tensor:
     """A strided tensor of exactly torch.Tensor with the values of `value`."""
     with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
-        value = torch.Tensor.as_subclass(value, torch.Tensor)
+        if type(value) is not torch.Tensor:
+            value = torch.Tensor.as_subclass(value, torch.Tensor)
         if value.device.type == "meta":
             raise Refused("a tensor on the meta device has no values")
         if value.is_nested:
@@ -313,10 +315,7 @@ def _pairs(value: Any, copy: Any) -> Any:
 def _same(own: torch.Tensor, received: torch.Tensor) -> bool:
     if own.shape != received.shape or own.dtype != received.dtype:
         return False
-    if not received.numel():
-        return True
-    a = own.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-    return torch.equal(a, received.reshape(-1).view(torch.uint8))
+    return not received.numel() or torch.equal(flat_bytes(own), flat_bytes(received))
 
 
 def _devices(value: Any, device: torch.device) -> list[str]:

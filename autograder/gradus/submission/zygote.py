@@ -16,7 +16,7 @@ import socket
 import sys
 import tempfile
 import time
-from typing import Any, NoReturn
+from typing import Any
 
 import msgpack
 
@@ -63,18 +63,23 @@ class Zygote:
         reader, writer = os.pipe()
         pid = os.fork()
         if not pid:
+            from gradus.submission import worker
+
             try:
                 os.close(reader)
-                self.become_worker(spec, sock, output, writer)
+                self.contain(spec, sock, output, writer)
             except BaseException as error:
-                os.write(output, f"cannot contain: {error!r}\n".encode())
-            finally:
+                os.write(1, f"cannot contain: {error!r}\n".encode())
                 os._exit(FAILED)
+            try:
+                worker.run(socket.socket(fileno=sock), spec["message_bytes"])
+            finally:
+                os._exit(1)
         os.close(writer)
         self.children[ident], self.pipes[ident], self.uids[ident] = pid, reader, spec["uid"]
 
-    def become_worker(self, spec: dict[str, Any], sock: int, output: int, writer: int) -> NoReturn:
-        """Gives up every right, step by step, and serves the judge."""
+    def contain(self, spec: dict[str, Any], sock: int, output: int, writer: int) -> None:
+        """Gives up every right, step by step."""
         os.dup2(output, 1)
         os.dup2(output, 2)
         null = os.open("/dev/null", os.O_RDONLY)
@@ -106,10 +111,6 @@ class Zygote:
         os.environ.update(HOME=spec["home"], TMPDIR=spec["home"])
         os.chdir(spec["home"])
         contain.refuse_system_calls()
-        from gradus.submission import worker
-
-        worker.run(socket.socket(fileno=sock), spec["message_bytes"])
-        os._exit(0)
 
     def second_fork(self, sock: int, writer: int) -> None:
         """Returns in process 1 of the new PID namespace; the first waits and ends as it does."""

@@ -1,0 +1,9 @@
+"""Recurses for ever. An error."""
+
+
+def f(x):
+    return f(x)
+
+
+def honest(x):
+    return x + 1
