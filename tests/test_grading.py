@@ -12,6 +12,7 @@ import pytest
 
 from gradus.checks.session import Job
 from gradus.course import Course, UsageError, load_course
+from gradus.grading import pool
 from gradus.grading.command import grade
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.results import Result
@@ -296,6 +297,18 @@ def test_a_judge_that_dies_is_replaced_and_costs_no_other_submission(course):
         "once": 4,
         "after": 2,
     }
+
+
+def test_a_judge_that_hangs_is_ended(course, monkeypatch):
+    monkeypatch.setattr(pool, "_START_SECONDS", 0.0)
+    test_file = course.test_file(course.topic("tiny"))
+    test_file.write_text("import time\ntime.sleep(1000)\n" + TESTS)
+    limits = course.topic("tiny").limits.model_copy(update={"submission_seconds": 1.0})
+    topic = course.topic("tiny").model_copy(update={"limits": limits})
+    jobs = [Job("ada", "ada.py", DOUBLE.encode())]
+    ((_, lost),) = run_jobs(topic, test_file, jobs, workers=1, level="process", salt="s")
+    assert isinstance(lost, NoResult)
+    assert lost.reason.startswith("no answer within 3 s")
 
 
 def test_a_submission_without_a_result_is_told_and_exits_1(course, capfd):

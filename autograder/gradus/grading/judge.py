@@ -37,7 +37,10 @@ def main() -> None:
     with Launcher(
         setup["level"], topic.limits, setup["device"], [Path(p) for p in setup["forbid_read"]]
     ) as launcher:
-        launcher.prestart()  # both import torch for seconds: at the same time
+        try:
+            launcher.prestart()  # both import torch for seconds: at the same time
+        except OSError as error:  # of the machine; says what to do about it
+            sys.exit(str(error))
         _grade(setup, topic, launcher, messages, outbox, unfinished)
 
 
