@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradus.checks.diagnose import Clues, diagnose
+from gradus.checks.diagnose import Clues, diagnose, known_mistake
 from gradus.checks.failure import CheckFailed, kind
 from gradus.checks.record import current
 from gradus.checks.tolerance import agree, closeness
@@ -116,31 +116,30 @@ def _explain(
     actual: Tensor, expected: Tensor, path: str, clues: Clues, siblings: Mapping[str, Tensor]
 ) -> CheckFailed:
     evidence = _evidence(actual, expected, path)
+    found = known_mistake(actual, expected, clues)
     for other, value in siblings.items():
-        if agree(actual, value) and not agree(value, expected):
+        if found is None and agree(actual, value) and not agree(value, expected):
             return CheckFailed(
                 f"{path} holds the value of {other}: are the two swapped?",
                 evidence,
                 diagnosis="swapped",
             )
-    found = diagnose(actual, expected, clues)
+    found = found or diagnose(actual, expected, clues)
     if found is not None:
-        return CheckFailed(
-            f"{path}: {found.summary}", found.explanation, evidence, diagnosis=found.id
-        )
+        more = "" if evidence == found.summary else evidence
+        return CheckFailed(f"{path}: {found.summary}", found.explanation, more, diagnosis=found.id)
     if actual.shape != expected.shape:
-        return CheckFailed(
-            f"{path}: shape {tuple(actual.shape)}, expected {tuple(expected.shape)}",
-            diagnosis="shape",
-        )
+        return CheckFailed(f"{path}: {evidence}", diagnosis="shape")
     wrong = int((~closeness(actual, expected)).sum())
     how_many = "wrong" if wrong == expected.numel() else f"wrong in {wrong} of {expected.numel()}"
     return CheckFailed(f"{path}: {how_many}, by no pattern that I know", evidence)
 
 
 def _evidence(actual: Tensor, expected: Tensor, path: str) -> str:
-    """One element, the one furthest off: "b[0]: yours 4.8129, expected 0.1504"."""
-    if actual.shape != expected.shape or actual.numel() == 0:
+    """One element, the one furthest off: "b[0]: yours 4.8129, expected 0.1504"; or the shapes."""
+    if actual.shape != expected.shape:
+        return f"shape {tuple(actual.shape)}, expected {tuple(expected.shape)}"
+    if actual.numel() == 0:
         return ""
     gap = (actual.double() - expected.double()).abs().nan_to_num(nan=torch.inf)
     index = tuple(int(i) for i in torch.unravel_index(gap.argmax(), gap.shape))
