@@ -170,7 +170,7 @@ def test_a_case_that_does_not_fit_the_solution_is_refused(tmp_path, text, messag
     (case,) = load_cases(write(tmp_path / "cases.py", text)).alternatives
     with pytest.raises(CaseError, match=message) as error:
         compose(SOLUTION, case)
-    assert str(error.value).startswith(f"{tmp_path / 'cases.py'}:2: ")
+    assert str(error.value).startswith(f"{tmp_path / 'cases.py'}:1: ")
 
 
 STUBBED = '''\
@@ -362,7 +362,7 @@ def test_double_of_two(student):
 @points(1, of="half")
 def test_half(student):
     """Half of x; and it stumbles over what is not its own."""
-    require(student.half(6.0) == 3, "not 3")
+    require(student.half(6.0) - 3 == 0, "not 3")
     try:
         y = student.double(1.0)
     except SubmissionError:
@@ -374,7 +374,11 @@ def test_half(student):
 def test_positive(student, rng):
     """Expects what only some salts bring."""
     x = float(rng.normal(1)) + 2
-    require(student.positive(x) == x, "not x")
+    try:
+        y = student.positive(x)
+    except SubmissionError as error:
+        raise KeyError("positive") from error
+    require(y == x, "not x")
 
 
 @points(1, of="positive")
@@ -409,6 +413,11 @@ class Broken:
     import os
 
     os._exit(3)
+
+
+@mistake("text", check="test_half")
+def half(x):
+    return "3"
 
 
 @alternative("an integer")
@@ -463,23 +472,28 @@ def test_the_audit_finds_every_fault_of_weak_tests(course, tmp_path, capsys):
     assert audit(course, ["weak"], salts=3, workers=2, html=page) == 1
     printed = capsys.readouterr().out
     problems = [line for line in printed.splitlines() if line.startswith("weak: ")]
-    print("\n".join(problems))
     cases = tmp_path / "hidden_tests" / "cases" / "weak.py"
+
+    def at(text):
+        return f"{cases}:{WEAK_CASES[: WEAK_CASES.index(text)].count(chr(10)) + 1}"
+
     expected = [
         f"{tmp_path / 'course.yaml'}:5: topic 'weak': points: 7, but the checks in ",
         "test_nothing gives the stub 1 of 1 points",
+        "a student without positive cannot pass test_positive (error: this check could not judge ",
         "mistake 'squared' passes test_double_of_two",
         "mistake 'three': test_double_of_two gave 'value', expected 'scale:3/2' (failed: not 4.0)",
         "mistake 'three' also loses points in test_half (failed: double is wrong)",
-        f"{cases}:15: mistake 'about another check' is about test_doubel, which is no check",
+        f"{at('about another')}: mistake 'about another check' is about test_doubel, which is",
         "mistake 'does not load' is crashed: ",
+        "mistake 'text' breaks test_half (error: this check could not judge ",
         "alternative 'an integer' loses points in test_double_of_two (failed: not 4.0)",
         "the solution loses points with ",
         "only ",
     ]
     stale = [
-        f"{cases}:35: 'return 2 * x' -> 'return 2 - x' is not equivalent: the tests catch it",
-        f"{cases}:36: no mutant of double turns 'return 3 * x' into 'return 3 + x'",
+        f"{at('2 - x')}: 'return 2 * x' -> 'return 2 - x' is not equivalent: the tests catch it",
+        f"{at('3 + x')}: no mutant of double turns 'return 3 * x' into 'return 3 + x'",
     ]
     survivors = [p for p in problems if p.startswith("weak: survives: ")]
     assert "weak: survives: half, line 12: 'return x / 2' -> 'return x // 2'" in survivors

@@ -153,7 +153,11 @@ class _Audit:
         except UsageError as error:
             found.problems.append(str(error))
         found.problems += verdicts.judge_stub(results["stub"])
-        needed = {name: _needs(results[f"without-{name}"]) for name in stubbed(self.solution)}
+        needed = {}
+        for name in stubbed(self.solution):
+            result = results[f"without-{name}"]
+            needed[name] = _needs(result)
+            found.problems += verdicts.judge_without(name, result)
         judged = [
             list(verdicts.judge_mistake(c, results[f"mistake-{n}"], _dependent(c, needed)))
             for n, c in enumerate(cases.mistakes)

@@ -183,7 +183,7 @@ class _Reader:
             kind="mistake" if _called(mark) == "mistake" else "alternative",
             title=title,
             parts=parts,
-            where=self.where(node),
+            where=self.where(mark),
             checks=given.get("checks", ()),
             diagnosis=given.get("diagnosis"),
             preamble="\n".join(preamble),

@@ -30,7 +30,7 @@ def row(audit: TopicAudit) -> tuple[str, ...]:
         _share(audit.alternatives),
         _share(audit.salts),
         _mutants(audit),
-        ", ".join(f"{a.worst:.4g} > {a.threshold:g}" for a in audit.accuracies) or "—",
+        ", ".join(f"{a.worst:.4g} ({a.threshold:g})" for a in audit.accuracies) or "—",
         f"{audit.seconds:.0f}",
     )
 
@@ -38,6 +38,7 @@ def row(audit: TopicAudit) -> tuple[str, ...]:
 def print_audits(console: Console, audits: Sequence[TopicAudit]) -> None:
     """Print the table, and below it every problem in a line of its own."""
     table = Table(*COLUMNS, box=SIMPLE_HEAD, pad_edge=False)
+    table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
     for audit in audits:
@@ -46,7 +47,7 @@ def print_audits(console: Console, audits: Sequence[TopicAudit]) -> None:
         console = Console(file=console.file, width=120)
     console.print(table)
     console.print(
-        "Each pair: as it should be / all. = : mutants recorded as equivalent.\n", style="dim"
+        "Pairs: as it should be / all; = recorded as equivalent; (threshold).\n", style="dim"
     )
     lines = [f"{audit.topic}: {problem}" for audit in audits for problem in audit.problems]
     for line in lines:

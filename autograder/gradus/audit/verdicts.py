@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gradus.audit.cases import Case, Equivalent
 from gradus.audit.mutants import Mutant
 from gradus.course import Topic
-from gradus.results import CheckResult, Result, SubmissionStatus, first_line
+from gradus.results import CheckResult, Result, Status, SubmissionStatus, first_line
 
 ENOUGH_SEEDS = 20  # fewer say too little about the worst one
 CAUGHT_SHARE = 0.9
@@ -84,8 +84,17 @@ def judge_mistake(case: Case, result: Result, dependent: frozenset[str] | None) 
                 f"({check.status}: {first_line(check.message)})"
             )
     for check in _lost(result):
-        if dependent is not None and check.name not in {*case.checks, *dependent}:
+        if _is_broken(check):
+            yield f"{answer} breaks {_described(check)}"
+        elif dependent is not None and check.name not in {*case.checks, *dependent}:
             yield f"{answer} also loses points in {_described(check)}"
+
+
+def judge_without(function: str, result: Result) -> Iterator[str]:
+    """A function that is not written yet leaves every check an ordinary ending."""
+    for check in _lost(result):
+        if _is_broken(check) or check.status in (Status.TIMEOUT, Status.KILLED):
+            yield f"a student without {function} cannot pass {_described(check)}"
 
 
 def judge_salts(results: Mapping[str, Result]) -> Iterator[str]:
@@ -160,6 +169,11 @@ def _threshold(topic: Topic, check: str, metric: str) -> float | None:
 
 def _lost(result: Result) -> list[CheckResult]:
     return [check for check in result.checks if check.points < check.max_points]
+
+
+def _is_broken(check: CheckResult) -> bool:
+    """Whether the check itself raised; what a student's function raises has a diagnosis."""
+    return check.status is Status.ERROR and check.diagnosis is None
 
 
 def _described(check: CheckResult) -> str:
