@@ -84,14 +84,18 @@ def _other(files: list[Path], one: Path) -> Path:
 def _jobs(file: Path, watch: bool) -> Iterator[Job]:
     from gradus.checks.session import Job
 
-    yield Job(file.stem, file.name, file.read_bytes())
+    seen = file.read_bytes()
+    yield Job(file.stem, file.name, seen)
     if not watch:
         return
     from watchfiles import watch as changes
 
-    for changed in changes(file.parent):  # the folder: editors replace the file when they save
-        if file.is_file() and any(Path(name).name == file.name for _, name in changed):
-            yield Job(file.stem, file.name, file.read_bytes())
+    # The folder, for editors replace the file when they save; once a second without a change as
+    # well, for the file may have been saved while it was being checked.
+    for _ in changes(file.parent, yield_on_timeout=True, rust_timeout=1000):
+        if file.is_file() and (now := file.read_bytes()) != seen:
+            seen = now
+            yield Job(file.stem, file.name, seen)
 
 
 def render(result: Result, topic: Topic, file: Path) -> RenderableType:

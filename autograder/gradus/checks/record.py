@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -13,6 +14,7 @@ class Record:
     seed: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    graphs: dict[int, Any] = field(default_factory=dict)  # of stand-ins, by ticket
 
     def remark(self, text: str) -> None:
         """Note something that the student should read even when the check passes."""

@@ -9,6 +9,7 @@ A test file offers them as `STAND_INS`, a dict from function name to function.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,11 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
+from gradus.checks.record import current
 from gradus.results import CheckResult
+
+GRAPHS = 256  # kept at a time, so that a training loop does not fill the judge's memory
+tickets = itertools.count()
 
 
 def forward_backward(
@@ -28,7 +33,6 @@ def forward_backward(
     and the gradients are those of `out`. The backward returns the gradients of the inputs at the
     positions `wrt` (default: all), a single one without a tuple.
     """
-    graphs: list[tuple[list[Any], Tensor]] = []
 
     def variable(x: Any) -> Any:
         differentiable = isinstance(x, Tensor) and x.is_floating_point()
@@ -43,7 +47,7 @@ def forward_backward(
         return out.detach(), len(graphs) - 1, *more
 
     def backward(dout: Tensor, cache: int) -> Any:
-        inputs, out = graphs[cache]
+        inputs, out = current().graphs[cache]
         leaves, spec = tree_flatten(inputs)
         gradients = torch.autograd.grad(
             out, leaves, dout, retain_graph=True, allow_unused=True, materialize_grads=True
