@@ -43,8 +43,11 @@ def forward_backward(
         with torch.enable_grad():
             value = reference(*own, **options)
         out, *more = value if isinstance(value, tuple) else (value,)
-        graphs.append(([own[i] for i in wrt] if wrt is not None else own, out))
-        return out.detach(), len(graphs) - 1, *more
+        graphs, ticket = current().graphs, next(tickets)
+        graphs[ticket] = [own[i] for i in wrt] if wrt is not None else own, out
+        if len(graphs) > GRAPHS:
+            del graphs[next(iter(graphs))]
+        return out.detach(), ticket, *more
 
     def backward(dout: Tensor, cache: int) -> Any:
         inputs, out = current().graphs[cache]
