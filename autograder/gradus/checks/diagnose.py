@@ -85,6 +85,11 @@ def diagnose(actual: Tensor, expected: Tensor, clues: Clues) -> Diagnosis | None
     return None
 
 
+def known_mistake(actual: Tensor, expected: Tensor, clues: Clues) -> Diagnosis | None:
+    """The first of `clues.wrong` that explains the value."""
+    return next(_known_mistake(actual, expected, clues), None)
+
+
 def _known_mistake(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
     for wrong in clues.wrong:
         try:
