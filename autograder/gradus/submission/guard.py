@@ -58,14 +58,12 @@ class Guard:
         self._done: set[str] = set()
         for name in forbid:
             module = sys.modules.get(name)
-            if module is not None:
+            if name == "torch.autograd":
+                self._stop_engine(name)
+            elif module is not None:
                 self._watch_module(name, module)
             else:
                 self._replace_kernels(name, "CPU" if device == "cpu" else "CUDA")
-        if "torch.autograd" in forbid:
-            for where, name in ENGINE:
-                if hasattr(sys.modules.get(where), name):
-                    setattr(sys.modules[where], name, self._refusal("torch.autograd"))
 
     def _refuse(self, name: str) -> None:
         self.uses.append((name, _foreign_place()))
@@ -76,6 +74,11 @@ class Guard:
             self._refuse(name)
 
         return refuse
+
+    def _stop_engine(self, name: str) -> None:
+        for where, function in ENGINE:
+            if hasattr(sys.modules.get(where), function):
+                setattr(sys.modules[where], function, self._refusal(name))
 
     def _replace_kernels(self, name: str, key: str) -> None:
         last = name.rpartition(".")[2]
@@ -107,7 +110,7 @@ class Guard:
     def _watched(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
         def watched(*args: Any, **kwargs: Any) -> Any:
             # torch calls these too: only a call from the submission's own lines is its use
-            if is_foreign(sys._getframe(1).f_code.co_filename):
+            if _is_called_by_submission():
                 self._refuse(name)
             return function(*args, **kwargs)
 
@@ -121,6 +124,13 @@ def _public_parts(name: str, module: types.ModuleType) -> Iterator[tuple[str, ty
     for key, value in list(vars(module).items()):
         if isinstance(value, types.ModuleType) and value.__name__ == f"{name}.{key}":
             yield value.__name__, value
+
+
+def _is_called_by_submission() -> bool:
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename.startswith("<"):  # eval and exec
+        frame = frame.f_back  # type: ignore[assignment]
+    return frame is not None and is_foreign(frame.f_code.co_filename)
 
 
 def _foreign_place() -> str:

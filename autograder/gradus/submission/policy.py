@@ -26,6 +26,11 @@ IMPLIED = {
 # of a tensor: methods that are a module's business, and one that only shares a name with it
 METHODS = {"torch.autograd": ("backward", "requires_grad_")}
 UNRELATED_METHODS = ("unfold",)
+# switches for recording, which live in torch.autograd and compute nothing
+HARMLESS = tuple(
+    f"torch.autograd.{name}"
+    for name in ("no_grad", "enable_grad", "set_grad_enabled", "inference_mode", "grad_mode")
+)
 
 
 @dataclass
@@ -260,6 +265,8 @@ class _Visitor(ast.NodeVisitor):
 
     def _forbidden(self, dotted: str) -> str | None:
         """The name to report when `dotted` is a forbidden name or lies in a forbidden module."""
+        if dotted.startswith(HARMLESS):
+            return None
         same = [dotted]
         for prefix in ("torch.ops.aten.", "torch.Tensor.", "torch._C._VariableFunctions."):
             if dotted.startswith(prefix):

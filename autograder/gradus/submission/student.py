@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,18 +84,24 @@ class Student:
         return lambda *args, **kwargs: self.call(name, *args, **kwargs)
 
     def load(self) -> None:
-        """Loads the submission if it is not; raises LoadError, the same one every time."""
+        """Loads the submission if it is not.
+
+        Raises LoadError, the same one every time, and TimedOut when all its time is used up.
+        """
         if self._failure is not None:
             raise self._failure
         if self._worker is not None:
             return
+        if self._total_left <= 0:
+            raise TimedOut(self._too_long_in_all())
         self._worker = self._launcher.start()
         self._generation += 1
         try:
             self._load()
         except LoadError as error:
-            self._failure = error
             self._end_process()
+            if self._generation == 1:  # what has loaded once may fail later without being refused
+                self._failure = error
             raise
 
     def begin(
@@ -102,7 +110,7 @@ class Student:
         seed: int = 0,
         stand_ins: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:
-        """Starts a check: its clock, its output, its random numbers. Raises LoadError.
+        """Starts a check: its clock, its output, its random numbers; raises as `load` does.
 
         `stand_ins` are functions of the judge's that take the place of the submission's own of
         those names until the next check; the submission can call them but not read them.
@@ -251,11 +259,9 @@ class Student:
                 raise Late
             return self._exchange(name, *arguments, deadline=deadline)
         except Late:
-            limits = self._launcher.limits
+            message = f"took longer than {self._launcher.limits.check_seconds:g} s"
             if self._total_left <= self._check_left:
-                message = f"the submission took longer than {limits.submission_seconds:g} s in all"
-            else:
-                message = f"took longer than {limits.check_seconds:g} s"
+                message = self._too_long_in_all()
             self._check_left = 0.0
             raise self._end_with(TimedOut(message, function=function)) from None
         except Garbage:
@@ -268,6 +274,10 @@ class Student:
             spent = time.monotonic() - started
             self._check_left -= spent
             self._total_left -= spent
+
+    def _too_long_in_all(self) -> str:
+        seconds = self._launcher.limits.submission_seconds
+        return f"the submission took longer than {seconds:g} s in all"
 
     def _exchange(self, name: str, *arguments: Any, deadline: float) -> tuple[Any, ...]:
         assert self._worker is not None
@@ -293,7 +303,8 @@ class Student:
                 0 <= ident < len(self._callbacks)
             ):
                 try:
-                    return ("value", 0, self._callbacks[ident](*arguments, **keywords))
+                    with _bounded_memory(self._launcher.limits.memory_mb):
+                        return ("value", 0, self._callbacks[ident](*arguments, **keywords))
                 except Exception as error:
                     return ("raised", 0, f"{type(error).__name__}: {error}"[:300])
         raise Garbage
@@ -330,3 +341,22 @@ class Student:
             return ""
         self._trace.output += worker.output.text()
         return worker.kill(grace)
+
+
+@contextlib.contextmanager
+def _bounded_memory(megabytes: int) -> Iterator[None]:
+    """The judge computes on a submission's numbers: shapes that explode must not take it along."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = used + (megabytes << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
