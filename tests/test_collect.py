@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
 from gradus.course import UsageError
 from gradus.grading.collect import MAX_BYTES, Found, Unreadable, collect
 

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from gradus.grading.store import Store, file_stem
-from gradus.results import CheckResult, Result, Status, SubmissionStatus
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from gradus.grading.store import Store, file_stem
+from gradus.results import CheckResult, Result, Status, SubmissionStatus
 
 
 def result(name: str, **changes: object) -> Result:
