@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +14,12 @@ from gradus.audit.cases import Case, Cases, Equivalent, compose, load_cases
 from gradus.audit.mutants import Mutant, mutants, stubbed, without
 from gradus.audit.verdicts import Accuracy
 from gradus.checks.session import Job
-from gradus.course import Course, Limits, Topic, UsageError, check_points, read_salt, shown
+from gradus.course import Course, Topic, UsageError, check_points, read_salt, shown
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.release.stub import make_stub
 from gradus.results import Isolation, Result
 
 SALT = "audit"  # fixed, so that an audit can be repeated; the course's own is one of the salts
-MUTANT_PATIENCE = 5  # times the slowest check of the reference; a mutant that hangs is caught
 
 Advance = Callable[[int, int], None]  # (jobs done, jobs known of)
 
@@ -84,7 +83,7 @@ def run_cases(
     by_name = {f"case-{at}": case for at, case in enumerate(chosen)}
     jobs = [_job(topic, name, compose(solution, case)) for name, case in by_name.items()]
     options = Options(options.salts, min(options.workers, len(jobs)), options.level)
-    results = _grade(course, topic, jobs, options, lambda done: None)
+    results = _grade(course, topic, jobs, options, lambda done, total: None)
     yield from ((case, results[name]) for name, case in by_name.items())
 
 
@@ -106,25 +105,24 @@ class _Audit:
             found.problems.append(f"there are no cases: write {shown(course.cases(topic))}")
 
     def run(self) -> None:
-        answers = self._answers()
         todo = mutants(self.solution) if self.options.mutants else []
-        total = len(answers) + len(todo)
-        self.advance(0, total)
-
-        def progress(done: int) -> None:
-            self.advance(done, total)
-
-        results = _grade(self.course, self.topic, answers, self.options, progress)
+        # Under names of their own: a message that one cannot be graded should say which.
+        by_name = {f"mutant-{n} (line {m.line})": m for n, m in enumerate(todo)}
+        jobs = [
+            *self._answers(),
+            *(_job(self.topic, name, m.source, stop=True) for name, m in by_name.items()),
+        ]
+        results = _grade(self.course, self.topic, jobs, self.options, self.advance)
         if not _is_full(results["solution"]):
             self.found.problems += verdicts.judge_right("the solution", results["solution"])
             self.found.problems.append("without a solution that passes, nothing else is tried")
             return
         self._judge_answers(results)
         if todo:
-            self._try_mutants(todo, results, lambda done: progress(len(answers) + done))
+            self._judge_mutants(todo, [m for name, m in by_name.items() if _is_full(results[name])])
 
     def _answers(self) -> list[Job]:
-        """All jobs but the mutants, those that take longest first."""
+        """All jobs but the mutants; the solution first, for nothing is told without it."""
         solution = self.solution
         salts = [f"{SALT}-{n}" for n in range(1, self.options.salts)]
         sources = {
@@ -180,16 +178,7 @@ class _Audit:
         found.accuracies = verdicts.accuracies(self.topic, [solution, *salted.values()])
         found.problems += verdicts.judge_accuracies(found.accuracies)
 
-    def _try_mutants(
-        self, todo: list[Mutant], results: dict[str, Result], progress: Callable[[int], None]
-    ) -> None:
-        """Grade each mutant until its first failure; one that hangs is given up early."""
-        slowest = max(c.seconds for r in results.values() if _is_full(r) for c in r.checks)
-        topic = _with_check_seconds(self.topic, max(2.0, MUTANT_PATIENCE * slowest))
-        by_name = {f"mutant-{n} (line {m.line})": m for n, m in enumerate(todo)}
-        jobs = [_job(topic, name, m.source, stop=True) for name, m in by_name.items()]
-        graded = _grade(self.course, topic, jobs, self.options, progress)
-        alive = [m for name, m in by_name.items() if _is_full(graded[name])]
+    def _judge_mutants(self, todo: list[Mutant], alive: list[Mutant]) -> None:
         equivalents = self.cases.equivalents
         known = [
             m
@@ -207,12 +196,16 @@ class _Audit:
 def _grade(
     course: Course,
     topic: Topic,
-    jobs: Iterable[Job],
+    jobs: Sequence[Job],
     options: Options,
-    progress: Callable[[int], None],
+    advance: Advance,
 ) -> dict[str, Result]:
-    """The result of each job by its name; none after a solution that fails."""
+    """The result of each job by its name; none after a solution that fails.
+
+    All in one pool: a new one takes as long to start as a hundred mutants to grade.
+    """
     results: dict[str, Result] = {}
+    advance(0, len(jobs))
     graded = run_jobs(
         topic,
         course.test_file(topic),
@@ -227,7 +220,7 @@ def _grade(
                 reason = result.reason.splitlines()[-1]
                 raise CannotGrade(f"{job.submission} has no result: {reason}")
             results[job.submission] = result
-            progress(len(results))
+            advance(len(results), len(jobs))
             if job.submission == "solution" and not _is_full(result):
                 break
     return results
@@ -248,12 +241,6 @@ def _read(path: Path) -> str:
     if not path.exists():
         raise UsageError(f"there is no {shown(path)}")
     return path.read_text(encoding="utf-8")
-
-
-def _with_check_seconds(topic: Topic, seconds: float) -> Topic:
-    seconds = min(seconds, topic.limits.check_seconds)
-    limits = Limits(**{**topic.limits.model_dump(), "check_seconds": seconds})
-    return topic.model_copy(update={"limits": limits})
 
 
 def _is_full(result: Result) -> bool:
