@@ -93,15 +93,23 @@ def check_gradients(
     try:
         check_leaves(leaves, of_leaf)
     except CheckFailed as failure:
-        if not _right_for_own_forward(student, name, inputs, names, options, also, dout, leaves):
-            raise
+        consistent = _right_for_own_forward(
+            student, name, inputs, names, options, also, dout, leaves
+        )
         why = _why_forward_is_off(out, trusted_out, forward_clues.with_tensors(inputs))
-        if why is None:
+        if consistent and why is not None:
+            remark = f"{name}_backward is right for your {name}_forward, which is off: {why}"
+            current().remark(remark)
+            return
+        if consistent:
             hint = f"It is right for your own {name}_forward, which is off: mend that first."
-            raise CheckFailed(
-                failure.summary, *failure.details, hint, diagnosis=failure.diagnosis
-            ) from None
-        current().remark(f"{name}_backward is right for your {name}_forward, which is off: {why}")
+        elif why is not None and failure.diagnosis is None:
+            hint = f"Your {name}_forward, which makes the cache, is off as well: mend that first."
+        else:
+            raise
+        raise CheckFailed(
+            failure.summary, *failure.details, hint, diagnosis=failure.diagnosis
+        ) from None
 
 
 def _trusted(
@@ -186,7 +194,8 @@ def _right_for_own_forward(
             numeric[k] = (ends[0] - ends[1]) / (2 * STEP)
         depends = depends or bool((numeric != 0).any())
         gap = (gradient.flatten()[picked].double() - numeric).abs()
-        if bool((gap > 1e-5 * numeric.abs() + 1e-6 * numeric.abs().max() + 1e-9).any()):
+        allowed = 1e-5 * numeric.abs() + 1e-6 * numeric.abs().max() + 1e-9
+        if not bool((gap <= allowed).all()):  # NaN is no agreement
             return False
     return depends
 
