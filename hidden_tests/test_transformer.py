@@ -81,8 +81,9 @@ def block(x, params, heads, mask=None, *, cut=()):
 
     normed = layer_norm(x, params["ln1"])
     queries, context = way("queries", normed), way("context", normed)
-    u = way("x", x) + multi_head(queries, context, params["attention"], heads, mask)
-    return way("u", u) + feed_forward(layer_norm(u, params["ln2"]), params["ffn"])
+    branch = multi_head(queries, context, params["attention"], heads, mask)
+    u, into_ffn = way("x", x) + branch, way("x", x) + way("ffn to attention", branch)
+    return way("u", u) + feed_forward(layer_norm(into_ffn, params["ln2"]), params["ffn"])
 
 
 # What checks use for functions that have failed their own check.
@@ -312,6 +313,11 @@ def mask_mistakes(scores, v, mask):
         ),
         Wrong("mask ignored", "the mask has no effect", scores.softmax(-1) @ v),
         Wrong(
+            "mask:zero scores",
+            "a score that happens to be 0 is taken for a hidden one: ask the mask, not the scores",
+            scores.masked_fill(~mask | (scores == 0), -torch.inf).softmax(-1).nan_to_num() @ v,
+        ),
+        Wrong(
             "hidden row:nan",
             "NaN where a query may attend to no key: its softmax is 0/0. Its output is to be zero",
             hidden.softmax(-1) @ v,
@@ -414,6 +420,7 @@ def test_attention_forward_masks(student, rng):
     q, k, v = rng.normal(2, 4, 6), rng.normal(2, 5, 6), rng.normal(2, 5, 7)
     mask = some_hidden(rng, 2, 4, 5)
     check_attention(student, q, k, v, mask)
+    check_attention(student, q * (torch.arange(4) != 1)[:, None], k, v, mask)
     heads = [rng.normal(2, 3, t, d) for t, d in ((4, 6), (5, 6), (5, 7))]
     check_attention(student, *heads, mask[:, None])
     padding = some_hidden(rng, 2, 1, 1, 5)
@@ -464,6 +471,11 @@ def attention_gradient_clues(q, k, v, mask, dout):
             "softmax:plain sum",
             "what is subtracted is the plain sum of a row of dP: weight it with P",
             dict(softmax=lambda p, dp: p * (dp - dp.sum(-1, keepdim=True))),
+        ),
+        (
+            "softmax:no factor",
+            "the factor P before the bracket is missing in the softmax's gradient",
+            dict(softmax=lambda p, dp: dp - (p * dp).sum(-1, keepdim=True)),
         ),
         ("no softmax", "the softmax is left out of the way back", dict(softmax=lambda p, dp: dp)),
     )
@@ -753,6 +765,11 @@ def block_clues(x, params, heads, mask):
             lambda z: multi_head(z, z, params["attention"], heads, mask),
         )
 
+    def only_one_normed(queries, context):
+        source = {"x": x, "normed": layer_norm(x, params["ln1"])}
+        branch = multi_head(source[queries], source[context], params["attention"], heads, mask)
+        return ffn_half(right, x + branch)
+
     def ffn_half(half, u):
         return half(
             u, lambda z: layer_norm(z, params["ln2"]), lambda z: feed_forward(z, params["ffn"])
@@ -777,6 +794,16 @@ def block_clues(x, params, heads, mask):
             "residual:x twice",
             "the second residual carries x: it carries u, which the attention half made of it",
             lambda: x + ffn_half(lambda u, norm, branch: branch(norm(u)), attention_half(right)),
+        ),
+        Wrong(
+            "norm:context",
+            "the context is x as it came: keys and values, too, are made from the normed x",
+            lambda: only_one_normed("normed", "x"),
+        ),
+        Wrong(
+            "norm:queries",
+            "the queries come from x as it came: they, too, are made from the normed x",
+            lambda: only_one_normed("x", "normed"),
         ),
     ]
     return Clues(wrong=tuple(wrong))
@@ -812,6 +839,12 @@ LOST_WAYS = (
         "lost way:both residuals",
         ("x", "u"),
         "both residuals are forgotten: each sum hands its gradient to both of its terms",
+    ),
+    (
+        "lost way:into attention",
+        ("ffn to attention",),
+        "dout goes back into the attention half: what enters it is the whole gradient of u, the "
+        "feed-forward half's share included",
     ),
     (
         "lost way:context",

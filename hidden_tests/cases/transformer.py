@@ -252,6 +252,21 @@ def attention_forward(q, k, v, mask=None):
 
 
 @mistake(
+    "zeros by the mask, and then −∞ for zeros",
+    check="test_attention_forward_masks",
+    diagnosis="mask:zero scores",
+)
+def attention_forward(q, k, v, mask=None):
+    scale = q.shape[-1] ** -0.5
+    scores = scale * (q @ k.mT)
+    if mask is not None:
+        scores = scores * mask
+        scores = scores.masked_fill(scores == 0, -torch.inf)
+    weights = torch.softmax(scores, -1).nan_to_num()
+    return weights @ v, (q, k, v, weights, scale)
+
+
+@mistake(
     "NaN where all keys are hidden",
     check="test_attention_forward_masks",
     diagnosis="hidden row:nan",
@@ -548,6 +563,16 @@ def block_forward(x, params, heads, mask=None):
     return branch, (ln1_cache, attention_cache, ln2_cache, ffn_cache)
 
 
+@mistake("keys and values from x itself", check="test_block_forward", diagnosis="norm:context")
+def block_forward(x, params, heads, mask=None):
+    normed, ln1_cache = layer_norm_forward(x, **params["ln1"])
+    branch, attention_cache = multi_head_forward(normed, x, params["attention"], heads, mask)
+    u = x + branch
+    normed, ln2_cache = layer_norm_forward(u, **params["ln2"])
+    branch, ffn_cache = feed_forward_forward(normed, params["ffn"])
+    return u + branch, (ln1_cache, attention_cache, ln2_cache, ffn_cache)
+
+
 @mistake("the second residual carries x", check="test_block_forward", diagnosis="residual:x twice")
 def block_forward(x, params, heads, mask=None):
     normed, ln1_cache = layer_norm_forward(x, **params["ln1"])
@@ -597,6 +622,27 @@ def block_backward(dout, cache):
     dbranch, dffn = feed_forward_backward(dout, ffn_cache)
     du, dgamma2, dbeta2 = layer_norm_backward(dbranch, ln2_cache)
     dqueries, dcontext, dattention = multi_head_backward(du, attention_cache)
+    dbranch, dgamma1, dbeta1 = layer_norm_backward(dqueries + dcontext, ln1_cache)
+    dparams = {
+        "ln1": {"gamma": dgamma1, "beta": dbeta1},
+        "attention": dattention,
+        "ln2": {"gamma": dgamma2, "beta": dbeta2},
+        "ffn": dffn,
+    }
+    return du + dbranch, dparams
+
+
+@mistake(
+    "dout for the gradient of u",
+    check="test_block_backward",
+    diagnosis="lost way:into attention",
+)
+def block_backward(dout, cache):
+    ln1_cache, attention_cache, ln2_cache, ffn_cache = cache
+    dbranch, dffn = feed_forward_backward(dout, ffn_cache)
+    dbranch, dgamma2, dbeta2 = layer_norm_backward(dbranch, ln2_cache)
+    du = dout + dbranch
+    dqueries, dcontext, dattention = multi_head_backward(dout, attention_cache)
     dbranch, dgamma1, dbeta1 = layer_norm_backward(dqueries + dcontext, ln1_cache)
     dparams = {
         "ln1": {"gamma": dgamma1, "beta": dbeta1},
