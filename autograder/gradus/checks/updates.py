@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,14 +22,11 @@ Update = tuple[Sequence[Tensor], Any]  # the parameters after it and the state a
 
 @dataclass(frozen=True)
 class WrongUpdate:
-    """A mistake that the check knows: the (params, state) that it would produce, and its text.
-
-    `result` is called when something is wrong; one that raises makes no claim.
-    """
+    """A mistake that the check knows: what to say of it, and the result that it would produce."""
 
     id: str
     explanation: str
-    result: Callable[[], Update]
+    result: Update
 
 
 def check_update(
@@ -42,13 +38,13 @@ def check_update(
     expected: Update,
     *,
     options: Mapping[str, Any] | None = None,
-    wrong: Sequence[WrongUpdate] = (),
+    wrong: Callable[[], Iterable[WrongUpdate]] = tuple,
 ) -> tuple[list[Tensor], Any]:
     """`{function}(params, grads, state, **options)` returns `expected`, a pair (params, state).
 
     The state is compared first: where it is wrong, so is the step, and the state says more. Wrong
     parameters are explained by the steps, after − before, of which a diagnosis sees the factor.
-    Returns the student's (params, state), for the next call.
+    `wrong` is called when something is wrong. Returns the student's (params, state).
     """
     options = dict(options or {})
     result = call(student, function, params, grads, state, **options)
@@ -58,17 +54,18 @@ def check_update(
         diagnosis="structure",
     )
     after, new_state = result
-    of_wrong = [(w, cache(w.result)) for w in wrong]
-    states = [(w, partial(_item, result, 1)) for w, result in of_wrong]
-    check_values(new_state, expected[1], "state", clues=_clues(expected[1], "state", states))
     try:
+        check_values(new_state, expected[1], "state")
         check_values(after, expected[0], "params")
     except CheckFailed:
+        known = list(wrong())
+        clues = _clues(expected[1], "state", known, [w.result[1] for w in known])
+        check_values(new_state, expected[1], "state", clues=clues)
         if _have_shapes_of(params, after):
             right = steps(params, expected[0])
-            moved = [(w, partial(_steps_of, params, result)) for w, result in of_wrong]
+            moves = [steps(params, w.result[0]) for w in known]
             sizes = {"learning rate": options["lr"]} if "lr" in options else {}
-            clues = _clues(right, "step of params", moved, sizes)
+            clues = _clues(right, "step of params", known, moves, sizes)
             check_values(steps(params, after), right, "step of params", clues=clues)
         raise
     return list(after), new_state
@@ -78,14 +75,6 @@ def steps(before: Sequence[Tensor], after: Sequence[Tensor]) -> list[Tensor]:
     """How far each parameter moved, in the precision of `after`."""
     pairs = zip(before, after, strict=True)
     return [(q.double() - p.double()).to(q.dtype) for p, q in pairs]
-
-
-def _item(result: Callable[[], Update], at: int) -> Any:
-    return result()[at]
-
-
-def _steps_of(before: Sequence[Tensor], result: Callable[[], Update]) -> list[Tensor]:
-    return steps(before, result()[0])
 
 
 def _have_shapes_of(params: Sequence[Tensor], after: Any) -> bool:
@@ -98,18 +87,19 @@ def _have_shapes_of(params: Sequence[Tensor], after: Any) -> bool:
 def _clues(
     expected: Any,
     name: str,
-    wrong: Sequence[tuple[WrongUpdate, Callable[[], Any]]],
+    known: Sequence[WrongUpdate],
+    values: Sequence[Any],
     sizes: Mapping[str, float] | None = None,
 ) -> dict[str, Clues]:
-    """Clues for each leaf of `expected`, from mistakes whose values are structures like it."""
-
-    def leaf(value: Callable[[], Any], at: int) -> Tensor:
-        return torch.as_tensor(pair_leaves(value(), expected, name)[at][1])
-
+    """Clues for each leaf of `expected`; `values` are structures like it, one for each mistake."""
+    leaves = [pair_leaves(value, expected, name) for value in values]
     return {
         path: Clues(
             sizes=sizes or {},
-            wrong=tuple(Wrong(w.id, w.explanation, partial(leaf, v, at)) for w, v in wrong),
+            wrong=tuple(
+                Wrong(w.id, w.explanation, torch.as_tensor(of_wrong[at][1]))
+                for w, of_wrong in zip(known, leaves, strict=True)
+            ),
         )
         for at, (path, _, _) in enumerate(pair_leaves(expected, expected, name))
     }
