@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from gradus.course import Limits
 from gradus.results import SubmissionStatus
 from gradus.submission import contain
+from gradus.submission.channel import Channel, Closed, Late
 from gradus.submission.errors import (
     Forbidden,
     Killed,
@@ -33,7 +34,7 @@ from gradus.submission.errors import (
 )
 from gradus.submission.sandbox import Launcher, available_levels, best_level
 from gradus.submission.student import Student
-from gradus.submission.wire import Channel, Closed, Garbage, Handle, Late
+from gradus.submission.wire import Garbage, Handle
 
 LIMITS = Limits(check_seconds=5.0, submission_seconds=60.0, memory_mb=512, output_kb=4)
 UNREADABLE, CRASHED = SubmissionStatus.UNREADABLE, SubmissionStatus.CRASHED
@@ -96,7 +97,7 @@ class TestData:
             -(2**63),
             2**200,
             -1.5,
-            "text \ud800 Ω",
+            "text Ω",
             b"\0" * 5000,
             [],
             (),
@@ -105,6 +106,7 @@ class TestData:
         ]:
             assert student.same(value) == value
             assert type(student.same(value)) is type(value)
+        assert student.same("half a \ud800 pair").encode().startswith(b"half a")
 
     @pytest.mark.parametrize("name", DTYPES)
     def test_tensors_of_any_type_and_shape(self, load: Load, name: str) -> None:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from gradus.results import Status, SubmissionStatus
 
 
+def one_line(text: str, length: int = 500) -> str:
+    """Foreign text made harmless for a terminal, a page or a file: printable, one line, clipped."""
+    clipped = text if len(text) <= length else text[:length] + "…"
+    return "".join(c if c.isprintable() else " " for c in clipped).strip()
+
+
 class SubmissionError(Exception):
     """A call of the submission that yielded no value.
 
@@ -16,10 +22,10 @@ class SubmissionError(Exception):
     def __init__(
         self, message: str, *, function: str | None = None, location: str | None = None
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = one_line(message, 600)
+        super().__init__(self.message)
         self.function = function
-        self.location = location
+        self.location = one_line(location, 200) if location else None
 
 
 class NotImplementedYet(SubmissionError):

@@ -6,21 +6,19 @@ import contextlib
 import json
 import os
 import pwd
-import site
 import socket
 import subprocess
 import sys
-import sysconfig
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgpack
 
-import gradus
 from gradus.results import Isolation
 from gradus.submission import contain
+from gradus.submission.channel import Channel
 from gradus.submission.launch import (
     Bounds,
     Output,
@@ -28,15 +26,11 @@ from gradus.submission.launch import (
     explain_exit,
     remove_tree,
 )
-from gradus.submission.wire import Channel
+from gradus.submission.view import bubblewrap, hidden_paths, landlock_rules
 
 START_SECONDS = 120.0  # torch from a cold disk
 ANSWER_SECONDS = 20.0
 UIDS = range(60706, 61184)  # what systemd's allocation of user ids leaves unused
-SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
-SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
-DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
-HIDDEN_PACKAGES = ("sklearn", "torchvision")  # the labels of the digits; models to copy from
 
 
 def reserve_uid() -> tuple[int, socket.socket]:
@@ -52,77 +46,6 @@ def reserve_uid() -> tuple[int, socket.socket]:
         except OSError:
             lock.close()
     raise OSError("every user id set aside for submissions is in use")
-
-
-def readable_paths() -> list[Path]:
-    """What Python itself, torch and this package's worker need."""
-    package = Path(gradus.__file__).resolve().parent
-    found = [Path(sys.prefix), Path(sys.base_prefix), Path(sysconfig.get_path("purelib"))]
-    found += [Path(sysconfig.get_path("platlib")), Path(sys.executable).resolve().parent.parent]
-    if site.ENABLE_USER_SITE:
-        found.append(Path(site.getusersitepackages()))
-    found += [package / "__init__.py", package / "submission"]
-    found += [Path(p) for p in (*SYSTEM, *SYSTEM_FILES)]
-    return [path for path in dict.fromkeys(found) if path.exists()]
-
-
-def hidden_paths(forbid_read: Iterable[Path]) -> list[Path]:
-    """What lies within the readable paths and must not be read: `forbid_read`, data, models."""
-    roots = [Path(p) / name for p in sys.path for name in HIDDEN_PACKAGES]
-    inside = [Path(p).resolve() for p in (*roots, *forbid_read) if Path(p).exists()]
-    readable = [p.resolve() for p in readable_paths()]
-    return [p for p in dict.fromkeys(inside) if any(p.is_relative_to(r) for r in readable)]
-
-
-def bubblewrap(forbid_read: Iterable[Path], device: str = "cpu") -> list[str]:
-    """The command that starts a program in a read-only view with nothing of the course in it."""
-    command = ["bwrap", "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-net"]
-    command += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
-    if os.geteuid() == 0:
-        command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    else:
-        command += ["--unshare-user"]
-    devices = [Path(p) for p in DEVICES]
-    if device != "cpu":
-        devices += sorted(Path("/dev").glob("nvidia*"))
-    above = {p for path in (*readable_paths(), *devices) for p in path.parents}
-    for path in sorted(above - {Path("/")}):
-        command += ["--dir", str(path)]  # else bubblewrap makes them with mode 700
-    for path in sorted(readable_paths()):
-        if path.is_symlink():
-            command += ["--symlink", os.readlink(path), str(path)]
-        else:
-            command += ["--ro-bind", str(path), str(path)]
-    for path in hidden_paths(forbid_read):
-        masked = ["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", "/dev/null", str(path)]
-        command += masked
-    for path in devices:
-        command += ["--dev-bind", str(path), str(path)]
-    command += ["--dir", "/dev/shm", "--tmpfs", "/tmp", "--proc", "/proc"]
-    return [*command, "--remount-ro", "/", "--chdir", "/tmp"]
-
-
-def landlock_rules(forbid_read: Iterable[Path]) -> dict[str, list[str]]:
-    """The readable paths with the hidden ones left out; around those, directories to be listed."""
-    hidden = hidden_paths(forbid_read)
-    read: list[str] = []
-    names: list[str] = []
-    seen: set[Path] = set()
-
-    def add(path: Path) -> None:
-        if path in hidden or path in seen:
-            return
-        seen.add(path)
-        if any(h.is_relative_to(path) for h in hidden):
-            names.append(str(path))
-            for entry in path.iterdir():
-                add(entry.resolve())  # a link is what it points to, or it leads round the list
-        else:
-            read.append(str(path))
-
-    for path in readable_paths():
-        add(path.resolve())
-    return {"read": [*dict.fromkeys([*read, *DEVICES])], "names": [*dict.fromkeys(names)]}
 
 
 class ZygoteProcess:

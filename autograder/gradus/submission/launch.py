@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Protocol
 
-from gradus.submission.wire import Channel
+from gradus.submission.channel import Channel
 
 
 class Bounds(Protocol):
@@ -67,7 +67,8 @@ class Output:
         """What was written since `restart`, cut to the limit."""
         self._reader.seek(self._mark)
         data = self._reader.read(self.limit + 1)
-        text = data[: self.limit].decode("utf-8", "replace").replace("\0", "")
+        text = data[: self.limit].decode("utf-8", "replace")
+        text = "".join(c for c in text if c.isprintable() or c in "\n\t")  # no terminal's orders
         return text + "\n… (cut here)" if len(data) > self.limit else text
 
     def close(self) -> None:
@@ -122,7 +123,7 @@ def child_environment(home: str) -> dict[str, str]:
     kept = ("SYSTEMROOT", "PATHEXT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
     environment = {key: os.environ[key] for key in kept if key in os.environ}
     return environment | {
-        "PATH": os.defpath,
+        "PATH": os.environ["PATH"] if sys.platform == "win32" else os.defpath,
         "HOME": home,
         "TMPDIR": home,
         "TEMP": home,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import io
-import json
 import linecache
 import re
 import sys
@@ -17,6 +16,8 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from gradus.submission import notebook
 
 MAX_NOTES = 20
 MAX_SOURCE = 8 << 20  # bytes
@@ -135,8 +136,7 @@ def _future_flags(statement: ast.stmt) -> int:
 
 def _read_notebook(source: Source, filename: str, data: bytes) -> None:
     try:
-        notebook = json.loads(data.decode("utf-8-sig"))
-        cells = list(_code_cells(notebook))
+        cells = list(notebook.code_cells(data))
     except RecursionError:
         raise Unreadable("the notebook is nested too deeply") from None
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -147,7 +147,7 @@ def _read_notebook(source: Source, filename: str, data: bytes) -> None:
     for number, text in enumerate(cells, start=1):
         file = f"{filename} cell {number}"
         try:
-            tree = _parse(_without_magics(text), file)
+            tree = _parse(notebook.without_magics(text), file)
         except Unreadable as error:
             place = f":{error.location.rpartition(':')[2]}" if error.location else ""
             source.note(f"cell {number}{place} was passed over: {error.message}")
@@ -157,37 +157,6 @@ def _read_notebook(source: Source, filename: str, data: bytes) -> None:
         source.cells.append(Cell(tree, file, f"cell {number}", flags))
     if not source.cells:
         raise Unreadable(f"no cell of the notebook is Python; {source.notes[0]}")
-
-
-def _code_cells(notebook: Any) -> Iterator[str]:
-    """The text of each code cell, in order; nbformat 3 keeps cells in worksheets."""
-    cells = notebook.get("cells")
-    if cells is None:
-        cells = [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
-    for cell in cells:
-        if cell["cell_type"] == "code":
-            text = cell["source"] if "source" in cell else cell["input"]
-            yield text if isinstance(text, str) else "".join(text)
-
-
-_MAGIC = re.compile(r"^(\s*)(?:(?:[\w.,\s]+=\s*)?[%!].*|\?{1,2}[\w.]+|[\w.]+\?{1,2})\s*$")
-
-
-def _without_magics(text: str) -> str:
-    """`text` with every IPython line made `pass`, so that line numbers stay."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if text.lstrip().startswith("%%"):
-        head, _, rest = text.lstrip().partition("\n")
-        # cells in another language define nothing; %%time and its like run the rest
-        if head.split()[0] not in ("%%time", "%%timeit", "%%capture", "%%prun"):
-            return ""
-        return "\n" * (text.count("\n") - rest.count("\n")) + _without_magics(rest)
-    try:
-        ast.parse(text)
-        return text  # a line that only looks like a magic, for example inside a string
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        lines = text.split("\n")
-        return "\n".join(_MAGIC.sub(r"\1pass", line) for line in lines)
 
 
 @dataclass

@@ -89,7 +89,8 @@ def _namespaces_reason() -> str:
         return "needs Linux"
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed (apt install bubblewrap)"
-    from gradus.submission.forking import bubblewrap, reserve_uid
+    from gradus.submission.forking import reserve_uid
+    from gradus.submission.view import bubblewrap
 
     uid, reserved = reserve_uid()
     command = [*bubblewrap(()), sys.executable, "-P", "-m", "gradus.submission.contain"]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gradus.results import SubmissionStatus
 from gradus.submission import policy
+from gradus.submission.channel import Closed, Late
 from gradus.submission.errors import (
     Forbidden,
     Killed,
@@ -21,19 +20,11 @@ from gradus.submission.errors import (
     Raised,
     SubmissionError,
     TimedOut,
+    one_line,
 )
-from gradus.submission.launch import Worker
+from gradus.submission.link import GRACE, Link
 from gradus.submission.sandbox import Launcher
-from gradus.submission.wire import (
-    Callback,
-    Closed,
-    Garbage,
-    Handle,
-    Late,
-)
-
-START_SECONDS = 120.0  # of a process, before it sees the submission: torch from a cold disk
-GRACE = 0.5  # a process that crashed is still on its way out when its socket closes
+from gradus.submission.wire import Garbage, Handle
 
 
 @dataclass
@@ -68,11 +59,9 @@ class Student:
         self._source = source
         self._forbid = list(forbid)
         self._uses = policy.Uses()
-        self._worker: Worker | None = None
+        self._link: Link | None = None
         self._generation = 0
-        self._number = 0
         self._failure: LoadError | None = None
-        self._callbacks: list[Callable[..., Any]] = []
         self._check: tuple[Any, ...] = (0, {})  # seed and stand-ins
         self._trace = Trace()
         self._total_left = launcher.limits.submission_seconds
@@ -90,14 +79,14 @@ class Student:
         """
         if self._failure is not None:
             raise self._failure
-        if self._worker is not None:
+        if self._link is not None:
             return
         if self._total_left <= 0:
             raise TimedOut(self._too_long_in_all())
-        self._worker = self._launcher.start()
+        link = self._link = Link(self._launcher)
         self._generation += 1
         try:
-            self._load()
+            self._load(link)
         except LoadError as error:
             self._end_process()
             if self._generation == 1:  # what has loaded once may fail later without being refused
@@ -118,8 +107,8 @@ class Student:
         self._trace = Trace()
         self._check_left = self._launcher.limits.check_seconds
         self._check = (seed, dict(stand_ins or {}))
-        if self._worker is not None:
-            self._worker.output.restart()
+        if self._link is not None:
+            self._link.output.restart()
             try:
                 self._request("begin", *self._check)
             except SubmissionError:  # it died between two checks
@@ -129,9 +118,9 @@ class Student:
 
     def end(self) -> Trace:
         """Ends the check."""
-        if self._worker is not None:
-            self._trace.output += self._worker.output.text()
-        self._callbacks.clear()
+        if self._link is not None:
+            self._trace.output += self._link.output.text()
+            self._link.forget_callbacks()
         return self._trace
 
     def call(self, target: str | Handle, *args: Any, **kwargs: Any) -> Any:
@@ -161,8 +150,8 @@ class Student:
     def _value(self, name: str, reply: tuple[Any, ...]) -> Any:
         match reply:
             case ("value", value, [*changed], [*notes]):
-                self.last_changed = [str(c)[:100] for c in changed[:50]]
-                self.last_notes = [str(n)[:200] for n in notes[:50]]
+                self.last_changed = [one_line(str(c), 100) for c in changed[:50]]
+                self.last_notes = [one_line(str(n), 200) for n in notes[:50]]
                 self._trace.changed_inputs += [f"{name}: {c}" for c in self.last_changed]
                 self._trace.notes += [n for n in self.last_notes if n not in self._trace.notes]
                 return value
@@ -182,21 +171,16 @@ class Student:
                 raise Killed(message, function=name)
             case ("refused", str(why)):
                 place = self.functions.get(name)
-                raise NotData(f"returned {why[:300]}", function=name, location=place)
+                raise NotData(f"returned {why}", function=name, location=place)
         raise ValueError
 
     def _forbidden(self, function: str, name: str, where: str) -> Forbidden:
+        name = one_line(name, 100)
         message = f"{name} may not be used in this topic"
         return Forbidden(message, name=name, function=function, location=where or None)
 
-    def _load(self) -> None:
+    def _load(self, link: Link) -> None:
         """One load in a fresh process; raises LoadError."""
-        self._number = 0
-        try:
-            self._receive(time.monotonic() + START_SECONDS)
-        except (Late, Closed, Garbage) as error:
-            why = f"{self._end_process(GRACE)} {self._trace.output[-500:]}"
-            raise OSError(f"a submission's process does not start: {error!r} {why}") from None
         limits = self._launcher.limits
         started = time.monotonic()
         allowed = max(limits.check_seconds, limits.submission_seconds / 4)
@@ -205,17 +189,17 @@ class Student:
         try:
             device, first_handle = self._launcher.device, self._generation << 32
             request = (self.filename, self._source, self._forbid, device, first_handle)
-            reply = self._exchange("load", *request, deadline=deadline)
+            reply = link.exchange("load", *request, deadline=deadline)
             if reply[0] == "read":
                 stage = SubmissionStatus.CRASHED
                 _, found, calls = reply
                 self._uses = policy.Uses(
-                    {str(k): (str(a)[:100], str(b)[:200]) for k, (a, b) in found.items()},
+                    {str(k): (str(a), str(b)) for k, (a, b) in found.items()},
                     {str(k): [str(n) for n in names] for k, names in calls.items()},
                 )
-                reply = self._receive(deadline)
+                reply = link.receive(deadline)
             self._loaded(reply)
-            self._exchange("begin", *self._check, deadline=deadline)
+            link.exchange("begin", *self._check, deadline=deadline)
         except Late:
             message = f"loading took longer than {allowed:g} s"
             raise LoadError(message, SubmissionStatus.TIMEOUT) from None
@@ -235,17 +219,17 @@ class Student:
     def _loaded(self, reply: tuple[Any, ...]) -> None:
         match reply:
             case ("unreadable", str(why), where):
-                location = str(where)[:200] if where else None
-                raise LoadError(why[:500], SubmissionStatus.UNREADABLE, location=location)
+                location = str(where) if where else None
+                raise LoadError(why, SubmissionStatus.UNREADABLE, location=location)
             case ("exited", str(why)):
-                raise LoadError(why[:500], SubmissionStatus.CRASHED)
+                raise LoadError(why, SubmissionStatus.CRASHED)
             case ("memory",):
                 limit = self._launcher.limits.memory_mb
                 message = f"out of memory (limit {limit} MB) while it was loaded"
                 raise LoadError(message, SubmissionStatus.CRASHED)
             case ("loaded", dict(functions), list(notes)):
-                self.functions = {str(k): str(v)[:200] for k, v in functions.items()}
-                self.notes = [str(n)[:300] for n in notes[:50]]
+                self.functions = {str(k): one_line(str(v), 200) for k, v in functions.items()}
+                self.notes = [one_line(str(n), 300) for n in notes[:50]]
             case _:
                 raise ValueError
 
@@ -257,19 +241,24 @@ class Student:
         try:
             if allowed <= 0:
                 raise Late
-            return self._exchange(name, *arguments, deadline=deadline)
+            assert self._link is not None
+            return self._link.exchange(name, *arguments, deadline=deadline)
         except Late:
             message = f"took longer than {self._launcher.limits.check_seconds:g} s"
             if self._total_left <= self._check_left:
                 message = self._too_long_in_all()
             self._check_left = 0.0
-            raise self._end_with(TimedOut(message, function=function)) from None
-        except Garbage:
-            error = NotData("its process sent something that is not data", function=function)
+            place = self.functions.get(function or "")
+            error = TimedOut(message, function=function, location=place)
             raise self._end_with(error) from None
+        except Garbage:
+            message = "its process sent something that is not data"
+            raise self._end_with(NotData(message, function=function)) from None
         except Closed:
             why = self._end_process(GRACE) or "its process ended"
-            raise Killed(why, function=function) from None
+            raise Killed(
+                why, function=function, location=self.functions.get(function or "")
+            ) from None
         finally:
             spent = time.monotonic() - started
             self._check_left -= spent
@@ -279,84 +268,14 @@ class Student:
         seconds = self._launcher.limits.submission_seconds
         return f"the submission took longer than {seconds:g} s in all"
 
-    def _exchange(self, name: str, *arguments: Any, deadline: float) -> tuple[Any, ...]:
-        assert self._worker is not None
-        self._number += 1
-        self._worker.channel.send((name, self._number, *arguments), self._other, deadline)
-        while True:
-            reply = self._receive(deadline)
-            if reply[:1] != ("callback",):
-                return reply
-            self._worker.channel.send(self._answer(reply), self._other, deadline)
-
-    def _receive(self, deadline: float) -> tuple[Any, ...]:
-        assert self._worker is not None
-        reply = self._worker.channel.receive(self._resolve, deadline)
-        if type(reply) is not tuple or len(reply) < 2 or reply[0] != self._number:
-            raise Garbage
-        return reply[1:]
-
-    def _answer(self, reply: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Runs a function of the judge's for the submission; its errors are the submission's."""
-        match reply:
-            case ("callback", int(ident), tuple(arguments), dict(keywords)) if (
-                0 <= ident < len(self._callbacks)
-            ):
-                try:
-                    with _bounded_memory(self._launcher.limits.memory_mb):
-                        return ("value", 0, self._callbacks[ident](*arguments, **keywords))
-                except Exception as error:
-                    return ("raised", 0, f"{type(error).__name__}: {error}"[:300])
-        raise Garbage
-
-    def _resolve(self, reference: Handle | Callback) -> Handle:
-        if isinstance(reference, Callback):
-            raise Garbage
-        return Handle(reference.id, reference.type_name[:100])
-
-    def _other(self, value: Any) -> Any:
-        """What stands on the wire for an argument that is not plain data."""
-        import numpy as np
-        import torch
-
-        if isinstance(value, torch.Tensor):
-            return value.detach().as_subclass(torch.Tensor).to_dense()
-        if isinstance(value, np.ndarray):
-            return torch.from_numpy(np.ascontiguousarray(value))
-        if isinstance(value, np.generic):
-            return value.item()
-        if callable(value):
-            self._callbacks.append(value)
-            return Callback(len(self._callbacks) - 1, getattr(value, "__name__", "function"))
-        raise TypeError(f"a check passed a {type(value).__name__}, which is not data")
-
     def _end_with(self, error: SubmissionError) -> SubmissionError:
         self._end_process()
         return error
 
     def _end_process(self, grace: float = 0.0) -> str:
         """Ends the process and what it started; says how it had ended by itself, or ""."""
-        worker, self._worker = self._worker, None
-        if worker is None:
+        link, self._link = self._link, None
+        if link is None:
             return ""
-        self._trace.output += worker.output.text()
-        return worker.kill(grace)
-
-
-@contextlib.contextmanager
-def _bounded_memory(megabytes: int) -> Iterator[None]:
-    """The judge computes on a submission's numbers: shapes that explode must not take it along."""
-    if sys.platform != "linux":
-        yield
-        return
-    import resource
-
-    with open("/proc/self/statm") as file:
-        used = int(file.read().split()[0]) * resource.getpagesize()
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = used + (megabytes << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        self._trace.output += link.output.text()
+        return link.kill(grace)

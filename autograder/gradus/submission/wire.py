@@ -1,21 +1,16 @@
-"""Data between the judge and a submission's process: length-prefixed msgpack, never pickle.
+"""Data between the judge and a submission's process, in a form that msgpack carries; no pickle.
 
-A frame is two lengths, a msgpack header and the raw bytes of its tensors. In the header every
-container is an array that starts with a tag, so decoding needs no extension types and its depth,
-its items and its bytes are bounded. Whatever does not decode is `Garbage`.
+A value becomes a header and the raw bytes of its tensors. In the header every container is an
+array that starts with a tag, so decoding needs no extension types and its depth, its items and
+its bytes are bounded. Whatever does not decode is `Garbage`.
 """
 
 from __future__ import annotations
 
 import math
-import socket
-import struct
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-
-import msgpack
 
 MAX_HEADER = 2 << 20  # bytes; an empty dict takes 1 byte here and 64 in memory
 MAX_ITEMS = 250_000
@@ -37,7 +32,6 @@ DTYPES = {
 }
 _PLAIN = (type(None), bool, float)
 _KEYS = (str, bool, type(None))
-_FRAME = struct.Struct("<IQ")
 
 
 class Refused(Exception):
@@ -46,14 +40,6 @@ class Refused(Exception):
 
 class Garbage(Exception):
     """What came over the wire is not a message."""
-
-
-class Late(Exception):
-    """The deadline passed while sending or receiving."""
-
-
-class Closed(Exception):
-    """The other side is gone."""
 
 
 @dataclass(frozen=True)
@@ -253,90 +239,3 @@ class Decoder:
             raise Garbage("more bytes announced than sent")
         self.offset = end + -nbytes % ALIGN
         return memoryview(self.payload)[start:end]
-
-
-class Channel:
-    """One end of the socket; `limit` bounds the bytes of a message in either direction."""
-
-    def __init__(self, sock: socket.socket, limit: int) -> None:
-        self.sock = sock
-        self.limit = limit
-
-    def send(
-        self,
-        value: Any,
-        other: Callable[[Any], Any] | None = None,
-        deadline: float | None = None,
-    ) -> None:
-        """Sends `value`; raises Refused before a byte is sent when it is not data, Late, Closed."""
-        encoder = Encoder(self.limit, other)
-        header = msgpack.packb(encoder.encode(value), unicode_errors="surrogatepass")
-        if len(header) > MAX_HEADER:
-            raise Refused(f"more than {MAX_HEADER >> 20} MB outside tensors")
-        size = sum(memoryview(p).nbytes for p in encoder.parts)
-        parts = [_FRAME.pack(len(header), size), header, *encoder.parts]
-        if size < 1 << 16:
-            parts = [b"".join(parts)]  # one system call for the usual small message
-        try:
-            for part in parts:
-                self._set_deadline(deadline)
-                self.sock.sendall(part)
-        except TimeoutError:
-            raise Late from None
-        except OSError:
-            raise Closed from None
-
-    def receive_raw(self, deadline: float | None = None) -> tuple[Any, bytearray]:
-        """The next frame's header and payload; raises Garbage, Late or Closed."""
-        header_size, payload_size = _FRAME.unpack(self._read(_FRAME.size, deadline))
-        if header_size > MAX_HEADER or payload_size > self.limit:
-            raise Garbage("a message of impossible size")
-        header = self._read(header_size, deadline)
-        payload = self._read(payload_size, deadline)
-        try:
-            node = msgpack.unpackb(
-                header,
-                strict_map_key=True,
-                unicode_errors="surrogatepass",
-                max_array_len=MAX_HEADER // 2,
-                max_map_len=0,
-                max_ext_len=0,
-            )
-        except Exception as error:
-            raise Garbage(f"not msgpack: {type(error).__name__}") from None
-        return node, payload
-
-    def receive(
-        self, resolve: Callable[[Handle | Callback], Any], deadline: float | None = None
-    ) -> Any:
-        """The next message; raises Garbage, Late or Closed."""
-        node, payload = self.receive_raw(deadline)
-        return Decoder(payload, resolve).decode(node)
-
-    def close(self) -> None:
-        self.sock.close()
-
-    def _read(self, nbytes: int, deadline: float | None) -> bytearray:
-        buffer = bytearray(nbytes)
-        view = memoryview(buffer)
-        while view:
-            self._set_deadline(deadline)
-            try:
-                count = self.sock.recv_into(view)
-            except TimeoutError:
-                raise Late from None
-            except OSError:
-                raise Closed from None
-            if not count:
-                raise Closed
-            view = view[count:]
-        return buffer
-
-    def _set_deadline(self, deadline: float | None) -> None:
-        if deadline is None:
-            self.sock.settimeout(None)
-            return
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise Late
-        self.sock.settimeout(left)

@@ -9,30 +9,18 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import gc
-import inspect
 import itertools
 import random
 import socket
 import sys
-import types
 from typing import Any
 
 import torch
 
-from gradus.submission import guard, loading, policy
-from gradus.submission.wire import (
-    DTYPES,
-    Callback,
-    Channel,
-    Closed,
-    Decoder,
-    Handle,
-    Refused,
-    flat_bytes,
-)
+from gradus.submission import changes, guard, loading, policy, values
+from gradus.submission.channel import Channel, Closed
+from gradus.submission.wire import Callback, Decoder, Handle, Refused
 
-ITERATORS = (types.GeneratorType, map, zip, filter, enumerate, range, reversed, itertools.chain)
-MAX_GENERATED = 100_000
 _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc", "bad allocation")
 
 
@@ -45,7 +33,7 @@ class Worker:
         self.handles: dict[int, Any] = {}
         self.count = itertools.count(1)
         self.device = torch.device("cpu")
-        self.inputs: list[tuple[Any, Any, str]] = []
+        self.inputs: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.replaced: dict[str, Any] = {}  # what the stand-ins of the check hide
         self.number = 0
         self.guard: guard.Guard | None = None
@@ -112,7 +100,7 @@ class Worker:
         """Calls a function by name, or a handle."""
         assert self.loaded is not None
         function = self.loaded.module.__dict__[target] if type(target) is str else target
-        before = _snapshot(arguments, keywords)
+        before = changes.snapshot(arguments, keywords)
         if self.guard is None:
             return self._called(function, arguments, keywords, cached, before)
         self.guard.uses.clear()
@@ -126,12 +114,12 @@ class Worker:
             value = function(*arguments, **keywords)
             if cached and issubclass(type(value), (tuple, list)) and len(value) >= 2:
                 value = (value[0], self._keep(value[1]), *value[2:])
-            if type(value) in ITERATORS:
-                value = _consumed(value)
+            if type(value) in values.ITERATORS:
+                value = values.consumed(value)
             notes: list[str] = []
             if self.device.type == "cuda":
                 notes = _devices(value, self.device)
-            return ("value", value, _changed(function, before, self.inputs), notes)
+            return ("value", value, changes.changed(function, before, self.inputs), notes)
         except MemoryError:
             return ("memory",)
         except Refused as error:
@@ -156,38 +144,8 @@ class Worker:
             self.channel.send((self.number, "refused", f"{kind}: {text}"))
 
     def _tame(self, value: Any) -> Any:
-        """What stands for `value` on the wire: exact built-in types, plain tensors, handles."""
-        kind = type(value)
-        mro = type.__dict__["__mro__"].__get__(kind)  # what it is, whatever it says it is
-        if torch.Tensor in mro:
-            return _plain(value, self.channel.limit)
-        numpy = sys.modules.get("numpy")
-        if numpy is not None:
-            if numpy.ndarray in mro:
-                name = value.dtype.name
-                if name not in DTYPES or value.nbytes > self.channel.limit:
-                    raise Refused(f"an array of dtype {name} and shape {value.shape}")
-                return torch.from_numpy(numpy.array(value, dtype=name, subok=False))
-            if numpy.generic in mro:
-                return value.item()
-        if kind in ITERATORS:
-            return _consumed(value)
-        # the base class's own methods: a subclass may lie about its contents
-        if str in mro:
-            return str.__getitem__(value, slice(None))
-        if int in mro:
-            return int.__add__(value, 0)
-        if float in mro:
-            return float.__add__(value, 0.0)
-        if tuple in mro:
-            return tuple(tuple.__iter__(value))
-        if list in mro:
-            return list(list.__iter__(value))
-        if dict in mro:
-            return dict(dict.items(value))
-        if bytes in mro or kind is bytearray or kind is memoryview:
-            return bytes(value)
-        return self._keep(value)
+        data = values.as_data(value, self.channel.limit)
+        return self._keep(value) if data is values.NOT_DATA else data
 
     def _keep(self, value: Any) -> Handle:
         ident = next(self.count)
@@ -213,115 +171,14 @@ class Worker:
     def _own(self, received: torch.Tensor) -> torch.Tensor:
         """The student's copy of an argument; the received bytes stay for the comparison."""
         own = received.clone() if self.device.type == "cpu" else received.to(self.device)
-        self.inputs.append((own, received, ""))
+        self.inputs.append((own, received))
         return own
-
-
-def _consumed(iterator: Any) -> list[Any]:
-    items = list(itertools.islice(iterator, MAX_GENERATED + 1))
-    if len(items) > MAX_GENERATED:
-        raise Refused(f"an iterator of more than {MAX_GENERATED} items")
-    return items
-
-
-def _plain(value: torch.Tensor, limit: int) -> torch.Tensor:
-    """A strided tensor of exactly torch.Tensor with the values of `value`."""
-    with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
-        if type(value) is not torch.Tensor:
-            value = torch.Tensor.as_subclass(value, torch.Tensor)
-        if value.device.type == "meta":
-            raise Refused("a tensor on the meta device has no values")
-        if value.is_nested:
-            raise Refused("a nested tensor")
-        if value.numel() > limit:
-            raise Refused(f"a tensor of shape {tuple(value.shape)} is more than {limit >> 20} MB")
-        if value.is_quantized:
-            value = value.dequantize()
-        if value.layout is not torch.strided:
-            value = value.to_dense()
-        value = value.detach()
-        if type(value) is not torch.Tensor or value.layout is not torch.strided:
-            raise Refused(f"a tensor of type {type(value).__name__}")
-        return value
-
-
-def _snapshot(
-    arguments: tuple[Any, ...], keywords: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any], list[tuple[Any, Any]]]:
-    """The arguments and a shallow copy of every list and dict among them."""
-    containers: list[tuple[Any, Any]] = []
-    stack: list[Any] = [*arguments, *keywords.values()]
-    while stack:
-        value = stack.pop()
-        if type(value) is list or type(value) is tuple:
-            containers.append((value, tuple(value)))
-            stack.extend(value)
-        elif type(value) is dict:
-            containers.append((value, dict(value)))
-            stack.extend(value.values())
-    return arguments, keywords, containers
-
-
-def _changed(function: Any, before: Any, inputs: list[tuple[Any, Any, str]]) -> list[str]:
-    """Paths of the arguments that were modified in place: "x", "params[0]", "params['w']"."""
-    arguments, keywords, containers = before
-    guilty = {id(own) for own, received, _ in inputs if not _same(own, received)}
-    for value, copy in containers:
-        if len(value) != len(copy):
-            guilty.add(id(value))
-    originals = {id(value): copy for value, copy in containers}
-    moved = any(
-        a is not b
-        for value, copy in containers
-        if type(value) is not tuple and len(value) == len(copy)
-        for a, b in _pairs(value, copy)
-    )
-    if not guilty and not moved:
-        return []
-    try:
-        names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        names = []
-    names += [f"argument {i}" for i in range(len(names), len(arguments))]
-    found: list[str] = []
-
-    def walk(path: str, value: Any) -> None:
-        if id(value) in guilty:
-            found.append(path)
-        copy = originals.get(id(value))
-        if copy is None:
-            return
-        items = copy.items() if type(copy) is dict else enumerate(copy)
-        for key, item in items:
-            now = value.get(key) if type(value) is dict else value[key : key + 1]
-            now = now[0] if type(now) in (list, tuple) and type(value) is not dict and now else now
-            if now is not item and id(value) not in guilty:
-                found.append(f"{path}[{key!r}]")
-            else:
-                walk(f"{path}[{key!r}]", item)
-
-    for name, value in [*zip(names, arguments, strict=False), *keywords.items()]:
-        walk(name, value)
-    return found[:50]
-
-
-def _pairs(value: Any, copy: Any) -> Any:
-    if type(value) is dict:
-        missing = object()
-        return ((value.get(k, missing), v) for k, v in copy.items())
-    return zip(value, copy, strict=True)
-
-
-def _same(own: torch.Tensor, received: torch.Tensor) -> bool:
-    if own.shape != received.shape or own.dtype != received.dtype:
-        return False
-    return not received.numel() or torch.equal(flat_bytes(own), flat_bytes(received))
 
 
 def _devices(value: Any, device: torch.device) -> list[str]:
     """A note when a tensor of the result is on another device than the inputs were."""
-    values = value if isinstance(value, tuple | list) else [value]
-    other = {v.device.type for v in values if isinstance(v, torch.Tensor)} - {device.type}
+    parts = value if isinstance(value, tuple | list) else [value]
+    other = {v.device.type for v in parts if isinstance(v, torch.Tensor)} - {device.type}
     return [f"the result is on {o}, the inputs were on {device.type}" for o in sorted(other)]
 
 
@@ -360,7 +217,7 @@ def warm_up() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     x = torch.ones(2, 2, dtype=torch.float64)
-    _same(x @ x, x)
+    changes.same(x @ x, x)
     loading.execute(loading.read("warm_up.py", b"def f(x):\n    return x\n"))
 
 

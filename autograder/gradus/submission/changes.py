@@ -1,0 +1,90 @@
+"""Which arguments a function modified in place."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from gradus.submission.wire import flat_bytes
+
+MAX_PATHS = 50
+_ABSENT = object()
+
+Snapshot = tuple[tuple[Any, ...], dict[str, Any], list[tuple[Any, Any]]]
+
+
+def snapshot(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Snapshot:
+    """The arguments, and a shallow copy of every list, tuple and dict among them."""
+    copies: list[tuple[Any, Any]] = []
+    waiting: list[Any] = [*arguments, *keywords.values()]
+    while waiting:
+        value = waiting.pop()
+        if type(value) is dict:
+            copies.append((value, dict(value)))
+            waiting.extend(value.values())
+        elif type(value) is list or type(value) is tuple:
+            copies.append((value, tuple(value)))
+            waiting.extend(value)
+    return arguments, keywords, copies
+
+
+def changed(
+    function: Callable[..., Any],
+    before: Snapshot,
+    inputs: list[tuple[torch.Tensor, torch.Tensor]],
+) -> list[str]:
+    """Paths of what was modified, "x", "params[0]", "params['w']", by the parameters' names.
+
+    `inputs` are the tensors among the arguments, each with the values it was received with.
+    """
+    arguments, keywords, copies = before
+    modified = {id(own) for own, received in inputs if not same(own, received)}
+    modified |= {id(value) for value, copy in copies if not _intact(value, copy)}
+    if not modified:
+        return []
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        names = []
+    names += [f"argument {i}" for i in range(len(names), len(arguments))]
+    by_id = {id(value): copy for value, copy in copies}
+    found: list[str] = []
+
+    def walk(path: str, value: Any) -> None:
+        copy = by_id.get(id(value))
+        if copy is None:
+            if id(value) in modified:
+                found.append(path)
+            return
+        if len(value) != len(copy):
+            found.append(path)
+            return
+        for key, item in copy.items() if type(copy) is dict else enumerate(copy):
+            now = value.get(key, _ABSENT) if type(copy) is dict else value[key]
+            if now is not item:
+                found.append(f"{path}[{key!r}]")
+            else:
+                walk(f"{path}[{key!r}]", item)
+
+    for name, value in [*zip(names, arguments, strict=False), *keywords.items()]:
+        walk(name, value)
+    return found[:MAX_PATHS]
+
+
+def same(own: torch.Tensor, received: torch.Tensor) -> bool:
+    """Whether two tensors have the same type, shape and bytes, NaN included."""
+    if own.shape != received.shape or own.dtype != received.dtype:
+        return False
+    return not received.numel() or torch.equal(flat_bytes(own), flat_bytes(received))
+
+
+def _intact(value: Any, copy: Any) -> bool:
+    if len(value) != len(copy):
+        return False
+    if type(copy) is dict:
+        return all(value.get(key, _ABSENT) is item for key, item in copy.items())
+    return all(map(operator.is_, value, copy))

@@ -1,0 +1,120 @@
+"""The judge's exchange with one submission's process: requests, replies and callbacks, as data."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from gradus.submission.channel import Closed, Late
+from gradus.submission.errors import one_line
+from gradus.submission.launch import Output
+from gradus.submission.sandbox import Launcher
+from gradus.submission.wire import Callback, Garbage, Handle
+
+START_SECONDS = 120.0  # of a process, before it sees the submission: torch from a cold disk
+GRACE = 0.5  # a process that crashed is still on its way out when its socket closes
+
+
+class Link:
+    """A fresh process of `launcher`; raises OSError when it does not start."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        self._worker = launcher.start()
+        self._memory_mb = launcher.limits.memory_mb
+        self._number = 0
+        self._callbacks: list[Callable[..., Any]] = []
+        try:
+            self.receive(time.monotonic() + START_SECONDS)
+        except (Late, Closed, Garbage) as error:
+            said = self.output.text()[-500:]
+            why = f"{error!r} {self.kill(GRACE)} {said}"
+            raise OSError(f"a submission's process does not start: {why}") from None
+
+    @property
+    def output(self) -> Output:
+        return self._worker.output
+
+    def kill(self, grace: float = 0.0) -> str:
+        """Ends the process and what it started; says how it had ended by itself, or ""."""
+        return self._worker.kill(grace)
+
+    def forget_callbacks(self) -> None:
+        """Functions of the judge's that were passed so far can no longer be called."""
+        self._callbacks.clear()
+
+    def exchange(self, name: str, *arguments: Any, deadline: float) -> tuple[Any, ...]:
+        """Sends a request and returns its (first) reply; runs callbacks meanwhile.
+
+        Raises Late, Closed or Garbage, and TypeError when an argument is not data.
+        """
+        self._number += 1
+        self._worker.channel.send((name, self._number, *arguments), self._as_data, deadline)
+        while True:
+            reply = self.receive(deadline)
+            if reply[0] != "callback":
+                return reply
+            self._worker.channel.send(self._answer(reply), self._as_data, deadline)
+
+    def receive(self, deadline: float) -> tuple[Any, ...]:
+        """The next reply to the last request, without its number."""
+        reply = self._worker.channel.receive(_no_callback, deadline)
+        if type(reply) is not tuple or len(reply) < 2 or reply[0] != self._number:
+            raise Garbage
+        return reply[1:]
+
+    def _answer(self, reply: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Runs a function of the judge's for the submission; its errors are the submission's."""
+        match reply:
+            case ("callback", int(ident), tuple(arguments), dict(keywords)) if (
+                0 <= ident < len(self._callbacks)
+            ):
+                try:
+                    with _bounded_memory(self._memory_mb):
+                        return ("value", 0, self._callbacks[ident](*arguments, **keywords))
+                except Exception as error:
+                    return ("raised", 0, f"{type(error).__name__}: {error}"[:300])
+        raise Garbage
+
+    def _as_data(self, value: Any) -> Any:
+        """What stands on the wire for an argument that is not plain data."""
+        import numpy as np
+        import torch
+
+        if isinstance(value, torch.Tensor):
+            return value.detach().as_subclass(torch.Tensor).to_dense()
+        if isinstance(value, np.ndarray):
+            return torch.from_numpy(np.ascontiguousarray(value))
+        if isinstance(value, np.generic):
+            return value.item()
+        if callable(value):
+            self._callbacks.append(value)
+            return Callback(len(self._callbacks) - 1, getattr(value, "__name__", "function"))
+        raise TypeError(f"a check passed a {type(value).__name__}, which is not data")
+
+
+def _no_callback(reference: Handle | Callback) -> Handle:
+    if isinstance(reference, Callback):
+        raise Garbage
+    return Handle(reference.id, one_line(reference.type_name, 100))
+
+
+@contextlib.contextmanager
+def _bounded_memory(megabytes: int) -> Iterator[None]:
+    """The judge computes on a submission's numbers: shapes that explode must not take it along."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = used + (megabytes << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
