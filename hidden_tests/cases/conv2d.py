@@ -12,11 +12,18 @@ def conv_output_size(size, field, stride=1, padding=0):
     return (size - field + 2 * padding) // stride
 
 
-@mistake("one position too many", check="test_conv_output_size", diagnosis="rounded")
+@mistake("one position too many", check="test_conv_output_size", diagnosis="rounded:up")
 def conv_output_size(size, field, stride=1, padding=0):
     if field > size + 2 * padding:
         raise ValueError("too large")
     return -((field - size - 2 * padding) // stride) + 1
+
+
+@mistake("rounded to the nearest size", check="test_conv_output_size", diagnosis="rounded:nearest")
+def conv_output_size(size, field, stride=1, padding=0):
+    if field > size + 2 * padding:
+        raise ValueError("too large")
+    return round((size - field + 2 * padding) / stride) + 1
 
 
 @mistake("a size with a fraction", check="test_conv_output_size", diagnosis="not an int")
