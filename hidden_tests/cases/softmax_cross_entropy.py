@@ -419,6 +419,46 @@ def softmax_cross_entropy_backward(dout, cache):
     return difference * dout / len(y)
 
 
+@mistake(
+    "[y] in the joint gradient",
+    check="test_softmax_cross_entropy_backward",
+    diagnosis="labels as rows",
+)
+def softmax_cross_entropy_backward(dout, cache):
+    log_p, y = cache
+    difference = log_p.exp()
+    difference[y] -= 1
+    return difference * dout / len(y)
+
+
+@mistake("labels count from 1", check="test_cross_entropy_forward", diagnosis="labels from 1")
+def cross_entropy_forward(log_p, y):
+    n, c = log_p.shape
+    if y.min() < 0 or y.max() >= c:
+        raise ValueError("labels")
+    return -log_p[torch.arange(n), y - 1].mean(), (log_p, y)
+
+
+@mistake(
+    "the outer product summed over the batch",
+    check="test_softmax_jacobian",
+    diagnosis="outer product of the batch",
+)
+def softmax_jacobian(p):
+    return torch.diag_embed(p) - p.T @ p
+
+
+@mistake(
+    "the maximum of each column subtracted",
+    check="test_log_softmax_forward",
+    diagnosis="maximum of the columns",
+)
+def log_softmax_forward(x):
+    shifted = x - x.max(0).values
+    log_p = shifted - shifted.exp().sum(1, keepdim=True).log()
+    return log_p, log_p
+
+
 @alternative("example by example, in Python loops")
 class Loops:
     def softmax_forward(x):
