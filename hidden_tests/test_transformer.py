@@ -1,5 +1,7 @@
 """Checks of the topic transformer."""
 
+from itertools import product
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -31,6 +33,11 @@ BY_HAND_PARAMS = {
 }
 BY_HAND_Y = [[10, 17, 5], [3, 27, 6], [-2, 24, 4], [1, 26, 5], [1, 18, 4]]
 
+# Who may attend to whom among five positions; rows are queries.
+CAUSAL = torch.tensor(
+    [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]
+)
+
 
 # The functions of the topic, from torch's own operators.
 
@@ -45,8 +52,8 @@ def causal(t):
     return rows[:, None] >= rows
 
 
-def attention(q, k, v, mask=None):
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+def attention(q, k, v, mask=None, *, scale=None):
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
 
 
 def split(x, heads):
@@ -147,19 +154,14 @@ def test_feed_forward_backward(student, rng):
     params = ffn_params(rng, 5, 7, 6)
     for x in sequences(rng, 5):
         dout = rng.normal(*x.shape[:2], 6)
-        wrong = (
-            Wrong(
-                "no relu",
-                "the ReLU is left out of the way back",
-                dout @ params["w2"].T @ params["w1"].T,
+        linear = gradients(
+            lambda x, p: feed_forward(
+                x, p, activation=lambda h: h.relu().detach() + h - h.detach()
             ),
-            Wrong(
-                "mask:dout",
-                "the mask of the ReLU is taken from the gradient: it must say where the ReLU's "
-                "*input* was positive",
-                (dout @ params["w2"].T).relu() @ params["w1"].T,
-            ),
+            [x, params],
+            dout,
         )
+        wrong = (Wrong("no relu", "the ReLU is left out of the way back", linear[0]),)
         clues = {
             "x": Clues(wrong=wrong),
             **{f"params[{n!r}]": Clues(sizes=positions(x)) for n in params},
@@ -201,17 +203,17 @@ def test_causal_mask(student, rng):
             "It says who may attend to whom; what that does to the scores is attention's matter.",
             diagnosis="not boolean",
         )
-        expected = causal(t).double()
+        expected = CAUSAL[:t, :t].double()
         wrong = (
             Wrong(
                 "diagonal missing",
                 "off by one: a position may attend to itself. What is left here for the first?",
-                expected.tril(-1),
+                expected - torch.eye(t),
             ),
             Wrong(
                 "diagonal above",
                 "off by one: position i sees i + 1, which is the token that it is to predict",
-                torch.ones(t, t).tril(1),
+                torch.cat([expected[1:], expected[-1:]]),
             ),
             Wrong(
                 "upper triangle",
@@ -228,68 +230,61 @@ def test_causal_mask(student, rng):
         check_values(mask, expected, "causal_mask", clues=Clues(wrong=wrong))
 
 
-def weighted(q, k, v, mask=None, *, power=0.5, axis=-1):
-    """Attention by its formula, with the scores divided by D to some power."""
-    scores = q @ k.mT / q.shape[-1] ** power
-    if mask is None:
-        return scores.softmax(axis) @ v
-    weights = scores.masked_fill(~mask, -torch.inf).softmax(axis)
-    return (weights.masked_fill(~mask, 0) if axis == -1 else weights) @ v
-
-
 def attention_clues(q, k, v, mask=None):
     """What students get wrong in the values of attention."""
     scores = q @ k.mT / q.shape[-1] ** 0.5
-    width = q.shape[-1]
-    others = {"queries": q.shape[-2], "keys": k.shape[-2], "features of a value": v.shape[-1]}
+    width, (queries, keys) = q.shape[-1], scores.shape[-2:]
+    others = {"queries": queries, "keys": keys, "features of a value": v.shape[-1]}
     if q.ndim == 4:
         others["heads"] = q.shape[1]
+    unasked = CAUSAL[:queries, :keys].bool()
     wrong = (
         Wrong(
             "no scale",
             "the scores are not divided by √D: q·k is a sum of D products, how large does it get?",
-            lambda: weighted(q, k, v, mask, power=0),
+            lambda: attention(q, k, v, mask, scale=1),
         ),
         Wrong(
             "scale:1/d",
             "the scores are divided by D, not by its root: what is the standard deviation of q·k?",
-            lambda: weighted(q, k, v, mask, power=1),
+            lambda: attention(q, k, v, mask, scale=1 / width),
         ),
         *(
             Wrong(
                 "scale:other size",
                 f"the scores are divided by √{size}, the number of {name}: D = {width} is the "
                 "number of features of a query",
-                lambda size=size: weighted(q * (width / size) ** 0.5, k, v, mask),
+                lambda size=size: attention(q, k, v, mask, scale=size**-0.5),
             )
             for name, size in others.items()
         ),
         Wrong(
             "softmax:axis",
             "the softmax runs over the queries: each *query* shares out one unit among the keys",
-            lambda: weighted(q, k, v, mask, axis=-2),
+            (scores if mask is None else scores.masked_fill(~mask, -torch.inf)).softmax(-2) @ v,
         ),
         Wrong("no softmax", "the softmax is missing: the scores are used as weights", scores @ v),
         Wrong(
             "causal always",
             "a causal mask is applied that nobody asked for",
-            lambda: (
-                weighted(
-                    q, k, v, causal(max(scores.shape[-2:]))[: scores.shape[-2], : scores.shape[-1]]
-                )
-                if mask is None
-                else None
-            ),
+            lambda: attention(q, k, v, unasked) if mask is None else None,
         ),
     )
     return Clues(wrong=wrong if mask is None else wrong + mask_mistakes(scores, v, mask))
 
 
 def mask_mistakes(scores, v, mask):
-    hidden = scores.masked_fill(~mask, -torch.inf)
+    def without(hidden):
+        return scores.masked_fill(hidden, -torch.inf).softmax(-1) @ v
+
     after = scores.softmax(-1) * mask
-    uniform = torch.where(mask.any(-1, keepdim=True), hidden.softmax(-1), 1 / mask.shape[-1])
     return (
+        Wrong(
+            "mask:not low enough",
+            "hidden keys show through: −100 is no low score where all the others are −1000. Which "
+            "number is below every score?",
+            scores.masked_fill(~mask, -100).softmax(-1) @ v,
+        ),
         Wrong(
             "mask after the softmax",
             "the mask is applied after the softmax: the weights of a query do not sum to 1 any "
@@ -304,53 +299,57 @@ def mask_mistakes(scores, v, mask):
         Wrong(
             "mask inverted",
             "the mask is used the wrong way round: True means that the query may attend",
-            scores.masked_fill(mask, -torch.inf).softmax(-1) @ v,
+            without(mask),
         ),
         Wrong(
             "mask transposed",
             "the mask is used transposed: its rows are queries, its columns keys",
-            lambda: scores.masked_fill(~mask.mT, -torch.inf).softmax(-1) @ v,
+            lambda: without(~mask.mT),
         ),
         Wrong("mask ignored", "the mask has no effect", scores.softmax(-1) @ v),
-        Wrong(
-            "mask:zero scores",
-            "a score that happens to be 0 is taken for a hidden one: ask the mask, not the scores",
-            scores.masked_fill(~mask | (scores == 0), -torch.inf).softmax(-1).nan_to_num() @ v,
-        ),
-        Wrong(
-            "hidden row:nan",
-            "NaN where a query may attend to no key: its softmax is 0/0. Its output is to be zero",
-            hidden.softmax(-1) @ v,
-        ),
-        Wrong(
-            "hidden row:mean",
-            "a query that may attend to no key gets the mean of all values: to hide all keys alike "
-            "is to hide none. Its output is to be zero",
-            uniform @ v,
-        ),
         Wrong(
             "mask renormalised",
             "the mask is applied after the softmax and the rest divided by its sum: that is 0/0 "
             "where a hidden key has by far the largest score. Hide it before the exponential",
             after / after.sum(-1, keepdim=True) @ v,
         ),
+    )
+
+
+def hidden_row_mistakes(q, k, v, mask):
+    """What goes wrong where a query may attend to nothing, or has scores of 0."""
+    scores = q @ k.mT / q.shape[-1] ** 0.5
+    weights = scores.masked_fill(~mask, -torch.inf).softmax(-1)
+    zero = scores.masked_fill(~mask | (scores == 0), -torch.inf).softmax(-1).nan_to_num()
+    return (
         Wrong(
-            "mask:not low enough",
-            "hidden keys show through: −100 is no low score where all the others are −1000. Which "
-            "number is below every score?",
-            scores.masked_fill(~mask, -100).softmax(-1) @ v,
+            "hidden row:nan",
+            "NaN where a query may attend to no key: its softmax is 0/0. Its output is to be zero",
+            weights @ v,
+        ),
+        Wrong(
+            "hidden row:mean",
+            "a query that may attend to no key gets the mean of all values: to hide all keys alike "
+            "is to hide none. Its output is to be zero",
+            torch.where(mask.any(-1, keepdim=True), weights, 1 / mask.shape[-1]) @ v,
+        ),
+        Wrong(
+            "mask:zero scores",
+            "a score that happens to be 0 is taken for a hidden one: ask the mask, not the scores",
+            zero @ v,
         ),
     )
 
 
-def check_attention(student, q, k, v, mask=None):
+def check_attention(student, q, k, v, mask=None, wrong=()):
+    clues = attention_clues(q, k, v, mask)
     check_forward(
         student,
         "attention",
         dict(q=q, k=k, v=v),
         attention(q, k, v, mask),
         options={} if mask is None else dict(mask=mask),
-        clues=attention_clues(q, k, v, mask),
+        clues=Clues(wrong=(*wrong, *clues.wrong)),
     )
 
 
@@ -388,7 +387,7 @@ def test_attention_forward(student, rng):
 def test_attention_forward_causal(student, rng):
     """With a causal mask nothing shows of later tokens."""
     q, k, v = rng.normal(2, 5, 6), rng.normal(2, 5, 6), rng.normal(2, 5, 7)
-    mask, t = causal(5), 3
+    mask, t = CAUSAL.bool(), 3
     louder = torch.ones(5, 1).double()
     louder[t:] = 1e5
     for keys, values in ((k, v), (louder * k, louder * v)):
@@ -420,7 +419,8 @@ def test_attention_forward_masks(student, rng):
     q, k, v = rng.normal(2, 4, 6), rng.normal(2, 5, 6), rng.normal(2, 5, 7)
     mask = some_hidden(rng, 2, 4, 5)
     check_attention(student, q, k, v, mask)
-    check_attention(student, q * (torch.arange(4) != 1)[:, None], k, v, mask)
+    silent = q * (torch.arange(4) != 1)[:, None]
+    check_attention(student, silent, k, v, mask, hidden_row_mistakes(silent, k, v, mask))
     heads = [rng.normal(2, 3, t, d) for t, d in ((4, 6), (5, 6), (5, 7))]
     check_attention(student, *heads, mask[:, None])
     padding = some_hidden(rng, 2, 1, 1, 5)
@@ -429,75 +429,83 @@ def test_attention_forward_masks(student, rng):
     check_attention(student, 1000 * q, k, v, torch.ones(2, 4, 5).bool().scatter(-1, best, False))
     check_attention(student, -1000 * q.abs(), k.abs(), v, mask)
     mask[0, 2] = False
-    check_attention(student, q, k, v, mask)
+    check_attention(student, q, k, v, mask, hidden_row_mistakes(q, k, v, mask))
 
 
-def attention_gradients(q, k, v, mask, dout, *, softmax, power=0.5):
-    """The gradients by their formulas, with `softmax(p, dp)` for the softmax's own."""
-    scale = q.shape[-1] ** -power
-    scores = q @ k.mT / q.shape[-1] ** 0.5
-    scores = scores if mask is None else scores.masked_fill(~mask, -torch.inf)
-    p = scores.softmax(-1).nan_to_num()
-    dscores = scale * softmax(p, dout @ v.mT)
-    return {"q": dscores @ k, "k": dscores.mT @ q, "v": p.mT @ dout}
+# Mistakes in the gradient of the softmax, each as the change of p that it would be right for, when
+# the scores change by ds. Autograd turns them into gradients.
+SOFTMAX_MISTAKES = (
+    (
+        "softmax:diagonal",
+        "the softmax's derivative is not diagonal: each score moves *all* weights of its row. A "
+        "term is missing",
+        lambda p, ds: p * ds,
+    ),
+    (
+        "softmax:diagonal",
+        "p (1 − p) is only the diagonal of the softmax's derivative: each score moves *all* "
+        "weights of its row",
+        lambda p, ds: p * (1 - p) * ds,
+    ),
+    (
+        "softmax:axis",
+        "the sum in the softmax's gradient runs over the queries: it belongs to a row, over the "
+        "keys",
+        lambda p, ds: p * ds - p * (p * ds).sum(-2, keepdim=True),
+    ),
+    (
+        "softmax:plain sum",
+        "what is subtracted is the plain sum of a row of dP: weight it with P",
+        lambda p, ds: p * ds - (p * ds).sum(-1, keepdim=True),
+    ),
+    (
+        "softmax:no factor",
+        "the factor P before the bracket is missing in the softmax's gradient",
+        lambda p, ds: ds - p * ds.sum(-1, keepdim=True),
+    ),
+    ("no softmax", "the softmax is left out of the way back", lambda p, ds: ds),
+)
 
 
 def attention_gradient_clues(q, k, v, mask, dout):
-    def right(p, dp, axis=-1):
-        return p * (dp - (p * dp).sum(axis, keepdim=True))
+    def trusted():
+        return gradients(lambda q, k, v: attention(q, k, v, mask), [q, k, v], dout)
 
-    mistakes = (
-        ("no scale", "the 1/√D of the scores is lost on the way back", dict(power=0)),
-        ("scale:twice", "the 1/√D of the scores is there twice", dict(power=1)),
-        (
-            "softmax:diagonal",
-            "the softmax's derivative is not diagonal: each score moves *all* weights of its row. "
-            "A term is missing",
-            dict(softmax=lambda p, dp: p * dp),
-        ),
-        (
-            "softmax:diagonal",
-            "p (1 − p) is only the diagonal of the softmax's derivative: each score moves *all* "
-            "weights of its row",
-            dict(softmax=lambda p, dp: p * (1 - p) * dp),
-        ),
-        (
-            "softmax:axis",
-            "the sum in the softmax's gradient runs over the queries: it belongs to a row, over "
-            "the keys",
-            dict(softmax=lambda p, dp: right(p, dp, -2)),
-        ),
-        (
-            "softmax:plain sum",
-            "what is subtracted is the plain sum of a row of dP: weight it with P",
-            dict(softmax=lambda p, dp: p * (dp - dp.sum(-1, keepdim=True))),
-        ),
-        (
-            "softmax:no factor",
-            "the factor P before the bracket is missing in the softmax's gradient",
-            dict(softmax=lambda p, dp: dp - (p * dp).sum(-1, keepdim=True)),
-        ),
-        ("no softmax", "the softmax is left out of the way back", dict(softmax=lambda p, dp: dp)),
-    )
+    def with_softmax(change):
+        def changed(q, k, v):
+            scores = q @ k.mT / q.shape[-1] ** 0.5
+            p = attention(q, k, torch.eye(k.shape[-2]).to(q).expand(*k.shape[:-1], -1), mask)
+            return (p.detach() + change(p.detach(), scores - scores.detach())) @ v
 
-    def value(of, mask, change):
-        changed = {"softmax": right, **change}
-        return lambda: attention_gradients(q, k, v, mask, dout, **changed)[of]
+        return gradients(changed, [q, k, v], dout)
+
+    def clues(i):
+        root = q.shape[-1] ** 0.5
+        return Clues(
+            wrong=(
+                Wrong(
+                    "no scale",
+                    "the 1/√D of the scores is lost on the way back",
+                    lambda: root * trusted()[i],
+                ),
+                Wrong(
+                    "scale:twice",
+                    "the 1/√D of the scores is there twice",
+                    lambda: trusted()[i] / root,
+                ),
+                *(
+                    Wrong(name, text, lambda change=change: with_softmax(change)[i])
+                    for name, text, change in SOFTMAX_MISTAKES
+                ),
+            )
+        )
 
     ignored = Wrong(
         "mask ignored",
         "the mask is forgotten on the way back: use the weights of the forward",
-        value("v", None, {}),
+        lambda: gradients(attention, [q, k, v], dout)[2],
     )
-    return {
-        **{
-            n: Clues(
-                wrong=tuple(Wrong(*says, value(n, mask, change)) for *says, change in mistakes)
-            )
-            for n in "qk"
-        },
-        "v": Clues(wrong=(ignored,)),
-    }
+    return {"q": clues(0), "k": clues(1), "v": Clues(wrong=(ignored,))}
 
 
 @public
@@ -534,27 +542,36 @@ def check_attention_gradients(student, q, k, v, mask, dout):
     )
 
 
+def heads_by_definition(rng):
+    """x (B, T, D), the number of heads, and y (B, H, T, D/H), by the definition, index by index."""
+    for b, t, heads, width in ((2, 5, 3, 4), (1, 2, 4, 1), (1, 3, 1, 2)):
+        x, y = rng.normal(b, t, heads * width), torch.empty(b, heads, t, width).double()
+        for h, i, j in product(range(heads), range(t), range(width)):
+            y[:, h, i, j] = x[:, i, h * width + j]
+        yield x, heads, y
+
+
 @public
 @points(1, of="split_heads")
 def test_split_heads(student, rng):
     """Every head gets its own run of features of every position."""
-    for b, t, heads, d in ((2, 5, 3, 4), (1, 2, 4, 1), (1, 3, 1, 2)):
-        x = rng.normal(b, t, heads * d)
+    for x, heads, y in heads_by_definition(rng):
+        b, _, t, width = y.shape
         wrong = (
             Wrong(
                 "no transpose",
                 "a reshape alone cuts the *positions* into groups: a head must get some of the "
                 "features of all positions. Which axes have to change places?",
-                x.reshape(b, heads, t, d),
+                x.reshape(y.shape),
             ),
             Wrong(
                 "interleaved",
                 "a head gets every H-th feature: it must get a run of D/H that lie side by side",
-                x.reshape(b, t, d, heads).permute(0, 3, 1, 2),
+                x.reshape(b, t, width, heads).permute(0, 3, 1, 2),
             ),
         )
         value = call(student, "split_heads", x, heads)
-        check_values(value, split(x, heads), "split_heads", clues=Clues(wrong=wrong))
+        check_values(value, y, "split_heads", clues=Clues(wrong=wrong))
     check_raises(student, "split_heads", x, 4, when="the heads do not divide the features")
 
 
@@ -562,23 +579,22 @@ def test_split_heads(student, rng):
 @points(1, of="merge_heads")
 def test_merge_heads(student, rng):
     """The heads' features come to lie side by side again."""
-    for b, heads, t, d in ((2, 3, 5, 4), (1, 4, 2, 1), (1, 1, 3, 2)):
-        x = rng.normal(b, heads, t, d)
+    for x, _, y in heads_by_definition(rng):
         wrong = (
             Wrong(
                 "no transpose",
                 "a reshape alone puts features of *different positions* into one row. Which axes "
                 "have to change places first?",
-                x.reshape(b, t, heads * d),
+                y.reshape(x.shape),
             ),
             Wrong(
                 "interleaved",
                 "the heads are interleaved: the features of a head must lie side by side",
-                x.permute(0, 2, 3, 1).reshape(b, t, d * heads),
+                y.permute(0, 2, 3, 1).reshape(x.shape),
             ),
         )
-        value = call(student, "merge_heads", x)
-        check_values(value, merge(x), "merge_heads", clues=Clues(wrong=wrong))
+        value = call(student, "merge_heads", y)
+        check_values(value, x, "merge_heads", clues=Clues(wrong=wrong))
 
 
 def attention_params(rng, d, c, m, n, o):

@@ -2,7 +2,7 @@
 
 import torch
 
-from gradus.audit.cases import alternative, mistake
+from gradus.audit.cases import alternative, equivalent, mistake
 
 
 @mistake("no ReLU between the layers", check="test_feed_forward_by_hand", diagnosis="no relu")
@@ -800,3 +800,11 @@ class Flattened:
         grads = {"w2": before.clamp(min=0).T @ dout, "b2": dout.sum(0)}
         grads |= {"w1": rows.T @ dbefore, "b1": dbefore.sum(0)}
         return (dbefore @ params["w1"].float().T).reshape(shape), grads
+
+
+equivalent(
+    "feed_forward_backward",
+    'dhidden = dout @ params["w2"].T * (hidden > 0)',
+    'dhidden = dout @ params["w2"].T * (hidden != 0)',
+    why="hidden is the output of the ReLU, which is never negative",
+)
