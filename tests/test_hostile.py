@@ -282,17 +282,18 @@ from gradus.submission.student import Student
 launcher = Launcher({level!r}, Limits(check_seconds=60))
 one = Student(launcher, "hang.py", Path({str(HOSTILE / "swallow_everything.py")!r}).read_bytes())
 one.begin("f")
-print(launcher._zygote._process.pid, flush=True)
+print(launcher._zygote._process.pid, launcher._zygote._base, flush=True)
 one.f(1)
 """
     judge = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert judge.stdout is not None
-    zygote = int(judge.stdout.readline())
+    zygote, _, base = judge.stdout.readline().strip().partition(" ")
     judge.kill()
     judge.wait()
     judge.stdout.close()
     for _ in range(1000):
         if not Path(f"/proc/{zygote}").exists():
+            assert not base or not Path(base).exists()
             return
         os.sched_yield()
         time.sleep(0.02)

@@ -72,14 +72,15 @@ class ZygoteProcess:
             return
         self.close()
         config: dict[str, Any] = {"level": self._level, "uid": 0, "capabilities": []}
-        self._base = tempfile.mkdtemp(prefix="gradus-")
         prefix: list[str] = []
         if self._level == "namespaces":
             prefix = bubblewrap(self._forbid_read, self.device)
             if os.geteuid() == 0:
                 config["uid"], self._lock = reserve_uid()
         else:
+            self._base = tempfile.mkdtemp(prefix="gradus-")
             os.chmod(self._base, 0o711)
+            config["base"] = self._base
             config |= self._user_rights()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._log = Output(64)

@@ -110,6 +110,8 @@ def remove_tree(path: str) -> None:
     """Removes what a submission left, however much it is: on POSIX in the background."""
     try:
         os.rmdir(path)
+    except FileNotFoundError:
+        pass
     except OSError:
         if sys.platform == "win32":
             shutil.rmtree(path, ignore_errors=True)

@@ -38,26 +38,35 @@ class Zygote:
         self.exits: dict[int, int] = {}  # pid → exit code
 
     def serve(self) -> None:
-        """Until the judge is gone; then ends what is left."""
+        """Until the judge is gone; then, or when something fails, ends what is left."""
         contain.adopt_orphans()
-        self.control.send(msgpack.packb(["ready", 0, None]))
-        while True:
-            ready, _, _ = select.select([self.control], [], [], 1.0)
-            self.reap()
-            if not ready:
-                continue
-            packet, descriptors, _, _ = socket.recv_fds(self.control, 1 << 16, 2)
-            if not packet:
-                break
-            name, ident, spec = msgpack.unpackb(packet)
-            if name == "fork":
-                self.fork(ident, spec, *descriptors)
-                for descriptor in descriptors:
-                    os.close(descriptor)
-            else:
-                self.control.send(msgpack.packb(["ended", ident, self.end(ident, spec)]))
-        for ident in list(self.children):
-            self.end(ident, 0.0)
+        try:
+            self.control.send(msgpack.packb(["ready", 0, None]))
+            while self.answer():
+                pass
+        finally:
+            for ident in list(self.children):
+                self.end(ident, 0.0)
+            if "base" in self.config:  # a judge that was killed cannot remove it
+                os.execvp("rm", ["rm", "-rf", "--", self.config["base"]])
+
+    def answer(self) -> bool:
+        """Waits for a request, or a second; False when the judge is gone."""
+        ready, _, _ = select.select([self.control], [], [], 1.0)
+        self.reap()
+        if not ready:
+            return True
+        packet, descriptors, _, _ = socket.recv_fds(self.control, 1 << 16, 2)
+        if not packet:
+            return False
+        name, ident, spec = msgpack.unpackb(packet)
+        if name == "fork":
+            self.fork(ident, spec, *descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
+        else:
+            self.control.send(msgpack.packb(["ended", ident, self.end(ident, spec)]))
+        return True
 
     def fork(self, ident: int, spec: dict[str, Any], sock: int, output: int) -> None:
         reader, writer = os.pipe()
