@@ -2,7 +2,7 @@
 
 import torch
 
-from gradus.audit.cases import alternative, mistake
+from gradus.audit.cases import alternative, equivalent, mistake
 
 
 @mistake("t starts at 1", check="test_adam_init", diagnosis="t:starts at 1")
@@ -359,6 +359,58 @@ def adam_update(params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)
     return updated, {"t": t, "m": m, "v": v}
 
 
+@mistake("the step is returned", check="test_adam_update", diagnosis="step for params")
+def adam_update(params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+    t = state["t"] + 1
+    m = [beta1 * m + (1 - beta1) * g for m, g in zip(state["m"], grads, strict=True)]
+    v = [beta2 * v + (1 - beta2) * g**2 for v, g in zip(state["v"], grads, strict=True)]
+    updated = [
+        -lr * m / (1 - beta1**t) / ((v / (1 - beta2**t)).sqrt() + eps)
+        for p, m, v in zip(params, m, v, strict=True)
+    ]
+    return updated, {"t": t, "m": m, "v": v}
+
+
+@mistake(
+    "the step follows the averages that came in",
+    check="test_adam_update",
+    diagnosis="state:old in the step",
+)
+def adam_update(params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+    t = state["t"] + 1
+    m = [beta1 * m + (1 - beta1) * g for m, g in zip(state["m"], grads, strict=True)]
+    v = [beta2 * v + (1 - beta2) * g**2 for v, g in zip(state["v"], grads, strict=True)]
+    updated = [
+        p - lr * m / (1 - beta1**t) / ((v / (1 - beta2**t)).sqrt() + eps)
+        for p, m, v in zip(params, state["m"], state["v"], strict=True)
+    ]
+    return updated, {"t": t, "m": m, "v": v}
+
+
+@mistake("v averages the squares of m", check="test_adam_update", diagnosis="v:of m")
+def adam_update(params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+    t = state["t"] + 1
+    m = [beta1 * m + (1 - beta1) * g for m, g in zip(state["m"], grads, strict=True)]
+    v = [beta2 * v + (1 - beta2) * g**2 for v, g in zip(state["v"], m, strict=True)]
+    updated = [
+        p - lr * m / (1 - beta1**t) / ((v / (1 - beta2**t)).sqrt() + eps)
+        for p, m, v in zip(params, m, v, strict=True)
+    ]
+    return updated, {"t": t, "m": m, "v": v}
+
+
+@mistake("corrected without the power t", check="test_adam_update", diagnosis="t:always 1")
+def adam_update(params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+    t = state["t"] + 1
+    m = [beta1 * m + (1 - beta1) * g for m, g in zip(state["m"], grads, strict=True)]
+    v = [beta2 * v + (1 - beta2) * g**2 for v, g in zip(state["v"], grads, strict=True)]
+    updated = [
+        p - lr * m / (1 - beta1) / ((v / (1 - beta2)).sqrt() + eps)
+        for p, m, v in zip(params, m, v, strict=True)
+    ]
+    return updated, {"t": t, "m": m, "v": v}
+
+
 @mistake(
     "gradients too few are passed over",
     check="test_adam_counts_gradients",
@@ -586,9 +638,31 @@ def train(x, y, params, epochs, lr, batch_size, seed):
 
 
 @mistake(
+    "a new state in every epoch", check="test_train_steps", diagnosis="state:new in each epoch"
+)
+def train(x, y, params, epochs, lr, batch_size, seed):
+    for epoch in range(epochs):
+        state = adam_init(params)
+        for x_batch, y_batch in minibatches(x, y, batch_size, seed + epoch):
+            _, grads = softmax_regression(x_batch, y_batch, params)
+            params, state = adam_update(params, grads, state, lr)
+    return params
+
+
+@mistake("one order for all epochs", check="test_train_steps", diagnosis="one order")
+def train(x, y, params, epochs, lr, batch_size, seed):
+    state = adam_init(params)
+    for _ in range(epochs):
+        for x_batch, y_batch in minibatches(x, y, batch_size, seed):
+            _, grads = softmax_regression(x_batch, y_batch, params)
+            params, state = adam_update(params, grads, state, lr)
+    return params
+
+
+@mistake(
     "only the first batch of an epoch is used",
-    check="test_train_on_digits",
-    diagnosis="below threshold:accuracy",
+    check=("test_train_steps", "test_train_on_digits"),
+    diagnosis="first batch",
 )
 def train(x, y, params, epochs, lr, batch_size, seed):
     state = adam_init(params)
@@ -716,7 +790,7 @@ class Rearranged:
         return x
 
 
-@alternative("float32 inside")
+@alternative("float32, whatever comes in")
 def adam_update(params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
     t = state["t"] + 1
     updated, ms, vs = [], [], []
@@ -725,7 +799,33 @@ def adam_update(params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)
         m = beta1 * m.float() + (1 - beta1) * g
         v = beta2 * v.float() + (1 - beta2) * g**2
         m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
-        updated.append((p.float() - lr * m_hat / (v_hat.sqrt() + eps)).to(p.dtype))
-        ms.append(m.to(p.dtype))
-        vs.append(v.to(p.dtype))
+        updated.append(p.float() - lr * m_hat / (v_hat.sqrt() + eps))
+        ms.append(m)
+        vs.append(v)
     return updated, {"t": t, "m": ms, "v": vs}
+
+
+equivalent(
+    "adamax_update",
+    'for p, g, m, u in zip(params, grads, state["m"], state["v"], strict=True):',
+    'for p, g, m, u in zip(params, grads, state["m"], state["v"], strict=False):',
+    why="lists of different lengths tell them apart; only adam_update is asked to refuse those",
+)
+equivalent(
+    "nadam_update",
+    'for p, g, m, v in zip(params, grads, state["m"], state["v"], strict=True):',
+    'for p, g, m, v in zip(params, grads, state["m"], state["v"], strict=False):',
+    why="lists of different lengths tell them apart; only adam_update is asked to refuse those",
+)
+equivalent(
+    "adam_l2_update",
+    "penalised = [g + weight_decay * p for p, g in zip(params, grads, strict=True)]",
+    "penalised = [g + weight_decay * p for p, g in zip(params, grads, strict=False)]",
+    why="lists of different lengths tell them apart; only adam_update is asked to refuse those",
+)
+equivalent(
+    "adamw_update",
+    "shrunk = [q - lr * weight_decay * p for p, q in zip(params, updated, strict=True)]",
+    "shrunk = [q - lr * weight_decay * p for p, q in zip(params, updated, strict=False)]",
+    why="adam_update returns one tensor for each of params: the lengths are equal",
+)

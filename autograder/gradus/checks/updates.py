@@ -63,6 +63,7 @@ def check_update(
         check_values(new_state, expected[1], "state", clues=clues)
         if _have_shapes_of(params, after):
             right = steps(params, expected[0])
+            known += _steps_for_params(right, expected[1])
             moves = [steps(params, w.result[0]) for w in known]
             sizes = {"learning rate": options["lr"]} if "lr" in options else {}
             clues = _clues(right, "step of params", known, moves, sizes)
@@ -75,6 +76,12 @@ def steps(before: Sequence[Tensor], after: Sequence[Tensor]) -> list[Tensor]:
     """How far each parameter moved, in the precision of `after`."""
     pairs = zip(before, after, strict=True)
     return [(q.double() - p.double()).to(q.dtype) for p, q in pairs]
+
+
+def _steps_for_params(right: Sequence[Tensor], state: Any) -> list[WrongUpdate]:
+    text = "the step is returned: the parameter after the step is asked for"
+    both = ([sign * x for x in right] for sign in (1, -1))
+    return [WrongUpdate("step for params", text, (values, state)) for values in both]
 
 
 def _have_shapes_of(params: Sequence[Tensor], after: Any) -> bool:
