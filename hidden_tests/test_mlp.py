@@ -19,7 +19,7 @@ from gradus.checks import (
 from gradus.checks.data import digits
 
 SIZES = [6, 5, 4, 3]
-DIGITS = dict(sizes=[64, 48, 10], epochs=15, lr=0.05, batch_size=32)
+DIGITS = dict(sizes=[64, 48, 10], epochs=8, lr=0.15, batch_size=30)
 
 
 def mlp(x: Tensor, params: list[tuple[Tensor, Tensor]]) -> Tensor:
