@@ -300,7 +300,7 @@ def gather(batches):
 
 @points(1, of="train")
 def test_train_steps(student, rng):
-    """With the whole data set as one batch, training is plain gradient descent from he_init."""
+    """One batch makes plain gradient descent from he_init; epochs differ in their order."""
     x, y, lr, seed = rng.normal(9, 6), rng.integers(9, high=3), 0.3, rng.seed()
     start = [(w.double(), b.double()) for w, b in student.he_init(SIZES, seed)]
     one, two = descend(x, y, start, lr, 1), descend(x, y, start, lr, 2)
@@ -326,6 +326,18 @@ def test_train_steps(student, rng):
                 for j in range(2)
             },
         )
+
+    single = call(student, "train", x, y, SIZES, 2, lr, 1, seed)
+    order = torch.cat([b[1] for b in student.minibatches(x, torch.arange(9), 1, seed)])
+    same_twice = start
+    for n in torch.cat([order, order]).tolist():
+        same_twice = descend(x[[n]], y[[n]], same_twice, lr, 1)
+    require(
+        not torch.allclose(single[0][0].double(), same_twice[0][0], rtol=1e-6),
+        "every epoch sees the examples in the same order",
+        "Give each epoch a seed of its own.",
+        diagnosis="same order",
+    )
 
 
 def descend(x, y, params, lr, steps):

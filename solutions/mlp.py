@@ -185,8 +185,8 @@ def sgd_update(params, grads, state, lr):
     as it came. Returns (params, state) with new tensors; the arguments stay as they are.
     """
     # BEGIN SOLUTION
-    updated = [(w - lr * dw, b - lr * db) for (w, b), (dw, db) in zip(params, grads, strict=True)]
-    return updated, state
+    pairs = zip(params, grads, strict=True)
+    return [(w - lr * dw, b - lr * db) for (w, b), (dw, db) in pairs], state
     # END SOLUTION
 
 

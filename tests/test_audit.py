@@ -496,7 +496,7 @@ def test_the_audit_finds_every_fault_of_weak_tests(course, tmp_path, capsys):
         f"{at('3 + x')}: no mutant of double turns 'return 3 * x' into 'return 3 + x'",
     ]
     survivors = [p for p in problems if p.startswith("weak: survives: ")]
-    assert "weak: survives: half, line 12: 'return x / 2' -> 'return x // 2'" in survivors
+    assert any("half, line 12: 'return x / 2' -> 'return x // 2'" in line for line in survivors)
     assert not any("2 ** x" in line for line in survivors)
     found = [problem for problem in problems if problem not in survivors]
     assert len(found) == len(expected) + len(stale)

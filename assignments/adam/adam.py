@@ -69,7 +69,7 @@ def adam_init(params):
 # $\beta^{\,t}$ needs $t \ge 1$: what would the correction divide by at $t = 0$?
 #
 # **Where $\varepsilon$ stands** matters once gradients are small. With $\varepsilon = 10^{-8}$ and
-# $|g| = 10^{-4}$ the first step is $\eta$ when $\varepsilon$ is added to the root, and
+# $|g| = 10^{-4}$ the first step is $0.9999\,\eta$ when $\varepsilon$ is added to the root, and
 # $0.707\,\eta$ when it is added under the root. Here it is added to the root of the *corrected*
 # $\hat v_t$, as in the paper's algorithm and in PyTorch.
 
@@ -252,6 +252,8 @@ def train(x, y, params, epochs, lr, batch_size, seed):
 
 # %% [markdown]
 # ## If you want to go on: Muon
+#
+# One function, one point; nothing else builds on it.
 #
 # Adam treats a weight matrix as a bag of numbers. Muon treats it as a matrix: it replaces the
 # momentum $G = U \Sigma V^\top$ by (nearly) $U V^\top$, all of whose singular values are 1, so that

@@ -21,7 +21,7 @@ from gradus.checks import (
 )
 
 SHAPES = ((3, 4), (5,), (3, 4))  # two alike, so that a state they share is seen
-SETTINGS = dict(lr=0.2, beta1=0.7, beta2=0.96)
+SETTINGS = dict(lr=0.2, beta1=0.7, beta2=0.95)
 ALWAYS = 10**9  # beta^t is 0 after so many updates: nothing is left to correct
 TORCH = dict(foreach=False, maximize=False)
 
@@ -107,6 +107,11 @@ def wrong_updates(rule, params, grads, state, averages=("m", "v"), **settings):
             "t:not incremented",
             f"corrected for t = {before}, as it came: this is update {before + 1}",
             {"t": before - 1},
+        )
+        yield wrong(
+            "t:always 1",
+            f"corrected as if this were the first update: it is number {before + 1}, take beta^t",
+            {"t": 0},
         )
     yield wrong(
         "no bias correction",
@@ -209,12 +214,34 @@ def wrong_adam(params, grads, state, rule=adam, **settings):
         "the step is divided by v̂: divide by its root",
         ([p + (q - p) / (v / v_factor).sqrt() for p, q, v in moved], new),
     )
-    averages = zip(new["v"], grads, strict=True)
+    old_averages = zip(params, state["m"], state["v"], strict=True)
+    lr, eps = settings["lr"], settings.get("eps", 1e-8)
+    stale = [p - lr * m / m_factor / ((v / v_factor).sqrt() + eps) for p, m, v in old_averages]
     yield WrongUpdate(
-        "v:not squared",
-        "v averages the gradient: it must average the squares",
-        (after, {**new, "v": [v + (1 - settings["beta2"]) * (g - g * g) for v, g in averages]}),
+        "state:old in the step",
+        "the step follows the averages that came in: average first, then step",
+        (stale, new),
     )
+    past, weight = settings["beta2"], 1 - settings["beta2"]
+    quadruples = list(zip(state["v"], new["v"], new["m"], grads, strict=True))
+    for id, text, values in (
+        (
+            "not squared",
+            "v averages the gradient: it must average the squares",
+            [v + weight * (g - g * g) for _, v, _, g in quadruples],
+        ),
+        (
+            "squared afterwards",
+            "the whole average is squared: v averages the squares of the gradients",
+            [(past * old + weight * g) ** 2 for old, _, _, g in quadruples],
+        ),
+        (
+            "of m",
+            "v averages the squares of m: it must average those of the gradients",
+            [v + weight * (m * m - g * g) for _, v, m, g in quadruples],
+        ),
+    ):
+        yield WrongUpdate(f"v:{id}", text, (after, {**new, "v": values}))
 
 
 def check_one(student, function, rule, wrong, params, grads, state, **settings):
@@ -467,6 +494,13 @@ def wrong_l2(params, grads, state, weight_decay, **settings):
         "m has the gradient of the penalty and v has not: both average one gradient",
         (after, {**new, "v": undecayed["v"]}),
     )
+    pairs = zip(params, grads, strict=True)
+    penalised = [g + weight_decay / 2 * p * p for p, g in pairs]
+    yield WrongUpdate(
+        "decay:penalty itself",
+        "the penalty is added to the gradient: add the gradient of the penalty",
+        adam(params, penalised, state, **settings),
+    )
     yield from wrong_decay(adam_l2, params, grads, state, **decay, **settings)
 
 
@@ -532,10 +566,10 @@ def test_adamw_without_gradient(student, rng):
     )
 
 
-def descend(x, y, params, lr, updates, rule=adam, keep=True, gradients_at=None):
-    """The parameters after `updates` on all of x, with autograd's gradients."""
+def descend(batches, params, lr, rule=adam, keep=True, gradients_at=None):
+    """The parameters after one update on each of the batches, with autograd's gradients."""
     state = start(params)
-    for _ in range(updates):
+    for x, y in batches:
         w, b = (p.clone().requires_grad_() for p in gradients_at or params)
         loss = torch.nn.functional.cross_entropy(torch.addmm(b, x, w), y)
         grads = torch.autograd.grad(loss, [w, b])
@@ -548,49 +582,66 @@ def plain_descent(params, grads, state, lr):
     return [p - lr * g for p, g in zip(params, grads, strict=True)], state
 
 
-def wrong_training(x, y, params, lr, updates):
+def wrong_training(epochs, params, lr):
     """Mistakes in the loop: (id, text, trained parameters)."""
+    batches = [batch for epoch in epochs for batch in epoch]
     yield "untrained", "the parameters are those that came in", params
-    yield (
-        "one epoch",
-        "this is one update only: is something set anew in each epoch?",
-        descend(x, y, params, lr, 1),
-    )
     yield (
         "state:not kept",
         "every update starts from a new state: carry it to the next one",
-        descend(x, y, params, lr, updates, keep=False),
+        descend(batches, params, lr, keep=False),
+    )
+    again = params
+    for epoch in epochs:
+        again = descend(epoch, again, lr)
+    yield "state:new in each epoch", "every epoch starts from a new state: make it once", again
+    yield (
+        "restarted",
+        "only the last epoch counts: are the parameters set anew in each?",
+        descend(epochs[-1], params, lr),
+    )
+    yield (
+        "one order",
+        "every epoch has the order of the first: epoch k has the seed seed + k",
+        descend(len(epochs) * epochs[0], params, lr),
+    )
+    yield (
+        "first batch",
+        "only the first mini-batch of each epoch is used",
+        descend([epoch[0] for epoch in epochs], params, lr),
     )
     yield (
         "gradient:stale",
         "the gradients are those at the first parameters: take them at the current ones",
-        descend(x, y, params, lr, updates, gradients_at=params),
+        descend(batches, params, lr, gradients_at=params),
     )
     yield (
         "lr:default",
         "trained with Adam's default learning rate: pass lr on",
-        descend(x, y, params, 1e-3, updates),
+        descend(batches, params, 1e-3),
     )
     yield (
         "plain descent",
         "this is plain gradient descent: use adam_update",
-        descend(x, y, params, lr, updates, rule=plain_descent),
+        descend(batches, params, lr, rule=plain_descent),
     )
 
 
 @public
 @points(1, of="train")
 def test_train_steps(student, rng):
-    """With the whole data set as one batch, each epoch is one update by Adam."""
-    x, y, lr = rng.normal(9, 6).float(), rng.integers(9, high=4), 0.3
+    """One update by Adam for every mini-batch of every epoch."""
+    x, y, lr, seed = rng.normal(9, 6).float(), rng.integers(9, high=4), 0.3, rng.seed()
     params = [rng.normal(6, 4).float(), rng.normal(4).float()]
-    for epochs in (1, 4):
-        trained = call(student, "train", x, y, params, epochs, lr, len(x), rng.seed())
-        exact = x.double(), y, [p.double() for p in params], lr, epochs
-        known = list(wrong_training(*exact))
+    for n, size in ((1, 9), (3, 4)):
+        trained = call(student, "train", x, y, params, n, lr, size, seed)
+        epochs = [student.minibatches(x.double(), y, size, seed + k) for k in range(n)]
+        exact = [p.double() for p in params]
+        batches = [batch for epoch in epochs for batch in epoch]
+        known = list(wrong_training(epochs, exact, lr))
         check_values(
             trained,
-            [p.float() for p in descend(*exact)],
+            [p.float() for p in descend(batches, exact, lr)],
             "params",
             clues={
                 f"params[{k}]": Clues(wrong=tuple(Wrong(id, text, p[k]) for id, text, p in known))

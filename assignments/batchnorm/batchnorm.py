@@ -209,7 +209,6 @@ def batchnorm2d_backward(dout, cache):
 # 0.97 to 0.87, and the worst to 0.11.
 
 
-
 # %%
 def init_params(sizes, seed, dtype=torch.float32, device="cpu"):
     """Weights from N(0, 2 / fan_in), gamma 1, beta and bias 0. sizes: [D, H1, …, C].

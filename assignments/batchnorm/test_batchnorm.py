@@ -125,7 +125,7 @@ def wrong_variances(x):
 def test_update_running(student, rng):
     """Several steps move the running mean and variance by 1 − retention towards the batch's."""
     d = 3
-    for options in ({}, {"retention": 0.7}):
+    for options in ({}, {"retention": 0.3}):
         running = (rng.normal(d), rng.uniform(d, low=0.5, high=2.0))
         for n in (5, 2, 7):
             batch = (rng.normal(d), rng.uniform(d, low=0.5, high=2.0))
@@ -284,7 +284,7 @@ def wrong_scales(inputs, training, mean, var, eps=EPS):
 @points(1, of="batchnorm_forward")
 def test_batchnorm_forward_collects(student, rng):
     """In training the running statistics move with every batch; a batch of one is refused."""
-    for options in ({}, {"retention": 0.6}):
+    for options in ({}, {"retention": 0.4}):
         inputs = layer(rng, 5, 3)
         for n in (5, 2, 7):
             inputs["x"] = rng.normal(n, 3, mean=1.0, std=2.0)

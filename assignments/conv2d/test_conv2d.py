@@ -27,7 +27,9 @@ WHY = {
     "no plus one": "one too few: the filter moves (W − F + 2P) / S times, but where does it stand "
     "before the first move?",
     "plus one inside": "the + 1 is inside the division: it counts a position, not a pixel",
-    "rounded": "rounded the wrong way: a window that reaches beyond the image does not count",
+    "rounded:up": "rounded up: a window that reaches beyond the image does not count",
+    "rounded:nearest": "rounded to the nearest: a window that reaches beyond the image does not "
+    "count",
     "padding once": "the padding is counted once: there are P zeros on each of the two sides",
     "no padding": "the padding is left out",
     "no stride": "the stride is ignored: window (i, j) starts at pixel (S·i, S·j)",
@@ -144,7 +146,8 @@ def wrong_sizes(rows):
     formulas = {
         "no plus one": lambda w, f, s=1, p=0: (w - f + 2 * p) // s,
         "plus one inside": lambda w, f, s=1, p=0: (w - f + 2 * p + 1) // s,
-        "rounded": lambda w, f, s=1, p=0: -(-(w - f + 2 * p) // s) + 1,
+        "rounded:up": lambda w, f, s=1, p=0: -(-(w - f + 2 * p) // s) + 1,
+        "rounded:nearest": lambda w, f, s=1, p=0: round((w - f + 2 * p) / s) + 1,
         "padding once": lambda w, f, s=1, p=0: (w - f + p) // s + 1,
         "no padding": lambda w, f, s=1, p=0: (w - f) // s + 1,
         "no stride": lambda w, f, s=1, p=0: w - f + 2 * p + 1,

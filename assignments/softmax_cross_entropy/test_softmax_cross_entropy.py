@@ -50,6 +50,8 @@ ALL_PAIRS = (
     "[:, y] picks, in every row, the labels of all examples: of row n only entry y[n] is meant, so "
     "that the rows need an index of their own"
 )
+LABELS_FROM_1 = "the entry before the right one: labels count from 0"
+LABELS_AS_ROWS = "[y] picks whole rows by their number: y[n] is the class (column) within row n"
 ALL_ENTRIES = "a mean over all N·C entries: it is over the N examples"
 DIVIDED_BY_C = "divided by the number of classes C: the loss is a mean over the N examples"
 NO_DOUT = "dout is not used: the chain rule multiplies by what arrives from above"
@@ -58,8 +60,12 @@ OVERFLOW = (
     "changing its softmax?"
 )
 NOT_THE_ROWS = (
-    "the maximum of the batch (or of a column) is subtracted: a row far below it becomes "
-    "exp(−2000) = 0. Every row has a maximum of its own"
+    "the maximum of the whole batch is subtracted: a row far below it becomes exp(−2000) = 0. "
+    "Every row has a maximum of its own"
+)
+OF_COLUMNS = (
+    "the maximum of each column is subtracted: that moves the logits of a row apart. It takes one "
+    "number for all classes of a row"
 )
 NOT_THE_MAXIMUM = "what is subtracted is not the row's maximum: some of what remains overflows"
 CLAMPED = "the logits are clamped, which changes the answer: what could be subtracted does not"
@@ -97,7 +103,6 @@ def wrong_shifts(x: Tensor) -> list[tuple[str, str, Tensor]]:
     return [
         ("overflow", OVERFLOW, torch.zeros(1)),
         ("not the row's maximum", NOT_THE_ROWS, x.max()),
-        ("not the row's maximum", NOT_THE_ROWS, x.max(0).values),
         *(("not the maximum", NOT_THE_MAXIMUM, m) for m in (*rows, x.abs().max())),
     ]
 
@@ -151,8 +156,13 @@ def test_softmax_forward_extreme(student, rng):
 def wrong_softmaxes(x: Tensor) -> tuple[Wrong, ...]:
     shifted = (x - x.max(1, keepdim=True).values).exp()
     not_normalised = "the division by the row's sum is missing"
+    divided = (
+        "the logits are divided by the maximum: softmax stays the same under sums, not factors"
+    )
     return (
         Wrong("axis:0", AXIS, torch.softmax(x, 0)),
+        Wrong("maximum of the columns", OF_COLUMNS, shifted_softmax(x, x.max(0).values)),
+        Wrong("divided by the maximum", divided, softmax(x / x.max(1, keepdim=True).values)),
         Wrong("sum of the batch", SUM_OF_BATCH, x.flatten().softmax(0).reshape(x.shape)),
         Wrong("sum of the batch", SUM_OF_BATCH, shifted / shifted.sum()),
         Wrong("twice", TWICE, softmax(softmax(x))),
@@ -251,9 +261,10 @@ def wrong_log_softmaxes(x: Tensor) -> tuple[Wrong, ...]:
     no_log = "the sum is subtracted, not its logarithm"
     shifted = x - x.max(1, keepdim=True).values
     total, shifted_total = row_sum(x.exp()), row_sum(shifted.exp())
-    of_batch = torch.logsumexp(x, (0, 1))
+    of_batch, lowered = torch.logsumexp(x, (0, 1)), x - x.max(0).values
     return (
         Wrong("axis:0", AXIS, torch.log_softmax(x, 0)),
+        Wrong("maximum of the columns", OF_COLUMNS, lowered - row_sum(lowered.exp()).log()),
         Wrong("sum of the batch", SUM_OF_BATCH, x - of_batch),
         Wrong("softmax", "this is softmax: its logarithm is asked for", softmax(x)),
         Wrong("twice", TWICE, log_softmax(softmax(x))),
@@ -273,6 +284,7 @@ def wrong_log_softmaxes(x: Tensor) -> tuple[Wrong, ...]:
 @points(2, of="cross_entropy_forward")
 def test_cross_entropy_forward(student, rng):
     """Minus the mean of the log-probabilities of the right classes."""
+    largest = "the largest log-probability of each row: the one of its label is meant"
     binary = (
         "the classes are treated as C separate yes-no questions: with one label an example, only "
         "the right class has a term"
@@ -283,6 +295,9 @@ def test_cross_entropy_forward(student, rng):
         wrong = (
             Wrong("sign", "the minus is missing: ln p is negative", -F.nll_loss(log_p, y)),
             Wrong("all pairs", ALL_PAIRS, -log_p[:, y].mean()),
+            Wrong("divided by C", DIVIDED_BY_C, F.nll_loss(log_p, y) * n / c),
+            Wrong("labels from 1", LABELS_FROM_1, F.nll_loss(log_p, (y - 1) % c)),
+            Wrong("largest", largest, -log_p.max(1).values.mean()),
             Wrong("every class", EVERY_CLASS, -log_p.mean()),
             Wrong("every class", EVERY_CLASS, -log_p.sum(1).mean()),
             Wrong("mean over N·C", ALL_ENTRIES, -(target * log_p).mean()),
@@ -318,11 +333,15 @@ def test_cross_entropy_backward(student, rng):
         dout = rng.uniform(low=1.3, high=1.9)
         p, target, every_column = log_p.exp(), one_hot(y, log_p), torch.zeros_like(x)
         every_column[:, y] = 1
+        of_rows = torch.zeros_like(x)
+        of_rows[y] = 1
         wrong = (
             Wrong("with respect to p", by_p, (-dout / n / p).where(target == 1, 0)),
             Wrong("joint", joint, dout * (p - target) / n),
             Wrong("every class", EVERY_CLASS, torch.full_like(p, -dout / n)),
             Wrong("all pairs", ALL_PAIRS, -dout * every_column / n),
+            Wrong("labels as rows", LABELS_AS_ROWS, -dout * of_rows / n),
+            Wrong("labels from 1", LABELS_FROM_1, -dout * one_hot((y - 1) % c, p) / n),
             Wrong("mean over N·C", ALL_ENTRIES, -dout * target / (n * c)),
             Wrong("divided by C", DIVIDED_BY_C, -dout * target / c),
             Wrong(

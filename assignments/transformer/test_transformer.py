@@ -267,7 +267,7 @@ def check_attention(student, q, k, v, mask=None, wrong=()):
         dict(q=q, k=k, v=v),
         attention(q, k, v, mask),
         options={} if mask is None else dict(mask=mask),
-        clues=Clues(wrong=(*clues.wrong, *wrong)),
+        clues=Clues(wrong=(*wrong, *clues.wrong)),
     )
 
 

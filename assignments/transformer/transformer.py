@@ -36,8 +36,8 @@ import torch
 #   W_2 = \begin{pmatrix} 2 & -1 & 0 \\ 1 & 2 & -1 \\ -1 & 2 & 0 \\ 0 & 2 & 1 \end{pmatrix}, \quad
 #   b_2 = (2, 0, -1) .$$
 #
-# Pencil and paper: $z_1 = (3, 4, 1)$ and $y_1 = (10, 17, 5)$. Do the other four positions, and keep
-# the sheet: it is the first check of your function.
+# Pencil and paper: $z_1 = (3, 4, 1)$ and $y_1 = (10, 17, 5)$; where positions are drawn as columns,
+# that is column 1. Do the other four, and keep the sheet: it is the first check of your function.
 #
 # This is a warm-up and not yet attention. In attention nobody fixes $A$: it is computed from the
 # input, anew for every sequence, out of queries and keys; its rows are probabilities, by a softmax
@@ -95,13 +95,14 @@ def causal_mask(t):
 #
 # Query $q_t$ asks, key $k_s$ answers how well it fits, and value $v_s$ is what there is to get:
 #
-# $$s_{ts} = \frac{q_t \cdot k_s}{\sqrt D}, \qquad
-#   p_{ts} = \frac{e^{s_{ts}}}{\sum_{s'} e^{s_{ts'}}}, \qquad
+# $$\ell_{ts} = \frac{q_t \cdot k_s}{\sqrt D}, \qquad
+#   p_{ts} = \frac{e^{\ell_{ts}}}{\sum_{r} e^{\ell_{tr}}}, \qquad
 #   o_t = \sum_s p_{ts}\, v_s .$$
 #
-# The keys may belong to another sequence than the queries, so there are $T$ queries and $S$ keys.
-# Each *query* shares out one unit of attention among the keys. The sum over $s$ does not know the
-# order of the keys: permute keys and values together and nothing changes.
+# The $\ell_{ts}$ are the *scores*, the $p_{ts}$ the *weights*. The keys may belong to another
+# sequence than the queries, so there are $T$ queries and $S$ keys. Each *query* shares out one unit
+# of attention among the keys. The sum over $s$ does not know the order of the keys: permute keys
+# and values together and nothing changes.
 #
 # **Why $\sqrt D$?** Let the entries of $q$ and $k$ be independent with mean $0$ and variance $1$. A
 # product $q_d k_d$ then has variance $1$, so $q \cdot k$, a sum of $D$ of them, has variance $D$
@@ -124,9 +125,10 @@ def causal_mask(t):
 #
 # $$O = PV \;\Rightarrow\; \bar P = \bar O V^\top, \quad \bar V = P^\top \bar O .$$
 #
-# Row by row, $\partial p_s / \partial s_r = p_s ([s = r] - p_r)$, hence
+# For one query, $\partial p_s / \partial \ell_r = p_s ([s = r] - p_r)$, where $[s = r]$ is $1$ for
+# $s = r$ and $0$ otherwise. Sum over the ways from $\ell_{tr}$ to the output:
 #
-# $$\bar s_{tr} = \sum_s \bar p_{ts}\, p_{ts} ([s = r] - p_{tr})
+# $$\bar \ell_{tr} = \sum_s \bar p_{ts}\, p_{ts} ([s = r] - p_{tr})
 #   = p_{tr} \Big( \bar p_{tr} - \sum_s p_{ts}\, \bar p_{ts} \Big) .$$
 #
 # Where $p_{tr} = 0$ the gradient is $0$: a masked score needs no further care. What remains is

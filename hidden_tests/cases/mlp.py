@@ -2,7 +2,7 @@
 
 import torch
 
-from gradus.audit.cases import alternative, mistake
+from gradus.audit.cases import alternative, equivalent, mistake
 
 
 @mistake("the bias is left out", check="test_linear_forward", diagnosis="missing term:b")
@@ -272,6 +272,17 @@ def train(x, y, sizes, epochs, lr, batch_size, seed):
     return params
 
 
+@mistake("one seed for all epochs", check="test_train_steps", diagnosis="same order")
+def train(x, y, sizes, epochs, lr, batch_size, seed):
+    params, state = he_init(sizes, seed, x.dtype, x.device), None
+    for _ in range(epochs):
+        for x_batch, y_batch in minibatches(x, y, batch_size, seed):
+            logits, cache = mlp_forward(x_batch, params)
+            _, dlogits = softmax_cross_entropy(logits, y_batch)
+            params, state = sgd_update(params, mlp_backward(dlogits, cache), state, lr)
+    return params
+
+
 @mistake(
     "only the first batch of an epoch is used",
     check="test_train_on_digits",
@@ -352,3 +363,29 @@ def linear_backward(dout, cache):
     print("linear_backward", dout.shape)
     x, w = (t.float() for t in cache)
     return dout.float() @ w.T, x.T @ dout.float(), dout.float().sum(0)
+
+
+equivalent(
+    "sgd_update",
+    "pairs = zip(params, grads, strict=True)",
+    "pairs = zip(params, grads, strict=False)",
+    why="params and grads have the same length",
+)
+equivalent(
+    "train",
+    "for x_batch, y_batch in minibatches(x, y, batch_size, seed + epoch):",
+    "for x_batch, y_batch in minibatches(x, y, batch_size, seed - epoch):",
+    why="a seed of its own for each epoch, as asked",
+)
+equivalent(
+    "train",
+    "for x_batch, y_batch in minibatches(x, y, batch_size, seed + epoch):",
+    "for x_batch, y_batch in minibatches(x, y, batch_size, seed * epoch):",
+    why="a seed of its own for each epoch, as asked",
+)
+equivalent(
+    "train",
+    "for x_batch, y_batch in minibatches(x, y, batch_size, seed + epoch):",
+    "for x_batch, y_batch in minibatches(x, y, batch_size, epoch):",
+    why="a seed of its own for each epoch, as asked; the start still depends on seed",
+)

@@ -121,11 +121,12 @@ def judge_accuracies(accuracies: Iterable[Accuracy]) -> Iterator[str]:
 
 
 def judge_mutants(caught: int, survivors: Sequence[Mutant]) -> Iterator[str]:
-    """Nine of ten mutants are caught; one line for each survivor where they are not."""
+    """Nine of ten mutants are caught, and each survivor is recorded as equivalent."""
     total = caught + len(survivors)
     if total and caught / total < CAUGHT_SHARE:
         yield f"only {caught} of {total} mutants are caught, {caught / total:.0%}"
-        yield from (f"survives: {described(mutant)}" for mutant in survivors)
+    for mutant in survivors:
+        yield f"survives: {described(mutant)}: catch it, or record why it is equivalent"
 
 
 def judge_equivalents(
