@@ -80,7 +80,7 @@ def check(topic: str, path: Path | None, watch: bool) -> int:
       gradus check mlp
       gradus check mlp my_notebook.ipynb --watch
     """
-    from gradus.checks.command import check
+    from gradus.check import check
 
     return check(topic, path, watch)
 

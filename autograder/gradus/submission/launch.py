@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -186,4 +187,57 @@ class ProcessWorker:
         self._process.wait()
         self.output.close()
         remove_tree(self._home)
+        return explain_exit(code, self._limits.memory_mb)
+
+
+class ForkedWorker:
+    """Level `process` for a student's own check on Linux: a fork, so that torch is imported once.
+
+    It shares the judge's memory as it was, so the judge must not hold anything secret.
+    """
+
+    def __init__(self, limits: Bounds) -> None:
+        from gradus.submission import contain, worker
+
+        self._limits = limits
+        self._home = tempfile.mkdtemp(prefix="gradus-")
+        self.output = Output(limits.output_kb)
+        ours, theirs = socket.socketpair()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._pid = os.fork()
+        if not self._pid:
+            try:
+                os.setsid()
+                os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+                os.dup2(self.output.fileno(), 1)
+                os.dup2(self.output.fileno(), 2)
+                contain.close_descriptors([theirs.fileno()])
+                environment = child_environment(self._home)
+                os.environ.clear()
+                os.environ.update(environment)
+                os.chdir(self._home)
+                contain.limit_resources(limits.memory_mb, limits.disk_mb)
+                worker.run(theirs, limits.message_mb << 20)
+            finally:
+                os._exit(1)
+        theirs.close()
+        self.channel = Channel(ours, limits.message_mb << 20)
+
+    def kill(self, grace: float = 0.0) -> str:
+        self.channel.close()
+        until = time.monotonic() + grace
+        ended, status = os.waitpid(self._pid, os.WNOHANG)
+        while not ended and time.monotonic() < until:
+            time.sleep(0.002)
+            ended, status = os.waitpid(self._pid, os.WNOHANG)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._pid, signal.SIGKILL)
+        if not ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)  # before setsid there is no group of its own
+            os.waitpid(self._pid, 0)
+        self.output.close()
+        remove_tree(self._home)
+        code = os.waitstatus_to_exitcode(status) if ended else None
         return explain_exit(code, self._limits.memory_mb)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gradus.results import Isolation
-from gradus.submission.launch import Bounds, ProcessWorker, Worker
+from gradus.submission.launch import Bounds, ForkedWorker, ProcessWorker, Worker
 
 LEVELS: tuple[Isolation, ...] = ("process", "user", "namespaces")
 
@@ -19,8 +19,10 @@ LEVELS: tuple[Isolation, ...] = ("process", "user", "namespaces")
 class Launcher:
     """Starts contained processes at one level; a context manager.
 
-    `forbid_read` are paths that no submission may read. Raises OSError when the level is not to
-    be had on this machine. Start and use it in one thread that lives as long as it does.
+    `forbid_read` are paths that no submission may read. With `fork`, level `process` forks this
+    process where it can (Linux), which saves an import of torch but shares its memory: for a
+    student's own machine. Raises OSError when the level is not to be had on this machine. Start
+    and use it in one thread that lives as long as it does.
     """
 
     def __init__(
@@ -29,7 +31,9 @@ class Launcher:
         limits: Bounds,
         device: str = "cpu",
         forbid_read: Sequence[Path] = (),
+        fork: bool = False,
     ) -> None:
+        self._plain = ForkedWorker if fork and sys.platform == "linux" else ProcessWorker
         self.level = level
         self.limits = limits
         self.device = device
@@ -45,13 +49,13 @@ class Launcher:
         if self._zygote is not None:
             self._zygote.start()
         elif not self._ready:
-            self._ready.append(ProcessWorker(self.limits))
+            self._ready.append(self._plain(self.limits))
 
     def start(self) -> Worker:
         """A fresh process that no submission has run in."""
         if self._zygote is not None:
             return self._zygote.fork()
-        return self._ready.pop() if self._ready else ProcessWorker(self.limits)
+        return self._ready.pop() if self._ready else self._plain(self.limits)
 
     def close(self) -> None:
         """Ends the processes that wait for a submission; each Worker ends by its own `kill`."""

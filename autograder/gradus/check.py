@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradus.checks.plugin import PUBLIC_SALT
 from gradus.course import Course, Topic, UsageError, find_course, load_course, shown
 from gradus.submission.sandbox import Launcher
 
@@ -33,11 +32,12 @@ def check(topic_id: str, path: Path | None, watch: bool) -> int:
     if not file.is_file():
         raise UsageError(f"no file {shown(file)}")
     code = 0
-    with Launcher("process", topic.limits) as launcher:
-        launcher.prestart()  # the submission's process imports torch while this one does
+    with Launcher("process", topic.limits, fork=True) as launcher:
+        launcher.prestart()  # first of all: torch is imported once, or in both processes at once
 
         from rich.console import Console
 
+        from gradus.checks.plugin import PUBLIC_SALT
         from gradus.checks.session import run_session
         from gradus.progress import record_progress
 
