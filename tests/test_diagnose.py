@@ -1,0 +1,120 @@
+"""The diagnosis: each mistake gets its name, whatever the numbers; what is no mistake gets none."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradus.checks import CheckFailed, Clues, Rng, Wrong, check_values
+
+seeds = st.integers(0, 2**31)
+sizes = st.integers(3, 7)
+
+MISTAKES = {
+    "scale:batch": lambda e, x: e * 32,
+    "scale:1/batch": lambda e, x: e / 32,
+    "scale:-batch": lambda e, x: e * -32,
+    "scale:2": lambda e, x: 2 * e,
+    "scale:0.5": lambda e, x: e / 2,
+    "scale": lambda e, x: 1.234 * e,
+    "sign": lambda e, x: -e,
+    "zeros": lambda e, x: 0 * e,
+    "constant": lambda e, x: torch.full_like(e, 7.0),
+    "offset": lambda e, x: e + 3,
+    "unreduced:0": lambda e, x: torch.stack([e, 0 * e]),
+    "reduced:1": lambda e, x: e.sum(1),
+    "flip:0": lambda e, x: e.flip(0),
+    "missing term:x": lambda e, x: e - x,
+    "extra term:x": lambda e, x: e + x,
+    "sign of term:x": lambda e, x: e - 2 * x,
+    "missing factor:x": lambda e, x: e / x,
+    "extra factor:x": lambda e, x: e * x,
+    "where:x negative": lambda e, x: e + (x < 0) * (1 + e.abs()),
+    "scale along:1": lambda e, x: e * torch.arange(2, 2 + e.shape[1]),
+    "known": lambda e, x: e.exp(),
+    "nan": lambda e, x: e.index_fill(0, torch.tensor([1]), torch.nan),
+    "inf": lambda e, x: e.index_fill(0, torch.tensor([1]), torch.inf),
+    "transpose": lambda e, x: e.T,
+    "integer": lambda e, x: e.trunc().long(),
+}
+
+
+def verdict(actual, expected, clues=None):
+    """The failure that check_values raises, or None."""
+    try:
+        check_values(actual, expected, "out", clues=clues or Clues())
+    except CheckFailed as failure:
+        return failure
+    return None
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+@settings(max_examples=25, deadline=None)
+@given(seed=seeds, rows=sizes, columns=sizes)
+def test_a_mistake_gets_its_name(name, seed, rows, columns):
+    rng = Rng(seed)
+    expected = 5 * rng.away_from_zero(rows, columns + rows)  # never square
+    x = rng.away_from_zero(*expected.shape)
+    x[0, 0], x[0, 1] = 1.5, -1.5  # both signs, so that "where" can tell them apart
+    clues = Clues(
+        sizes={"batch size": 32},
+        tensors={"x": x},
+        wrong=(Wrong("known", "exponentiated", expected.exp()),),
+    )
+    failure = verdict(MISTAKES[name](expected, x), expected, clues)
+    assert failure is not None
+    assert failure.diagnosis == name
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=seeds, rows=sizes, columns=sizes)
+def test_what_nothing_explains_is_not_explained(seed, rows, columns):
+    rng = Rng(seed)
+    expected, other = rng.normal(rows, columns), rng.normal(rows, columns)
+    clues = Clues(
+        sizes={"batch size": rows},
+        tensors={"x": rng.normal(rows, columns)},
+        wrong=(Wrong("known", "", expected.exp()),),
+    )
+    failure = verdict(other, expected, clues)
+    assert failure.diagnosis is None
+    assert "no pattern" in str(failure)
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=seeds, rows=sizes, scale=st.floats(-200, 200))
+def test_the_right_value_passes_at_any_magnitude(seed, rows, scale):
+    expected = Rng(seed).normal(rows, 3) * 10.0 ** (scale / 10)
+    assert verdict(expected * (1 + 1e-12), expected) is None
+    assert verdict([expected, (2.0, {"a": expected})], (expected, [2.0, {"a": expected}])) is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=seeds, rows=sizes)
+def test_float32_is_judged_at_its_own_precision(seed, rows):
+    expected = Rng(seed).normal(rows, 4)
+    assert verdict(expected.float(), expected) is None
+    assert verdict((expected.float() + 1).double() - 1, expected) is None
+    assert verdict(expected.float() * 1.01, expected) is not None
+
+
+def test_a_mask_that_is_missing_is_named():
+    rng = Rng(1)
+    mask = (rng.normal(4, 5) > 0).double()
+    dout = rng.normal(4, 5)
+    failure = verdict(dout, dout * mask, Clues(tensors={"x > 0": mask}))
+    assert failure.diagnosis == "missing factor:x > 0"
+
+
+def test_swapped_outputs_are_named():
+    a, b = Rng(2).normal(3, 4), Rng(3).normal(3, 4)
+    assert verdict((b, a), (a, b)).diagnosis == "swapped"
+
+
+@pytest.mark.parametrize(
+    "value", [None, "text", object(), [1.0], {"a": 1}, torch.zeros(0), torch.zeros(3, 4) * 1j]
+)
+def test_what_is_no_tensor_of_the_shape_fails_with_a_reason(value):
+    failure = verdict(value, Rng(4).normal(3, 4))
+    assert failure.diagnosis in ("structure", "shape", "complex")
+    assert "out" in str(failure)
