@@ -55,6 +55,28 @@ class CheckResult(BaseModel):
     seconds: float = 0.0
 
 
+class Person(BaseModel):
+    """One who handed in, as the download names them; what it does not say is empty."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = ""
+    email: str = ""
+    sid: str = ""  # the student number
+    id: str = ""  # the learning management system's own number for the person
+
+
+class HandedIn(BaseModel):
+    """How a submission was handed in, as far as the download says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    people: list[Person] = Field(default_factory=list)
+    at: str = ""  # ISO 8601, with its offset from UTC
+    late: bool = False
+    others: list[str] = Field(default_factory=list)  # files that do not count
+
+
 class Result(BaseModel):
     """One graded submission, as `results/TOPIC/SUBMISSION.json` holds it."""
 
@@ -75,6 +97,7 @@ class Result(BaseModel):
     notes: list[str] = Field(
         default_factory=list
     )  # what was passed over, for example a cell that raised
+    handed_in: HandedIn = HandedIn()
     checks: list[CheckResult] = Field(default_factory=list)
 
     def main_diagnosis(self) -> str:

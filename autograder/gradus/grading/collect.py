@@ -6,80 +6,15 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from gradus.course import UsageError, shown
+from gradus.grading.found import MAX_BYTES, SUFFIXES, Found, Unreadable, printable
 
-SUFFIXES = (".py", ".ipynb")
-MAX_BYTES = 10_000_000
+__all__ = ["MAX_BYTES", "Found", "Unreadable", "collect", "printable"]
+
 _SKIPPED_FOLDERS = ("__pycache__", "__MACOSX")
-
-
-class Unreadable(Exception):
-    """A submission whose file cannot be taken; the message is one line, for student and staff."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """One submission: `folder` is as the instructor typed it, `parts` lead from there to the file.
-
-    Links in `folder` are the instructor's own; among `parts`, which students chose, none is
-    followed.
-    """
-
-    name: str
-    folder: Path
-    parts: tuple[str, ...]
-    note: str = ""
-
-    @property
-    def path(self) -> Path:
-        return self.folder.joinpath(*self.parts)
-
-    @property
-    def filename(self) -> str:
-        """The file's own name, as messages show it: "mlp.py"."""
-        return printable(self.parts[-1])
-
-    def read(self) -> bytes:
-        """The file's bytes; raises Unreadable for anything but a regular file of ≤ 10 MB text."""
-        try:
-            descriptor = self._open()
-        except OSError as error:
-            reason = os.strerror(error.errno or 0).lower()
-            if self.path.is_symlink():
-                reason = "a symbolic link, which is not followed: hand in the file itself"
-            raise Unreadable(f"{self.filename}: {reason}") from None
-        mode = os.fstat(descriptor).st_mode  # of what was opened, whatever the name stands for now
-        if not stat.S_ISREG(mode):
-            os.close(descriptor)
-            kind = "a folder, not a file" if stat.S_ISDIR(mode) else "not a regular file"
-            raise Unreadable(f"{self.filename}: {kind}")
-        with os.fdopen(descriptor, "rb") as file:
-            source = file.read(MAX_BYTES + 1)
-        if len(source) > MAX_BYTES:
-            limit = MAX_BYTES // 1_000_000
-            raise Unreadable(f"{self.filename}: larger than {limit} MB: was data pasted into it?")
-        if not source.strip():
-            raise Unreadable(f"{self.filename}: the file is empty")
-        if b"\0" in source:
-            raise Unreadable(f"{self.filename}: not text")
-        return source
-
-    def _open(self) -> int:
-        """A descriptor of the file, reached without following a link below `folder`."""
-        here = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        for part in self.parts:
-            last = part is self.parts[-1]
-            # O_NONBLOCK: opening a FIFO would otherwise wait for its other end.
-            flags = os.O_NONBLOCK if last else os.O_DIRECTORY
-            try:
-                inner = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | flags, dir_fd=here)
-            finally:
-                os.close(here)
-            here = inner
-        return here
 
 
 def collect(paths: Sequence[Path], topic: str) -> list[Found]:
@@ -104,11 +39,6 @@ def collect(paths: Sequence[Path], topic: str) -> list[Found]:
             f"no submissions in {where}: looked for *.py and *.ipynb, also one folder down{ignored}"
         )
     return _one_each(_named(list(found.values()), topic))
-
-
-def printable(name: str) -> str:
-    """`name` with everything that a terminal might obey, and broken Unicode, written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def _at(path: Path, topic: str) -> Iterator[Found | None]:

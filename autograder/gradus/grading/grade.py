@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gradus.checks.session import CheckInfo, Job, tests_version
 from gradus.course import Topic, shown
-from gradus.grading.collect import Found, Unreadable
+from gradus.grading.found import Found, Unreadable
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.grading.store import Store
 from gradus.results import CheckResult, Isolation, Result, Status, SubmissionStatus
@@ -76,7 +76,7 @@ def grade_class(
             saved = None if force else _saved(store, item.name, say)
             if saved and saved.tests != version:
                 other_tests += 1
-            elif saved and _same(saved, source, conditions):
+            elif saved and _same(saved, item, source, conditions):
                 settled.append(Graded(item.name, saved, kept=True))
                 continue
             yield Job(item.name, item.filename, source)
@@ -96,8 +96,9 @@ def grade_class(
             while settled:
                 yield settled.popleft()
             if isinstance(result, Result):
-                if note := read[job.submission].note:
-                    result = result.model_copy(update={"notes": [*result.notes, note]})
+                item = read[job.submission]
+                notes = [*result.notes, item.note] if item.note else result.notes
+                result = result.model_copy(update={"notes": notes, "handed_in": item.handed_in})
                 store.save(result)
             yield Graded(job.submission, result)
     yield from settled
@@ -113,8 +114,9 @@ def _saved(store: Store, name: str, say: Callable[[str], None]) -> Result | None
         return None
 
 
-def _same(saved: Result, source: bytes, conditions: Conditions) -> bool:
-    return (saved.sha256, saved.isolation, saved.device) == (
+def _same(saved: Result, item: Found, source: bytes, conditions: Conditions) -> bool:
+    return (saved.handed_in, saved.sha256, saved.isolation, saved.device) == (
+        item.handed_in,
         hashlib.sha256(source).hexdigest(),
         conditions.level,
         conditions.device,
@@ -135,6 +137,7 @@ def _unreadable(item: Found, why: str, conditions: Conditions, version: str) -> 
         tests=version,
         message=why,
         notes=[item.note] if item.note else [],
+        handed_in=item.handed_in,
         checks=[_not_run(check, why) for check in conditions.checks],
     )
 
