@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gradus.course import Course
 
 PATH = click.Path(path_type=Path)
@@ -136,6 +138,12 @@ def build(topics: tuple[str, ...], check: bool, targets: tuple[str, ...]) -> int
     type=click.Choice(["process", "user", "namespaces"]),
     help="Level to run at; default: this machine's strongest.",
 )
+@click.option(
+    "--due",
+    type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M%z"]),
+    metavar="TIME",
+    help="When it was due, say 2026-11-20T23:59: results say how late each was. Scores stay.",
+)
 def grade(
     topic: str,
     paths: tuple[Path, ...],
@@ -146,8 +154,13 @@ def grade(
     force: bool,
     timeout: float | None,
     isolation: str | None,
+    due: datetime | None,
 ) -> int:
-    """Score submissions: .py and .ipynb files, or folders of them.
+    """Score submissions: .py and .ipynb files, folders of them, downloads of an LMS.
+
+    A PATH may be an export of Gradescope, a bulk download of Canvas or Moodle, nbgrader's
+    submitted/, a folder of repositories as GitHub Classroom makes them; as a folder or a zip.
+    Of what one student handed in the newest counts.
 
     Grading again does only what has changed. Exits 1 when a submission has no result.
 
@@ -155,6 +168,7 @@ def grade(
     Examples:
       gradus grade mlp submissions/
       gradus grade mlp submissions/ --workers 4 --jsonl > mlp.jsonl
+      gradus grade mlp submissions.zip --due 2026-11-20T23:59
     """
     from gradus.grading.command import grade
 
@@ -169,6 +183,7 @@ def grade(
         force=force,
         timeout=timeout,
         isolation=isolation,
+        due=due.astimezone() if due else None,
     )
 
 

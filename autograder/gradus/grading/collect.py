@@ -17,12 +17,12 @@ __all__ = ["MAX_BYTES", "Found", "Unreadable", "collect", "printable"]
 _SKIPPED_FOLDERS = ("__pycache__", "__MACOSX")
 
 
-def collect(paths: Sequence[Path], topic: str) -> list[Found]:
+def collect(paths: Sequence[Path], topic: str, *, none_is_wrong: bool = True) -> list[Found]:
     """The submissions for a topic's id, by name, from files and folders (also one level down).
 
     A submission is named after its file; after its folder, where the file is named after the topic
     or has the same name in several folders. Raises UsageError for a path that is not there, for
-    two submissions of one name, and when there is none.
+    two submissions of one name, and when there is none, unless `none_is_wrong` is false.
     """
     found: dict[str, Found] = {}
     others = 0
@@ -32,7 +32,7 @@ def collect(paths: Sequence[Path], topic: str) -> list[Found]:
                 others += 1
             else:
                 found.setdefault(os.path.abspath(item.path), item)
-    if not found:
+    if not found and none_is_wrong:
         where = ", ".join(shown(path) for path in paths)
         ignored = f" ({others} other entries were ignored)" if others else ""
         raise UsageError(

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ from gradus.course import (
     read_salt,
     shown,
 )
-from gradus.grading.collect import Found, collect, printable
+from gradus.grading.downloads import gather
+from gradus.grading.found import Found, printable
 from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
 from gradus.results import Isolation, Result
@@ -44,11 +46,13 @@ def grade(
     force: bool = False,
     timeout: float | None = None,
     isolation: str | None = None,
+    due: datetime | None = None,
 ) -> int:
     """Grade the submissions at `paths` into OUT/TOPIC/ and show how they did.
 
     `workers` is by default the number of processors. `timeout`, in seconds, takes the place of the
-    topic's limit on one check, and the limit on a whole submission grows or shrinks with it.
+    topic's limit on one check, and the limit on a whole submission grows or shrinks with it. What
+    was handed in after `due`, which has a time zone, is said to be late; its score stays.
     Returns 0 when every submission has a result, 1 when one has none, 130 when interrupted; raises
     UsageError.
     """
@@ -58,7 +62,7 @@ def grade(
         raise UsageError(f"topic '{topic}' has no tests: {shown(test_file)} is not there")
     if workers is not None and workers < 1:
         raise UsageError("--workers must be at least 1")
-    found = collect(paths, chosen.id)
+    found = gather(paths, chosen.id, due=due, handed_out=course.assignment(chosen))
     level = choose_level(course.isolation, isolation)
     messages = Console(stderr=True, highlight=False, markup=False)
     if LEVELS.index(level) < LEVELS.index(course.isolation):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,7 +35,7 @@ class Found:
     parts: tuple[str, ...]
     note: str = ""  # what is to be said of it beside the score
     members: tuple[str, ...] = ()
-    handed_in: HandedIn = HandedIn()
+    handed_in: HandedIn = field(default_factory=HandedIn)
     problem: str = ""  # why it cannot be read, where that is known already
 
     @property

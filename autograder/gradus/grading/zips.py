@@ -35,7 +35,7 @@ class Member:
 def members(zip_file: BinaryIO) -> list[Member]:
     """The files in a zip, raises Refused if it is none."""
     with _opened(zip_file) as archive:
-        files = [info for info in archive.infolist() if not info.is_dir()]
+        files = [info for info in archive.infolist() if info.filename[-1:] != "/"]
         if len(files) > MAX_MEMBERS:
             raise Refused(f"a zip of more than {MAX_MEMBERS} files")
         return [Member(info.filename, _time(info), _problem(info)) for info in files]

@@ -1,0 +1,261 @@
+"""What instructors download, recognised by its evidence: who handed in which file, and when."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from itertools import takewhile
+from pathlib import PurePath
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from gradus.course import UsageError, shown
+from gradus.grading.found import SUFFIXES, Found, Unreadable
+from gradus.results import Person
+
+NOISE = ("__pycache__", "__MACOSX", "node_modules", "site-packages", "venv", "env")
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a download: `names` lead to it from the top, `where` opens it."""
+
+    names: tuple[str, ...]
+    where: Found
+    time: float = 0.0  # of its last change, comparable within one download
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file that a student handed in: None where the download names a student and no file."""
+
+    student: str  # what the submission is called
+    names: tuple[str, ...]  # of the file as the student had it
+    file: File | None
+    order: tuple[float, float] = (0.0, 0.0)  # of the submission, and of the file in it: newer, more
+    at: datetime | None = None
+    late: bool = False
+    people: tuple[Person, ...] = ()
+
+
+Layout = Callable[[Sequence[File], str, str], list[Piece]]
+
+
+def recognise(files: Sequence[File], top: str, topic: str) -> list[Piece]:
+    """The pieces of a known layout, or none; `top` is the name of the download itself.
+
+    A download that was unpacked into a folder of its own is known as well. Raises UsageError for
+    metadata that cannot be read.
+    """
+    layouts: tuple[Layout, ...] = (gradescope, moodle, canvas, nbgrader, github)
+    for layout in layouts:
+        if pieces := layout(files, top, topic):
+            return pieces
+    inner, wrapper = unwrapped(files)
+    return recognise(inner, wrapper, topic) if wrapper else []
+
+
+def unwrapped(files: Sequence[File]) -> tuple[Sequence[File], str]:
+    """The files below the one folder that holds all of them, and its name; "" if there is none."""
+    files = [f for f in files if f.names[0] not in NOISE and not f.names[0].startswith("._")]
+    tops = {file.names[0] for file in files}
+    if len(tops) != 1 or any(len(file.names) < 2 for file in files):
+        return files, ""
+    return [File(file.names[1:], file.where, file.time) for file in files], tops.pop()
+
+
+def folders(files: Sequence[File], top: str, topic: str) -> list[Piece]:
+    """Any zip: a folder a student, a file a student; one called like the topic is the zip's."""
+    files, _ = unwrapped(files)
+    pieces = []
+    for file in files:
+        name, order = file.names[0], (0.0, file.time)
+        if file.where.problem:
+            pieces.append(Piece("/".join(file.names), file.names, file, order))
+        elif len(file.names) > 1 and name[0] != ".":
+            pieces.append(Piece(name, file.names[1:], file, order))
+        elif name.lower().endswith((*SUFFIXES, ".zip")) and name[0] != ".":
+            stem = PurePath(name).stem
+            if name != f"test_{topic}.py":
+                pieces.append(Piece(top if stem == topic else stem, file.names, file, order))
+    return pieces
+
+
+def gradescope(files: Sequence[File], top: str, topic: str) -> list[Piece]:
+    """submission_metadata.yml, and beside it a folder for each active submission."""
+    about = [file for file in files if file.names == ("submission_metadata.yml",)]
+    if not about:
+        return []
+    pieces = []
+    for folder, entry in _gradescope_metadata(about[0].where).items():
+        at = _time(entry.get("created_at"))
+        order = (at.timestamp() if at else 0.0, 0.0)
+        people = tuple(_gradescope_people(entry.get("submitters")))
+        student = " + ".join(p.email or p.sid or p.name for p in people) or folder
+        own = [file for file in files if file.names[0] == folder]
+        for file in own:
+            names = file.names[1:] or file.names
+            pieces.append(Piece(student, names, file, order, at, False, people))
+        if not own:
+            pieces.append(Piece(student, (), None, order, at, False, people))
+    known = {piece.file.names[0] for piece in pieces if piece.file}
+    for file in files:
+        if len(file.names) > 1 and file.names[0] not in known:
+            pieces.append(Piece(file.names[0], file.names[1:], file))
+    return pieces
+
+
+_MOODLE = re.compile(
+    r"(?P<who>.+)_(?P<id>\d+)_assignsubmission_[a-z]+(?:_(?P<rest>.*))?", re.DOTALL
+)
+
+
+def moodle(files: Sequence[File], top: str, topic: str) -> list[Piece]:
+    """Full Name_12345_assignsubmission_file_/mlp.py, or all in one folder, with _ for the /."""
+    pieces = []
+    for file in files:
+        if match := _MOODLE.fullmatch(file.names[0]):
+            names = file.names[1:] or (match["rest"] or file.names[0],)
+            person = Person(name=match["who"], id=match["id"])
+            student = f"{match['who']}_{match['id']}"
+            pieces.append(Piece(student, names, file, (0.0, file.time), people=(person,)))
+    return pieces
+
+
+_CANVAS = re.compile(
+    r"(?:(?:(?P<late>LATE)_)?anon_(?P<anon>[A-Za-z0-9]+)|(?P<who>\w*?)(?:_(?P<late2>LATE))?_(?P<id>\d+))"
+    r"_(?:(?P<file>\d+)_(?P<rest>.+)|(?P<page>text|link)\.html)",
+    re.DOTALL,
+)
+
+
+def canvas(files: Sequence[File], top: str, topic: str) -> list[Piece]:
+    """nameofstudent_LATE_1234_56789_mlp-2.py: the student's number, the file's, its own name."""
+    flat = [file for file in files if len(file.names) == 1 and not file.names[0].startswith(".")]
+    matches = [(file, _CANVAS.fullmatch(file.names[0])) for file in flat]
+    if 2 * sum(match is not None for _, match in matches) <= len(flat):
+        return []
+    pieces = []
+    for file, match in matches:
+        if match is None:  # not of Canvas's making, but somebody put it there
+            pieces.append(Piece(PurePath(file.names[0]).stem, file.names, file))
+            continue
+        student = "_".join(filter(None, (match["who"], match["id"] or f"anon_{match['anon']}")))
+        late = bool(match["late"] or match["late2"])
+        people = (Person(name=match["who"] or "", id=match["id"] or ""),)
+        order = (0.0, float(match["file"] or 0))  # Canvas numbers files as they come in
+        names = (match["rest"] or file.names[0],)
+        pieces.append(Piece(student, names, file, order, None, late, people))
+    return pieces
+
+
+def nbgrader(files: Sequence[File], top: str, topic: str) -> list[Piece]:
+    """submitted/STUDENT/ASSIGNMENT/mlp.ipynb, with a timestamp.txt that nbgrader collected."""
+    inner = [f for f in files if f.names[0] == "submitted"]
+    if inner:
+        files = [File(f.names[1:], f.where, f.time) for f in inner if len(f.names) > 1]
+    elif top != "submitted" and not any(f.names[2:] == ("timestamp.txt",) for f in files):
+        return []
+    files = [f for f in files if len(f.names) > 2]
+    times = {f.names[:2]: _timestamp(f.where) for f in files if f.names[2:] == ("timestamp.txt",)}
+    pieces = []
+    for file in files:
+        student, assignment, *names = file.names
+        if assignment == topic or (len(names) == 1 and PurePath(names[0]).stem == topic):
+            at = times.get((student, assignment))
+            order = (at.timestamp() if at else 0.0, file.time)
+            people = (Person(id=student),)
+            pieces.append(Piece(student, tuple(names), file, order, at, False, people))
+    return pieces
+
+
+def github(files: Sequence[File], top: str, topic: str) -> list[Piece]:
+    """assignment-username/, each a clone with its .git."""
+    repositories = {f.names[0] for f in files if len(f.names) > 1 and f.names[1] == ".git"}
+    if not repositories:
+        return []
+    words = [name.split("-")[:-1] for name in repositories]  # the last one is of the username
+    same = [
+        column[0] for column in takewhile(lambda c: len(set(c)) == 1, zip(*words, strict=False))
+    ]
+    assignment = "-".join([*same, ""]) if len(repositories) > 1 and same else ""
+    for sure in (top.removesuffix("-submissions"), topic, topic.replace("_", "-")):
+        if all(name.startswith(f"{sure}-") and name != f"{sure}-" for name in repositories):
+            assignment = f"{sure}-"
+    pieces = []
+    for file in files:
+        if len(file.names) > 1 and not file.names[0].startswith("."):
+            student = file.names[0].removeprefix(assignment) or file.names[0]
+            people = (Person(id=student),) if file.names[0] in repositories else ()
+            pieces.append(Piece(student, file.names[1:], file, people=people))
+    return pieces
+
+
+class _AnyTag(SafeConstructor):
+    """Ruby's own tags are read as the plain data that they stand on."""
+
+    def plain(self, node: Any) -> Any:
+        if isinstance(node, MappingNode):
+            return self.construct_mapping(node, deep=True)
+        if isinstance(node, SequenceNode):
+            return self.construct_sequence(node, deep=True)
+        return node.value if isinstance(node, ScalarNode) else None
+
+
+_AnyTag.add_constructor(None, _AnyTag.plain)
+
+
+def _gradescope_metadata(file: Found) -> dict[str, dict[str, Any]]:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _AnyTag
+    try:
+        data = yaml.load(io.BytesIO(file.read_raw()))
+    except (Unreadable, YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(f"cannot read {shown(file.path)}: {reason}") from None
+    if not isinstance(data, dict):
+        raise UsageError(f"{shown(file.path)} is not Gradescope's: download the submissions again")
+    return {str(key): _symbols(entry) for key, entry in data.items()}
+
+
+def _gradescope_people(submitters: Any) -> Iterator[Person]:
+    for entry in submitters if isinstance(submitters, list) else []:
+        person = {key: str(value) for key, value in _symbols(entry).items() if value is not None}
+        yield Person(**{key: person.get(key, "").strip() for key in ("name", "email", "sid")})
+
+
+def _symbols(entry: Any) -> dict[str, Any]:
+    """A mapping with Ruby's symbols (`:name`) as plain keys."""
+    pairs = entry.items() if isinstance(entry, dict) else ()
+    return {str(key).removeprefix(":"): value for key, value in pairs}
+
+
+def _time(value: Any) -> datetime | None:
+    if not isinstance(value, datetime):
+        try:
+            value = datetime.fromisoformat(str(value).replace(" Z", "Z").replace(" UTC", "Z"))
+        except ValueError:
+            return None
+    # ruamel's own kind of datetime and of time zone would not compare or print like the others
+    offset = value.utcoffset()
+    plain = datetime.fromisoformat(value.replace(tzinfo=None).isoformat()).replace(tzinfo=UTC)
+    return plain - offset if offset else plain
+
+
+def _timestamp(file: Found) -> datetime | None:
+    """nbgrader's "2015-02-02 15:58:23.948203 America/Los_Angeles", or with UTC, or with nothing."""
+    try:
+        date, clock, *zone = file.read().decode().split()
+        naive = datetime.fromisoformat(f"{date} {clock}")
+        place: tzinfo = ZoneInfo(zone[0]) if zone else UTC
+    except (Unreadable, ValueError, KeyError, OSError):
+        return None
+    return (naive if naive.tzinfo else naive.replace(tzinfo=place)).astimezone(UTC)
