@@ -94,7 +94,7 @@ def check(topic: str, path: Path | None, watch: bool) -> int:
     "--target",
     "targets",
     multiple=True,
-    type=click.Choice(["student"]),  # the keys of gradus.release.build.TARGETS
+    type=click.Choice(["student", "gradescope"]),  # the keys of gradus.release.build.TARGETS
     help="What to make in dist/; default: everything.",
 )
 def build(topics: tuple[str, ...], check: bool, targets: tuple[str, ...]) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from gradus.checks.session import list_checks
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, check_points, shown
 from gradus.files import write_whole
+from gradus.release.gradescope import gradescope_zip
 from gradus.release.student import student_course, student_files, student_zip
 
 
@@ -26,8 +27,16 @@ def _student(release: Release) -> dict[str, bytes]:
     return {f"{release.topic.id}.zip": student_zip(release.topic, release.files, course)}
 
 
+def _gradescope(release: Release) -> dict[str, bytes]:
+    return {f"{release.topic.id}.zip": gradescope_zip(release.course, release.topic)}
+
+
 # A target makes the files of dist/TARGET/ for one topic.
-TARGETS: dict[str, Callable[[Release], dict[str, bytes]]] = {"student": _student}
+TARGETS: dict[str, Callable[[Release], dict[str, bytes]]] = {
+    "student": _student,
+    "gradescope": _gradescope,
+}
+_PRIVATE = ("gradescope",)  # they hold the hidden tests: closed to other users of this machine
 
 
 def build(
@@ -45,6 +54,9 @@ def build(
         for release in releases
         for name, data in TARGETS[target](release).items()
     }
+    for target in set(targets).intersection(_PRIVATE):
+        (course.root / "dist").mkdir(exist_ok=True)
+        (course.root / "dist" / target).mkdir(mode=0o700, exist_ok=True)
     for path, data in (assignments | bundles).items():
         if _differs(path, data):
             write_whole(path, data)

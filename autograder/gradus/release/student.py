@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +10,13 @@ from typing import TYPE_CHECKING
 from ruamel.yaml import YAML
 
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, shown
+from gradus.release.archive import pack_zip
 from gradus.release.notebook import make_notebook
 from gradus.release.public import public_tests
 from gradus.release.stub import StubbedFunction, make_stub, stubbed_functions
 
 if TYPE_CHECKING:
     from gradus.checks.session import CheckInfo
-
-_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever it is built
 
 
 def student_files(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> dict[str, bytes]:
@@ -53,15 +51,7 @@ def student_course(course: Course) -> bytes:
 def student_zip(topic: Topic, files: Mapping[str, bytes], course: bytes) -> bytes:
     """The archive that a student unpacks: T/... and course.yaml; the same input, the same bytes."""
     entries = {COURSE_FILE: course, **{f"{topic.id}/{name}": files[name] for name in sorted(files)}}
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, data in entries.items():
-            entry = zipfile.ZipInfo(name, _ZIP_TIME)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3  # Unix, on whatever system it is built
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, data)
-    return out.getvalue()
+    return pack_zip(entries)
 
 
 def _read(path: Path) -> str:

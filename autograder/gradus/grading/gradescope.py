@@ -1,0 +1,187 @@
+"""Gradescope: one submission in /autograder -> /autograder/results/results.json.
+
+`python -m gradus.grading.gradescope /autograder` is what a bundle's run_autograder calls. A results
+file that says "grading did not finish" is there before, and stands if this fails.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gradus.course import Topic
+from gradus.files import write_whole
+from gradus.grading.collect import Found, Unreadable, printable
+from gradus.results import CheckResult, Result, SubmissionStatus
+from gradus.submission.sandbox import Launcher
+
+
+def main() -> None:
+    """Grade what was handed in; raises what is not the submission's fault."""
+    root = Path(sys.argv[1])
+    source = root / "source"
+    topic = Topic.model_validate_json((source / "topic.json").read_bytes())
+    about = when_handed_in(root / "submission_metadata.json")
+    try:
+        found, note = find_submission(root / "submission", topic.id)
+        result = _grade(root, topic, found)
+        result = result.model_copy(update={"notes": [*result.notes, *note]})
+    except Unreadable as error:
+        ungraded = Result.model_validate_json((source / "ungraded.json").read_bytes())
+        result = ungraded.model_copy(update={"message": str(error)})
+    write_whole(root / "results" / "results.json", results_json(result, topic, about))
+    for check in result.checks:  # for instructors alone: Gradescope keeps it beside the result
+        print(f"{check.name}: {check.status}, {check.points:g} of {check.max_points:g}")
+        print(check.output, end="\n" if check.output else "")
+
+
+def find_submission(folder: Path, topic: str) -> tuple[Found, list[str]]:
+    """T.py or T.ipynb in `folder`, or else one level down, and what is to be said of it.
+
+    Raises Unreadable, which says what was expected and what is there instead.
+    """
+    names = (f"{topic}.py", f"{topic}.ipynb")
+    inner = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.is_symlink())
+    for parts in ((), *((name,) for name in inner if not name.startswith((".", "__")))):
+        there = [name for name in names if folder.joinpath(*parts, name).is_file()]
+        if there:
+            both = [f"{there[0]} was graded, {name} was not: hand in one." for name in there[1:]]
+            return Found(topic, folder, (*parts, there[0])), both
+    others = [p.relative_to(folder) for p in folder.rglob("*") if not p.is_dir()]
+    shown = ", ".join(sorted(printable(str(path)) for path in others)[:10]) or "nothing"
+    raise Unreadable(f"expected a file called {names[0]} or {names[1]}, found: {shown}")
+
+
+def when_handed_in(file: Path) -> list[str]:
+    """Which attempt it is and how late, in a line each, from submission_metadata.json."""
+    lines = []
+    try:
+        data = json.loads(file.read_bytes())
+        attempt = len(data["previous_submissions"]) + 1
+        lines.append(f"Attempt {attempt}." if attempt > 1 else "First attempt.")
+        # Of a group, or of one with an extension, the latest date counts.
+        people = [user.get("assignment", {}).get("due_date") for user in data["users"]]
+        dates = [date for date in people if date] or [data["assignment"]["due_date"]]
+        due = max(datetime.fromisoformat(date) for date in dates)
+        late = datetime.fromisoformat(data["created_at"]) - due
+        if late > timedelta(0):
+            lines.append(f"Handed in late: {_duration(late)} after the due date.")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # no such file, no due date, or another form of it: grading goes on
+    return lines
+
+
+def results_json(result: Result, topic: Topic, about: Sequence[str] = ()) -> bytes:
+    """The file that Gradescope reads; what students may see of it is up to each check's mark.
+
+    `about` are lines of plain text to show above the checks.
+    """
+    lines = [_plain(line) for line in (*about, *result.notes)]
+    if result.status is not SubmissionStatus.GRADED:
+        lines.insert(0, _block(result.message))
+    data = {
+        "execution_time": round(result.seconds),
+        "output": "\n\n".join(lines),
+        "output_format": "md",
+        "test_output_format": "md",
+        "stdout_visibility": "hidden",
+        "tests": [_test(check, result) for check in result.checks],
+        "leaderboard": _leaderboard(result, topic),
+        "extra_data": {
+            "status": result.status,
+            "isolation": result.isolation,
+            "sha256": result.sha256,
+            "tests": result.tests,
+            "environment": result.environment,
+        },
+    }
+    return json.dumps(data, indent=1, allow_nan=False).encode()
+
+
+def _grade(root: Path, topic: Topic, found: Found) -> Result:
+    source = found.read()
+    closed = [root / name for name in ("source", "results", "submission")]
+    closed.append(root / "submission_metadata.json")
+    with Launcher("user", topic.limits, forbid_read=closed) as launcher:
+        launcher.prestart()  # both import torch for seconds: at the same time
+        from gradus.checks.session import Job, run_session
+
+        results: list[Result] = []
+        run_session(
+            root / "source" / "hidden_tests" / f"test_{topic.id}.py",
+            topic,
+            [Job("submission", found.filename, source)],
+            lambda job, result: results.append(result),
+            launcher=launcher,
+            salt=(root / "source" / "hidden_tests" / ".salt").read_text().strip(),
+        )
+    return results[0]
+
+
+def _test(check: CheckResult, result: Result) -> dict[str, Any]:
+    parts = []
+    if result.status is SubmissionStatus.GRADED:  # else it says the same above all checks
+        if check.location and check.points < check.max_points:
+            parts.append(f"`{_plain(check.location)}`")
+        if check.message:
+            parts.append(_block(check.message))
+        if check.output and check.public:  # elsewhere it could show the hidden inputs
+            parts += ["Printed while this check ran:", _block(check.output)]
+    return {
+        "name": f"{check.function}: {check.title}",
+        "score": check.points,
+        "max_score": check.max_points,
+        "status": "passed" if check.points >= check.max_points else "failed",
+        "output": "\n\n".join(parts),
+        "output_format": "md",
+        "visibility": check.visibility,
+        "tags": [check.function, str(check.status), "public" if check.public else "not public"],
+        "extra_data": {
+            "check": check.name,
+            "diagnosis": check.diagnosis,
+            "execution_time": check.seconds,
+        },
+    }
+
+
+def _leaderboard(result: Result, topic: Topic) -> list[dict[str, Any]]:
+    """What the topic sets a threshold for, 0 where it was not reached; nothing of hidden checks."""
+    names = sorted({name for data in topic.thresholds.values() for name in data})
+    measured: dict[str, float] = {}
+    for check in result.checks:
+        if check.visibility == "visible":
+            measured |= {n: v for n, v in check.metrics.items() if math.isfinite(v)}
+    return [{"name": name, "value": measured.get(name, 0.0), "order": "desc"} for name in names]
+
+
+def _block(text: str) -> str:
+    """`text`, which may be anybody's, as a block in which nothing is Markdown or HTML."""
+    text = "".join(c for c in text if c.isprintable() or c in "\n\t")
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text.strip()}\n{fence}"
+
+
+def _plain(text: str) -> str:
+    """One line in which nothing is Markdown or HTML."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    return re.sub(r"[\\`*_{}\[\]<>#|~&]", "", line)
+
+
+def _duration(time: timedelta) -> str:
+    """In the two largest units: "1 d 2 h", "3 h 20 min"; at least a minute."""
+    minutes = max(1, round(time.total_seconds() / 60))
+    days, hours = divmod(minutes // 60, 24)
+    units = [(days, "d"), (hours, "h"), (minutes % 60, "min")]
+    first = next(i for i, (number, _) in enumerate(units) if number)
+    return " ".join(f"{number} {unit}" for number, unit in units[first : first + 2] if number)
+
+
+if __name__ == "__main__":
+    main()
