@@ -52,7 +52,8 @@ def cli() -> None:
 
     \b
     Students:     gradus list, gradus check mlp
-    Instructors:  gradus build, gradus grade mlp submissions/, gradus audit
+    Instructors:  gradus build, gradus grade mlp submissions/, gradus export results/mlp --to csv,
+                  gradus audit
     Anyone:       gradus doctor, gradus demo
     """
 
@@ -185,6 +186,36 @@ def grade(
         isolation=isolation,
         due=due.astimezone() if due else None,
     )
+
+
+@cli.command()
+@click.argument("results", type=PATH)
+@click.option(
+    "--to",
+    required=True,
+    type=click.Choice(["csv", "canvas", "gradescope"]),  # keys of gradus.grading.export.FORMATS
+    help="Whose table: everything, for Canvas's gradebook, or as Gradescope's.",
+)
+@click.option("--out", type=PATH, help="File to write; default: standard output.")
+def export(results: Path, to: str, out: Path | None) -> None:
+    """Make a table of results that a gradebook takes.
+
+    RESULTS is the folder of one topic's results, as `gradus grade` leaves it. Where the download
+    that was graded says who handed in (names, numbers, e-mail), so does the table.
+
+    \b
+    Examples:
+      gradus export results/mlp --to csv > mlp.csv
+      gradus export results/mlp --to canvas --out canvas.csv
+    """
+    from gradus.files import write_whole
+    from gradus.grading.export import export
+
+    table = export(_course(), results, to)
+    if out is None:
+        click.echo(table, nl=False)
+    else:
+        write_whole(out, table)
 
 
 @cli.command()

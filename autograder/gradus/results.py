@@ -63,7 +63,7 @@ class Person(BaseModel):
     name: str = ""
     email: str = ""
     sid: str = ""  # the student number
-    id: str = ""  # the learning management system's own number for the person
+    id: str = ""  # what the download's source itself calls the person: a number, a user name
 
 
 class HandedIn(BaseModel):
@@ -71,6 +71,7 @@ class HandedIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    source: str = ""  # the kind of download: "canvas", "moodle", …
     people: list[Person] = Field(default_factory=list)
     at: str = ""  # ISO 8601, with its offset from UTC
     late: bool = False

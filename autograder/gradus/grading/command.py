@@ -76,7 +76,7 @@ def grade(
     checks = list_checks(test_file)
     check_points(course, chosen, checks)
     store = Store(out / chosen.id)
-    folders = dict.fromkeys(item.file.parent for item in found)
+    folders = dict.fromkeys(item.file.parent for item in found if not item.problem)
     outcomes = grade_class(
         found,
         Conditions(chosen, test_file, checks, read_salt(course), level, device),

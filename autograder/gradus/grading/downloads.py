@@ -224,7 +224,8 @@ def _zips_of_students(files: Iterable[File], topic: str) -> list[Piece]:
 def _handed_in(piece: Piece, others: Sequence[Piece], late: bool = False) -> HandedIn:
     at = piece.at.astimezone(UTC).isoformat(timespec="seconds") if piece.at else ""
     names = [_shown(other) for other in others[:_MAX_LISTED]]
-    return HandedIn(people=list(piece.people), at=at, late=late, others=names)
+    people = list(piece.people)
+    return HandedIn(source=piece.source, people=people, at=at, late=late, others=names)
 
 
 def _shown(piece: Piece) -> str:

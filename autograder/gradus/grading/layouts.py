@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from itertools import takewhile
 from pathlib import PurePath
@@ -44,9 +44,7 @@ class Piece:
     at: datetime | None = None
     late: bool = False
     people: tuple[Person, ...] = ()
-
-
-Layout = Callable[[Sequence[File], str, str], list[Piece]]
+    source: str = ""  # the layout's name
 
 
 def recognise(files: Sequence[File], top: str, topic: str) -> list[Piece]:
@@ -55,10 +53,9 @@ def recognise(files: Sequence[File], top: str, topic: str) -> list[Piece]:
     A download that was unpacked into a folder of its own is known as well. Raises UsageError for
     metadata that cannot be read.
     """
-    layouts: tuple[Layout, ...] = (gradescope, moodle, canvas, nbgrader, github)
-    for layout in layouts:
+    for layout in (gradescope, moodle, canvas, nbgrader, github):
         if pieces := layout(files, top, topic):
-            return pieces
+            return [replace(piece, source=layout.__name__) for piece in pieces]
     inner, wrapper = unwrapped(files)
     return recognise(inner, wrapper, topic) if wrapper else []
 
