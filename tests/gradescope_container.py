@@ -1,7 +1,7 @@
 """Gradescope's container, as far as its documentation tells, in bubblewrap.
 
-/autograder lies in a private root without network. Root has the rights that a container usually
-has, and the kernel says that it has no Landlock.
+/autograder lies in a private root without network, where root has the rights that it usually has
+in a container.
 """
 
 from __future__ import annotations
@@ -53,19 +53,22 @@ class Image:
                 (site / entry.name).symlink_to(f"/opt/deps/{entry.name}")
         shutil.copytree(_SITE / "sklearn", site / "sklearn")
 
-    def run(self, script: str, autograder: Path, memory_mb: int | None = None) -> Ran:
+    def run(
+        self, script: str, autograder: Path, memory_mb: int | None = None, landlock: bool = False
+    ) -> Ran:
         """Runs a script of the zip as root in /autograder, as Gradescope does.
 
-        With `memory_mb`, all its processes together have that much memory and half a core.
+        With `memory_mb`, all its processes together have that much memory and half a core. Without
+        `landlock`, the kernel says that it has none, as an older one would.
         """
         shutil.copytree(self.source, autograder / "source", dirs_exist_ok=True)
         shutil.copy(self.source / "run_autograder", autograder)
         groups = _groups(memory_mb) if memory_mb else []
         join = "".join(f"echo $$ > {group}/cgroup.procs && " for group in groups)
-        with tempfile.TemporaryFile() as no_landlock:
-            no_landlock.write(_filter())
-            no_landlock.seek(0)
-            descriptor = no_landlock.fileno()
+        with tempfile.TemporaryFile() as program:
+            program.write(_filter(landlock))
+            program.seek(0)
+            descriptor = program.fileno()
             command = [
                 *self._root(autograder),
                 "--seccomp",
@@ -109,11 +112,15 @@ class Image:
         return [*command, "--chdir", "/autograder"]
 
 
-def _filter() -> bytes:
-    """A seccomp program: `landlock_create_ruleset` is no system call, the others are allowed."""
-    load, equal, give = 0x20, 0x15, 0x06
-    program = [(load, 0, 0, 0), (equal, 0, 1, 444), (give, 0, 0, 0x00050000 | 38)]
-    program.append((give, 0, 0, 0x7FFF0000))
+def _filter(landlock: bool) -> bytes:
+    """A seccomp program that allows all system calls, or all but `landlock_create_ruleset`."""
+    load, equal, give, allow = 0x20, 0x15, 0x06, 0x7FFF0000
+    program = [
+        (load, 0, 0, 0),
+        (equal, 0, 1, 444),
+        (give, 0, 0, allow if landlock else 0x00050000 | 38),
+    ]
+    program.append((give, 0, 0, allow))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from gradus.course import Topic
 from gradus.files import write_whole
-from gradus.grading.collect import Found, Unreadable, printable
+from gradus.grading.found import Found, Unreadable, printable
 from gradus.results import CheckResult, Result, SubmissionStatus
 from gradus.submission.sandbox import Launcher
 
@@ -86,7 +86,7 @@ def results_json(result: Result, topic: Topic, about: Sequence[str] = ()) -> byt
     if result.status is not SubmissionStatus.GRADED:
         lines.insert(0, _block(result.message))
     data = {
-        "execution_time": round(result.seconds),
+        "execution_time": round(result.seconds, 2),
         "output": "\n\n".join(lines),
         "output_format": "md",
         "test_output_format": "md",

@@ -36,10 +36,11 @@ find_python() {
 if ! python=$(find_python); then
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -q
-  apt-get install -qy python3.12-venv || apt-get install -qy python3.11-venv
-  python=$(find_python)
+  for package in python3-venv python3.12-venv python3.11-venv; do
+    apt-get install -qy "$package" && python=$(find_python) && break
+  done
 fi
-"$python" -m venv /opt/gradus
+"${python:?choose a newer base image: Gradus needs Python 3.11}" -m venv /opt/gradus
 install=(/opt/gradus/bin/python -m pip install --quiet)
 # From PyTorch's own index of CPU builds: the usual one brings gigabytes of CUDA.
 "${install[@]}" --index-url https://download.pytorch.org/whl/cpu '@TORCH@'

@@ -42,7 +42,7 @@ def requirement(name: str) -> str:
 
 def _package() -> dict[str, bytes]:
     root = Path(gradus.__file__).parent
-    paths = sorted(p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    paths = sorted(p for p in root.rglob("*") if p.is_file() and p.parent.name != "__pycache__")
     return {path.relative_to(root.parent).as_posix(): path.read_bytes() for path in paths}
 
 
