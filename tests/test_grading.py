@@ -1,11 +1,13 @@
 """A class graded for real: judges, contained submissions, results files, interruptions."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -381,3 +383,31 @@ def test_broken_tests_are_told_before_anything_is_graded(course):
     test_file.unlink()
     with pytest.raises(UsageError, match="has no tests"):
         run(course)
+
+
+def test_a_download_is_graded_from_its_zip_and_says_what_counted(course, capfd):
+    """nbformat 3 and 20 MB of outputs in one notebook; a bomb and a late file beside it."""
+    cell = {"cell_type": "code", "language": "python", "input": DOUBLE + TOTAL, "collapsed": False}
+    cell["outputs"] = [{"output_type": "stream", "text": ["epoch 1\n"] * 2_000_000}]
+    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": [cell]}]}
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("tiny.py", b"\0" * 150_000_000)
+    with zipfile.ZipFile(course.root / "submissions.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("lovelaceada_1_10_tiny.py", DOUBLE)
+        archive.writestr("lovelaceada_LATE_1_11_tiny-1.py", DOUBLE + TOTAL)
+        archive.writestr("noetheremmy_2_12_tiny.ipynb", json.dumps(old))
+        archive.writestr("mallory_3_13_tiny.zip", bomb.getvalue())
+    assert run(course, course.root / "submissions.zip") == 0
+    results = saved(course)
+    assert {name: (result.score, result.status.value) for name, result in results.items()} == {
+        "lovelaceada_1": (6, "graded"),
+        "mallory_3": (0, "unreadable"),
+        "noetheremmy_2": (6, "graded"),
+    }
+    late = "late; tiny-1.py counts, the newest of 2; not graded: tiny.py"
+    assert results["lovelaceada_1"].notes == [late]
+    assert results["lovelaceada_1"].handed_in.people[0].id == "1"
+    assert "a zip bomb" in results["mallory_3"].message
+    assert run(course, course.root / "submissions.zip") == 0
+    assert "3 graded (2 as before)" in capfd.readouterr().out
