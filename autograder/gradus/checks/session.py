@@ -242,6 +242,11 @@ def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult
         error = refused
     trace = subject.student.end()
     status, share, message, diagnosis, location = _verdict(error, notes)
+    if share < 1:
+        lost = {c.function for c in before if c.points < c.max_points} - {info.function, *replaced}
+        relied = [name for name in subject.student.relies_on(info.function) if name in lost]
+        if relied:
+            message += f"\nIt calls {relied[0]}, which fails its own check: mend that first."
     return _result(
         info,
         status,

@@ -180,8 +180,10 @@ def execute(source: Source) -> Loaded:
             raise Exited(f"sys.exit() was called while loading ({cell.label})") from None
         except BaseException as error:
             kind, text, location = describe(error)
-            where = location or cell.label
-            source.note(f"{where} was passed over: it raised {kind}{text and ': ' + text}")
+            where = _statement(error) or cell.label
+            inside = f" (in {location})" if location not in ("", where) else ""
+            raised = f"{kind}{text and ': ' + text}{inside}"
+            source.note(f"{where} was passed over: it raised {raised}")
     return Loaded(module, _functions(source, module.__dict__), source.notes)
 
 
@@ -229,6 +231,17 @@ def describe(error: BaseException) -> tuple[str, str, str]:
             location = f"{file}:{trace.tb_lineno}"
         trace = trace.tb_next
     return kind, text, location
+
+
+def _statement(error: BaseException) -> str:
+    """The place in the submission, outside of its functions, where an exception came through."""
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if is_foreign(file):
+            return f"{file}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return ""
 
 
 def type_name(value: object) -> str:

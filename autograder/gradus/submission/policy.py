@@ -42,20 +42,23 @@ class Uses:
 
 
 def first_use(uses: Uses, function: str, replaced: Collection[str] = ()) -> tuple[str, str] | None:
-    """The forbidden name that `function` or a helper of its uses, and where; None if none.
+    """The forbidden name that `function` or a helper of its uses, and where; None if none."""
+    found = (uses.found.get(name) for name in reached(uses, function, replaced))
+    return next((use for use in found if use is not None), None)
 
-    Names in `replaced` are not followed: something else stands in their place.
+
+def reached(uses: Uses, function: str, replaced: Collection[str] = ()) -> list[str]:
+    """`function` and what it uses of its module, directly or through others, nearest first.
+
+    Names in `replaced` are left out: something else stands in their place.
     """
-    seen, waiting = {function, *replaced}, [function]
-    while waiting:
-        name = waiting.pop(0)
-        if name in uses.found:
-            return uses.found[name]
+    names, left_out = [function], {function, *replaced}
+    for name in names:  # grows while it is gone through
         for other in uses.calls.get(name, ()):
-            if other not in seen:
-                seen.add(other)
-                waiting.append(other)
-    return None
+            if other not in left_out:
+                left_out.add(other)
+                names.append(other)
+    return names
 
 
 def inspect(cells: Iterable[tuple[ast.Module, str]], forbid: Collection[str]) -> Uses:

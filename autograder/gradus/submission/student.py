@@ -143,6 +143,11 @@ class Student:
         except (LookupError, TypeError, ValueError):
             raise self._end_with(NotData("the reply is not a message", function=name)) from None
 
+    def relies_on(self, function: str) -> list[str]:
+        """The submission's functions that `function` calls, directly or not, nearest first."""
+        names = policy.reached(self._uses, function)[1:]
+        return [name for name in names if name in self.functions]
+
     def close(self) -> None:
         """Ends the submission's process."""
         self._end_process()
