@@ -60,12 +60,13 @@ def test_files_and_folders_together_each_once(tmp_path):
 
 
 def test_of_a_script_and_a_notebook_the_newer_one_counts(tmp_path):
-    tree(tmp_path, "ada.py", "ada.ipynb", "carl/mlp.py", "carl/mlp.ipynb")
+    tree(tmp_path, "ada.py", "ada.ipynb", "carl/mlp.py", "carl/mlp.ipynb", "carl/mlp (1).ipynb")
     os.utime(tmp_path / "ada.py", (1, 1))
     os.utime(tmp_path / "carl/mlp.ipynb", (1, 1))
     ada, carl = collect([tmp_path], "mlp")
     assert (ada.filename, ada.note) == ("ada.ipynb", "ada.py was not graded: ada.ipynb is newer")
     assert (carl.filename, carl.name) == ("mlp.py", "carl")
+    assert carl.note == "mlp.ipynb was not graded: mlp.py is newer; not graded: mlp (1).ipynb"
 
 
 @pytest.mark.parametrize(

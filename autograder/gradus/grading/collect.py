@@ -83,8 +83,10 @@ def _in_students_folder(student: Found, topic: str) -> Iterator[Found | None]:
     names = [name for name in names if name.endswith(SUFFIXES)]
     # Who hands in a whole folder may have scratch files in it: the topic's own name decides.
     own = [name for name in names if Path(name).stem == topic]
+    passed_over = ", ".join(printable(name) for name in names if own and name not in own)
+    note = f"not graded: {passed_over}" if passed_over else ""
     for name in own or names:
-        yield Found(Path(name).stem, student.folder, (*student.parts, name))
+        yield Found(Path(name).stem, student.folder, (*student.parts, name), note)
 
 
 def _entries(folder: Path, topic: str) -> list[os.DirEntry[str]]:
@@ -119,6 +121,7 @@ def _one_each(found: list[Found]) -> list[Found]:
                 f"{shown(item.path)}: rename one of them"
             )
         note = f"{item.filename} was not graded: {first.filename} is newer"
+        note = f"{note}; {first.note}" if first.note else note
         chosen[item.name] = replace(first, note=note)
     return sorted(chosen.values(), key=lambda item: item.name)
 
