@@ -143,7 +143,7 @@ def _evidence(actual: Tensor, expected: Tensor, path: str) -> str:
         return ""
     gap = (actual.double() - expected.double()).abs().nan_to_num(nan=torch.inf)
     index = tuple(int(i) for i in torch.unravel_index(gap.argmax(), gap.shape))
-    mine, right = float(actual[index]), float(expected[index])
+    mine, right = float(actual[index]) + 0.0, float(expected[index]) + 0.0  # never -0
     where = f"{path}[{', '.join(map(str, index))}]" if index else path
     digits = next((d for d in (5, 8, 12) if f"{mine:.{d}g}" != f"{right:.{d}g}"), 17)
     return f"{where}: yours {mine:.{digits}g}, expected {right:.{digits}g}"
