@@ -32,7 +32,7 @@ def linear_backward(dout, cache):
     x, w = cache
     return dout @ w.T, x.T @ dout, dout.mean(0)
 
-def relu_forward(x):
+def relu_backward(dout, cache):
     while True:
         pass
 
@@ -79,7 +79,7 @@ def course(tmp_path_factory):
     )
     (root / "hidden_tests/test_mlp.py").write_text(tests)
     text = (REPOSITORY / "course.yaml").read_text()
-    (root / "course.yaml").write_text(text.replace("check_seconds: 10", "check_seconds: 4"))
+    (root / "course.yaml").write_text(text.replace("check_seconds: 10", "check_seconds: 8"))
     course = load_course(root / "course.yaml")
     build(course, [course.topic("mlp")], ["gradescope"], lambda line: None)
     return course
@@ -181,7 +181,7 @@ def test_a_submission_gets_its_points_whatever_some_functions_do(runs):
     assert "batch size" in wrong["output"]
     assert wrong["extra_data"]["diagnosis"] == "scale:1/batch"
     assert "`mlp.py:" in wrong["output"]
-    assert "timeout" in check(results, "test_relu_forward")["tags"]
+    assert "timeout" in check(results, "test_relu_backward")["tags"]
     assert "killed" in check(results, "test_minibatches_visit_every_example_once")["tags"]
 
 
@@ -252,10 +252,12 @@ def test_there_is_a_result_when_the_grader_itself_fails(image, tmp_path):
 
 
 def test_the_zip_is_the_same_each_time_and_holds_one_topic(course, bundle):
-    before = bundle.read_bytes()
-    bundle.unlink()
-    build(course, [course.topic("mlp")], ["gradescope"], lambda line: None)
-    assert bundle.read_bytes() == before
+    made = []
+    for _ in range(2):
+        bundle.unlink()
+        build(course, [course.topic("mlp")], ["gradescope"], lambda line: None)
+        made.append(bundle.read_bytes())
+    assert made[0] == made[1]
     assert stat.S_IMODE(bundle.parent.stat().st_mode) == 0o700
     with zipfile.ZipFile(bundle) as archive:
         modes = {e.filename: e.external_attr >> 16 & 0o777 for e in archive.infolist()}
