@@ -301,7 +301,22 @@ def encrypted() -> bytes:
     return bytes(data)
 
 
+def long_index(big: bool = False) -> bytes:
+    """A million files of no bytes: 46 bytes each in the index, hundreds in memory."""
+    data = hostile("m.py", b"")
+    start, end = data.index(b"PK\1\2"), data.index(b"PK\5\6")
+    index = data[start:end] * 1_000_000
+    size = len(index).to_bytes(4, "little")
+    if not big:
+        return data[:start] + index + data[end : end + 12] + size + data[end + 16 :]
+    record = b"PK\6\6" + bytes(36) + size + bytes(12)
+    locator = b"PK\6\7" + bytes(4) + (start + len(index)).to_bytes(8, "little") + b"\1\0\0\0"
+    return data[:start] + index + record + locator + data[end : end + 12] + b"\xff" * 8 + b"\0\0"
+
+
 HOSTILE = {
+    "index": (long_index(), "its index alone would fill the memory"),
+    "index64": (long_index(big=True), "its index alone would fill the memory"),
     "up": (hostile("../mlp.py"), "../mlp.py: its name leads out of the zip"),
     "windows": (hostile("..\\..\\mlp.py"), "leads out of the zip"),
     "absolute": (hostile("/etc/mlp.py"), "leads out of the zip"),

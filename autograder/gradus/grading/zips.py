@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import zipfile
 import zlib
@@ -12,6 +13,7 @@ from datetime import datetime
 from typing import BinaryIO
 
 MAX_MEMBERS = 50_000
+MAX_INDEX_BYTES = 16_000_000  # Python's zipfile makes an object of every 46 bytes or so
 BOMB_RATIO = 100  # text packs to a tenth; what packs to less than a hundredth is made for it
 
 
@@ -65,6 +67,7 @@ def read_member(zip_file: BinaryIO, name: str, limit: int) -> bytes:
 @contextmanager
 def _opened(zip_file: BinaryIO) -> Iterator[zipfile.ZipFile]:
     try:
+        _check_index(zip_file)
         with zipfile.ZipFile(zip_file) as archive:
             yield archive
     except (
@@ -78,6 +81,25 @@ def _opened(zip_file: BinaryIO) -> Iterator[zipfile.ZipFile]:
     ) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise Refused(f"not a zip that can be read ({reason})") from None
+
+
+def _check_index(zip_file: BinaryIO) -> None:
+    """Refuse an index that would fill the memory, by the size that the end of the zip states.
+
+    Looks where zipfile looks: what is stored in the zip may hold ends of other zips.
+    """
+    zip_file.seek(max(0, zip_file.seek(0, io.SEEK_END) - (1 << 16) - 200))
+    tail = zip_file.read()
+    plain = tail[-22:-18] == b"PK\x05\x06" and tail[-2:] == b"\0\0"
+    end = len(tail) - 22 if plain else tail.rfind(b"PK\x05\x06", -(1 << 16) - 22)
+    sizes = [int.from_bytes(tail[end + 12 : end + 16], "little")]
+    if end >= 76 and tail[end - 20 : end - 16] == b"PK\x06\x07":  # of more than 4 GB: its own end
+        zip_file.seek(min(int.from_bytes(tail[end - 12 : end - 4], "little"), 1 << 62))
+        for record in (tail[end - 76 : end - 20], zip_file.read(56)):
+            sizes.append(int.from_bytes(record[40:48], "little"))
+        sizes = [size for size in sizes if size != 0xFFFFFFFF]
+    if end >= 0 and max(sizes, default=0) > MAX_INDEX_BYTES:
+        raise Refused("a zip bomb: its index alone would fill the memory")
 
 
 def _problem(info: zipfile.ZipInfo) -> str:
