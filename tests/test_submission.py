@@ -408,7 +408,14 @@ class TestNotebooks:
         assert len(student.notes) == 3
 
 
-FORBID = ["torch.autograd", "torch.nn", "torch.optim", "torch.softmax", "torch.conv2d"]
+FORBID = [
+    "torch.autograd",
+    "torch.nn",
+    "torch.optim",
+    "torch.softmax",
+    "torch.conv2d",
+    "torch.sigmoid",
+]
 HEAD = """
 import importlib, torch, torch.nn as nn
 import torch.nn.functional as F
@@ -456,6 +463,8 @@ REFUSED = {
         "        return x",
     ],
     "Tensor.softmax": ["def f(x):\n    return x.softmax(0)"],
+    "torch.sigmoid_": ["def f(x):\n    return torch.sigmoid_(x.clone())"],
+    "Tensor.sigmoid_": ["def f(x):\n    return x.clone().sigmoid_()"],
     "torch.conv2d": [
         "def f(x):\n    x = x.view(1, 1, 1, 2)\n    ones, zeros = [1, 1], [0, 0]\n"
         "    return torch.ops.aten.convolution(x, x, None, ones, zeros, ones, False, zeros, 1)"

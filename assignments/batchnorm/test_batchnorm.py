@@ -1,5 +1,8 @@
 """Checks of the topic batchnorm."""
 
+from functools import partial
+from itertools import product
+
 import torch
 from torch.nn.functional import batch_norm
 
@@ -16,6 +19,7 @@ from gradus.checks import (
     public,
 )
 from gradus.checks.record import current
+from gradus.checks.tolerance import agree
 
 EPS = 1e-5
 
@@ -28,7 +32,9 @@ def batchnorm(x, gamma, beta, running, training, retention=0.9, eps=EPS):
 
 
 def statistics(x):
-    return x.mean(0), x.var(0, correction=0)
+    """Mean and biased variance of the features of (N, D) or (N, C, H, W)."""
+    rows = x.movedim(1, -1).flatten(0, -2)
+    return rows.mean(0), rows.var(0, correction=0)
 
 
 def moved(running, batch, n, retention=0.9):
@@ -85,7 +91,8 @@ def test_batch_statistics(student, rng):
             "statistics",
             clues={
                 "statistics[0]": Clues(
-                    sizes={"batch size": len(rows)}, wrong=(axis_features(rows.mean(1)),)
+                    sizes={"batch size": len(rows)},
+                    wrong=(axis_features(rows.mean(1)), axis_all(rows.mean())),
                 ),
                 "statistics[1]": Clues(
                     sizes={"batch size": len(rows)}, wrong=wrong_variances(rows)
@@ -100,6 +107,10 @@ def axis_features(value):
         "taken over the features of each row (axis 1): each feature has its own, over the batch",
         value,
     )
+
+
+def axis_all(value):
+    return Wrong("axis:all", "one number for all of x: each feature has its own", value)
 
 
 def wrong_variances(x):
@@ -117,6 +128,8 @@ def wrong_variances(x):
             "variance:square of the mean", "the differences are averaged first", x.mean(0).square()
         ),
         axis_features(x.var(1, correction=0)),
+        axis_all(x.var(correction=0)),
+        axis_all(x.var()),
     )
 
 
@@ -185,6 +198,12 @@ def wrong_running(running, batch, n, retention=0.9):
             "variance:factor inverted",
             "multiplied by (n − 1)/n: the biased variance is too small, not too large",
             of_variance((n - 1) / n),
+        ),
+        Wrong(
+            "variance:factor twice",
+            "n/(n − 1) is in it twice: batch_statistics gives the biased variance, over N, and "
+            "update_running corrects it",
+            of_variance((n / (n - 1)) ** 2),
         ),
         Wrong(
             "variance:factor everywhere",
@@ -263,7 +282,7 @@ def wrong_scales(inputs, training, mean, var, eps=EPS):
         after = moved(running, (mean, var), n)
         yield "statistics:running", text, after[0], (after[1] + eps).rsqrt()
     else:
-        own_mean, own_var = statistics(x.movedim(1, -1).flatten(0, -2))
+        own_mean, own_var = statistics(x)
         text = (
             "normalised with the batch's own statistics: at inference it is the running ones, or "
             "an answer would depend on its neighbours"
@@ -356,94 +375,91 @@ def right_on_its_cache(student, inputs, training, used, dout, eps, options):
         x_hat = (x - mean) * scale
         if not agrees(out, gamma * x_hat + beta):
             continue
-        g = gamma * dout
-        if training:
-            g = g - g.mean(0) - x_hat * (g * x_hat).mean(0)
-        right = (scale * g, (dout * x_hat).sum(0), dout.sum(0))
-        if agrees(call(student, "batchnorm_backward", dout, cache), right):
+        parts = paths(x, gamma, mean, scale, dout)
+        dx = sum(parts) if training else parts[0]
+        right = (dx, (dout * x_hat).sum(0), dout.sum(0))
+        gradients = call(student, "batchnorm_backward", dout, cache)
+        three = isinstance(gradients, (tuple, list)) and len(gradients) == 3
+        if three and all(map(agrees, gradients, right)):
             return text
     return None
 
 
 def agrees(actual, expected):
-    try:
-        check_values(actual, expected)
-    except CheckFailed:
-        return False
-    return True
+    return isinstance(actual, torch.Tensor) and agree(actual, expected)
+
+
+def paths(x, gamma, mean, scale, dout):
+    """The three parts of dx: by x itself, by the mean and by the variance.
+
+    The mean and scale = 1/√(var + eps) may have wrong values; their derivatives are right.
+    """
+    own, of_mean, of_var = (x.clone().requires_grad_() for _ in range(3))
+    centre = mean + of_mean.mean(0) - x.mean(0)
+    spread = (of_var - mean).square().mean(0)
+    root = (scale**-2 + spread - spread.detach()).sqrt()
+    return torch.autograd.grad(gamma * (own - centre) / root, (own, of_mean, of_var), dout)
 
 
 def wrong_dx(x, gamma, mean, var, dout, training, eps):
-    n, g, s = len(x), gamma * dout, (var + eps).rsqrt()
-    x_hat = (x - mean) * s
-    through_mean, through_var = g.mean(0), x_hat * (g * x_hat).mean(0)
-    if not training:
+    s = (var + eps).rsqrt()
+    own, through_mean, through_var = paths(x, gamma, mean, s, dout)
+    if training:
+        yield from wrong_paths(own, through_mean, through_var, s, gamma)
+        constant = "gamma is missing, and the statistics are treated as constants"
+        yield Wrong("missing factor:gamma", constant, own / gamma)
+        right = own + through_mean + through_var
+    else:
         own_mean, own_var = statistics(x)
-        own = (x - own_mean) * (own_var + eps).rsqrt()
-        for centred, scale in ((x_hat, s), (own, (own_var + eps).rsqrt())):
+        for m, v in ((mean, var), (own_mean, own_var)):
             yield Wrong(
                 "training formula",
                 "this is the gradient of training: at inference the statistics are constants, and "
                 "x reaches the loss by one path only",
-                scale * (g - through_mean - centred * (g * centred).mean(0)),
+                sum(paths(x, gamma, m, (v + eps).rsqrt(), dout)),
             )
-    else:
-        yield Wrong(
-            "statistics:constant",
-            "the mean and the variance are treated as constants: x reaches the loss through them "
-            "as well, by two more paths",
-            s * g,
-        )
-        yield Wrong(
-            "statistics:variance path",
-            "the path through the variance is missing: each x[n] changes it, and with it every "
-            "output of its column",
-            s * (g - through_mean),
-        )
-        yield Wrong(
-            "statistics:mean path",
-            "the path through the mean is missing: each x[n] changes it, and it is subtracted from "
-            "every row",
-            s * (g - through_var),
-        )
-        for factor in (2, 0.5):
-            yield Wrong(
-                "statistics:variance factor",
-                f"the path through the variance is {factor:g} times what it should be: the "
-                "square brings a 2, the root a 1/2",
-                s * (g - through_mean - factor * through_var),
-            )
-        yield Wrong(
-            "statistics:variance sign",
-            "the path through the variance has the wrong sign: a larger variance makes outputs "
-            "smaller",
-            s * (g - through_mean + through_var),
-        )
-        yield Wrong(
-            "statistics:mean sign",
-            "the path through the mean has the wrong sign: the mean is subtracted",
-            s * (g + through_mean - through_var),
-        )
-        yield Wrong(
-            "variance:N-1",
-            "the path through the variance is divided by N − 1: the layer's variance is over N",
-            s * (g - through_mean - n / (n - 1) * through_var),
-        )
-        yield Wrong(
-            "statistics:sums",
-            "the paths through the mean and the variance are sums over the batch: where are their "
-            "1/N?",
-            s * (g - n * through_mean - n * through_var),
-        )
-        yield Wrong(
-            "missing factor:gamma",
-            "gamma is missing, and the statistics are treated as constants",
-            s * dout,
-        )
-    right = g - through_mean - through_var if training else g
+        right = own
+    text = "divided by √var: eps belongs in here as in the forward"
+    yield Wrong("eps:missing", text, right * var.rsqrt() / s)
+
+
+def wrong_paths(own, through_mean, through_var, s, gamma):
+    """Mistakes on the paths through the mean and the variance, one by one and both together."""
+    n = len(own)
+    hints = {
+        "mean": "every x[n] moves the mean, which is subtracted from all rows",
+        "variance": "every x[n] changes the variance, and with it all rows of its column",
+    }
+    kinds = {
+        "missing": (0, "is missing"),
+        "sign": (-1, "has the wrong sign"),
+        "sum": (n, "is a sum over the batch: where is its 1/N?"),
+        "N-1": (n / (n - 1), "is divided by N − 1: the statistics are over N"),
+        "twice": (2, "counts twice"),
+        "half": (0.5, "counts half: the square brings a 2, the root a 1/2"),
+        "1/std missing": (1 / s, "lacks a factor 1/std"),
+        "1/std extra": (s, "has a factor 1/std too many"),
+        "gamma missing": (1 / gamma, "lacks the factor gamma"),
+        "gamma extra": (gamma, "has a factor gamma too many"),
+    }
+
+    def dx(of_mean, of_variance):
+        return own + of_mean * through_mean + of_variance * through_var
+
     yield Wrong(
-        "eps:missing", "divided by √var: eps belongs in here as in the forward", var.rsqrt() * right
+        "statistics:constant",
+        "the mean and the variance are treated as constants: x reaches the loss through them as "
+        "well, by two more paths",
+        dx(0, 0),
     )
+    for kind, (factor, text) in kinds.items():
+        for name, hint in hints.items():
+            of = {"mean": 1, "variance": 1, name: factor}
+            why = f"the path through the {name} {text}" + (f": {hint}" if kind == "missing" else "")
+            yield Wrong(f"{name} path:{kind}", why, dx(of["mean"], of["variance"]))
+    for (kind_m, (m, text_m)), (kind_v, (v, text_v)) in product(kinds.items(), kinds.items()):
+        why = f"the path through the mean {text_m}; the one through the variance {text_v}"
+        yield Wrong(f"both paths:{kind_m}, {kind_v}", why, partial(dx, m, v))
 
 
 def wrong_dgamma(x, gamma, beta, mean, var, dout, eps):

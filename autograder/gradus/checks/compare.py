@@ -73,6 +73,10 @@ def pair_leaves(actual: Any, expected: Any, path: str) -> list[Leaf]:
             for i, right in enumerate(expected)
             for leaf in pair_leaves(actual[i], right, f"{path}[{i}]")
         ]
+    if expected is None:
+        if actual is not None:
+            raise CheckFailed(f"{path} must be None, got {kind(actual)}", diagnosis="structure")
+        return []
     right = expected.detach() if isinstance(expected, Tensor) else torch.tensor(expected)
     return [(path, actual, right)]
 

@@ -82,7 +82,7 @@ class Guard:
 
     def _replace_kernels(self, name: str, key: str) -> None:
         last = name.rpartition(".")[2]
-        for packet in (last, *OPERATORS.get(last, ())):
+        for packet in (last, f"{last}_", *OPERATORS.get(last, ())):
             if packet == "unfold" or not hasattr(torch.ops.aten, packet):
                 continue  # the operator of this name is a view, and not what is meant
             for overload in getattr(torch.ops.aten, packet).overloads():

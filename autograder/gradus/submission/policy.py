@@ -63,7 +63,7 @@ def reached(uses: Uses, function: str, replaced: Collection[str] = ()) -> list[s
 
 def inspect(cells: Iterable[tuple[ast.Module, str]], forbid: Collection[str]) -> Uses:
     """What each top-level name of the cells uses; `cells` are trees with the file they name."""
-    entries = [*forbid, *(name for entry in forbid for name in IMPLIED.get(entry, ()))]
+    entries = [name for entry in forbid for name in (entry, f"{entry}_", *IMPLIED.get(entry, ()))]
     statements = [(s, file) for tree, file in cells for s in _flat(tree.body)]
     methods = _methods(forbid) - {
         node.name
@@ -92,7 +92,8 @@ def inspect(cells: Iterable[tuple[ast.Module, str]], forbid: Collection[str]) ->
 def _methods(forbid: Iterable[str]) -> set[str]:
     """Names of tensor methods that do what a forbidden function does."""
     names = {name.rpartition(".")[2] for name in forbid} - set(UNRELATED_METHODS)
-    return names.union(*(METHODS.get(entry, ()) for entry in forbid))
+    in_place = {f"{name}_" for name in names}
+    return names.union(in_place, *(METHODS.get(entry, ()) for entry in forbid))
 
 
 def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
