@@ -199,6 +199,25 @@ def test_a_moodle_download(tmp_path):
     assert len(found) == 5
 
 
+MOODLE, CANVAS = "Zoë_1_assignsubmission_file_/mlp.py", "zoe_1_2_mlp.py"
+
+
+@pytest.mark.parametrize("known", ["submission_1/mlp.py", MOODLE, CANVAS, "hw-zoe/mlp.py"])
+def test_what_somebody_put_beside_a_download_is_not_lost(tmp_path, known):
+    files = {known: CODE, "ada.py": CODE, "carl.zip": packed({"mlp.py": CODE}), "notes.txt": "-"}
+    if known.startswith("hw-"):
+        files |= {"hw-zoe/.git/HEAD": "", "hw-max/mlp.py": CODE, "hw-max/.git/HEAD": ""}
+    elif known.startswith("submission"):
+        files["submission_metadata.yml"] = "submission_1: {':submitters': [{':sid': '7'}]}"
+    elif known == CANVAS:
+        files |= {"max_2_3_mlp.py": CODE, "eve_3_4_mlp.py": CODE, "kurt_4_5_mlp.py": CODE}
+    found = gather([tree(tmp_path, {**files, "emmy/mlp.py": CODE})], "mlp")
+    by_download = [item for item in found if item.handed_in.people]
+    assert {item.name for item in found if item not in by_download} == {"ada", "carl", "emmy"}
+    assert {text(item) for item in found} == {CODE}
+    assert by_download
+
+
 @pytest.mark.parametrize("top", ["submitted/", "course/submitted/"])
 def test_an_nbgrader_tree(tmp_path, top):
     files = {

@@ -71,7 +71,11 @@ def unwrapped(files: Sequence[File]) -> tuple[Sequence[File], str]:
 
 def folders(files: Sequence[File], top: str, topic: str) -> list[Piece]:
     """Any zip: a folder a student, a file a student; one called like the topic is the zip's."""
-    files, _ = unwrapped(files)
+    return _loose(unwrapped(files)[0], top, topic)
+
+
+def _loose(files: Sequence[File], top: str, topic: str) -> list[Piece]:
+    """What somebody put beside the rest of a download, or a zip of no known layout."""
     pieces = []
     for file in files:
         name, order = file.names[0], (0.0, file.time)
@@ -104,10 +108,7 @@ def gradescope(files: Sequence[File], top: str, topic: str) -> list[Piece]:
         if not own:
             pieces.append(Piece(student, (), None, order, at, False, people))
     known = {piece.file.names[0] for piece in pieces if piece.file}
-    for file in files:
-        if len(file.names) > 1 and file.names[0] not in known:
-            pieces.append(Piece(file.names[0], file.names[1:], file))
-    return pieces
+    return pieces + _loose([f for f in files if f.names[0] not in known], top, topic)
 
 
 _MOODLE = re.compile(
@@ -117,14 +118,16 @@ _MOODLE = re.compile(
 
 def moodle(files: Sequence[File], top: str, topic: str) -> list[Piece]:
     """Full Name_12345_assignsubmission_file_/mlp.py, or all in one folder, with _ for the /."""
-    pieces = []
+    pieces, rest = [], []
     for file in files:
         if match := _MOODLE.fullmatch(file.names[0]):
             names = file.names[1:] or (match["rest"] or file.names[0],)
             person = Person(name=match["who"], id=match["id"])
             student = f"{match['who']}_{match['id']}"
             pieces.append(Piece(student, names, file, (0.0, file.time), people=(person,)))
-    return pieces
+        else:
+            rest.append(file)
+    return pieces + _loose(rest, top, topic) if pieces else []
 
 
 _CANVAS = re.compile(
@@ -142,8 +145,7 @@ def canvas(files: Sequence[File], top: str, topic: str) -> list[Piece]:
         return []
     pieces = []
     for file, match in matches:
-        if match is None:  # not of Canvas's making, but somebody put it there
-            pieces.append(Piece(PurePath(file.names[0]).stem, file.names, file))
+        if match is None:
             continue
         student = "_".join(filter(None, (match["who"], match["id"] or f"anon_{match['anon']}")))
         late = bool(match["late"] or match["late2"])
@@ -151,7 +153,8 @@ def canvas(files: Sequence[File], top: str, topic: str) -> list[Piece]:
         order = (0.0, float(match["file"] or 0))  # Canvas numbers files as they come in
         names = (match["rest"] or file.names[0],)
         pieces.append(Piece(student, names, file, order, None, late, people))
-    return pieces
+    matched = {file.names for file, match in matches if match}
+    return pieces + _loose([f for f in files if f.names not in matched], top, topic)
 
 
 def nbgrader(files: Sequence[File], top: str, topic: str) -> list[Piece]:
@@ -177,7 +180,8 @@ def nbgrader(files: Sequence[File], top: str, topic: str) -> list[Piece]:
 def github(files: Sequence[File], top: str, topic: str) -> list[Piece]:
     """assignment-username/, each a clone with its .git."""
     repositories = {f.names[0] for f in files if len(f.names) > 1 and f.names[1] == ".git"}
-    if not repositories:
+    tops = {f.names[0] for f in files if len(f.names) > 1 and not f.names[0].startswith(".")}
+    if 2 * len(repositories) <= len(tops):
         return []
     words = [name.split("-")[:-1] for name in repositories]  # the last one is of the username
     same = [
@@ -189,11 +193,10 @@ def github(files: Sequence[File], top: str, topic: str) -> list[Piece]:
             assignment = f"{sure}-"
     pieces = []
     for file in files:
-        if len(file.names) > 1 and not file.names[0].startswith("."):
-            student = file.names[0].removeprefix(assignment) or file.names[0]
-            people = (Person(id=student),) if file.names[0] in repositories else ()
-            pieces.append(Piece(student, file.names[1:], file, people=people))
-    return pieces
+        if file.names[0] in repositories:
+            student = file.names[0].removeprefix(assignment)
+            pieces.append(Piece(student, file.names[1:], file, people=(Person(id=student),)))
+    return pieces + _loose([f for f in files if f.names[0] not in repositories], top, topic)
 
 
 class _AnyTag(SafeConstructor):
