@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradus.checks.session import list_checks
+from gradus.checks.session import CheckInfo, list_checks
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, check_points, shown
 from gradus.files import write_whole
 from gradus.release.gradescope import gradescope_zip
@@ -15,10 +15,11 @@ from gradus.release.student import student_course, student_files, student_zip
 
 @dataclass(frozen=True)
 class Release:
-    """What students get of one topic; every bundle is made from it."""
+    """What students get of one topic, and its checks; every bundle is made from it."""
 
     course: Course
     topic: Topic
+    checks: list[CheckInfo]
     files: dict[str, bytes]  # of assignments/T, by name
 
 
@@ -28,7 +29,8 @@ def _student(release: Release) -> dict[str, bytes]:
 
 
 def _gradescope(release: Release) -> dict[str, bytes]:
-    return {f"{release.topic.id}.zip": gradescope_zip(release.course, release.topic)}
+    data = gradescope_zip(release.course, release.topic, release.checks)
+    return {f"{release.topic.id}.zip": data}
 
 
 # A target makes the files of dist/TARGET/ for one topic.
@@ -91,7 +93,7 @@ def _release(course: Course, topic: Topic) -> Release:
             )
     checks = list_checks(course.test_file(topic))
     check_points(course, topic, checks)
-    return Release(course, topic, student_files(course, topic, checks))
+    return Release(course, topic, checks, student_files(course, topic, checks))
 
 
 def _assignments(course: Course, releases: Sequence[Release]) -> dict[Path, bytes]:
