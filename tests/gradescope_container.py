@@ -6,7 +6,6 @@ in a container.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,5 +150,9 @@ def _groups(memory_mb: int) -> list[Path]:
 
 def _leave(groups: list[Path]) -> None:
     for group in groups:
-        with contextlib.suppress(OSError):
-            group.rmdir()
+        for _ in range(100):  # a process that was killed may take a moment to be gone
+            try:
+                group.rmdir()
+                break
+            except OSError:
+                time.sleep(0.05)
