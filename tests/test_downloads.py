@@ -75,7 +75,13 @@ submission_101:
   :created_at: 2026-11-21 03:05:00.567160000 Z
   :score: 0.0
   :results: !ruby/hash:ActiveSupport::HashWithIndifferentAccess
-    tests: []
+    tests:
+    - name: "test: one\n\n        :submitters:"
+      output: |
+        :created_at: not this one
+
+        submission_102:
+    stdout_visibility: visible
   :history:
   - :id: 99
     :created_at: 2026-11-20 09:00:00.000000000 Z

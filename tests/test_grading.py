@@ -410,4 +410,6 @@ def test_a_download_is_graded_from_its_zip_and_says_what_counted(course, capfd):
     assert results["lovelaceada_1"].handed_in.people[0].id == "1"
     assert "a zip bomb" in results["mallory_3"].message
     assert run(course, course.root / "submissions.zip") == 0
-    assert "3 graded (2 as before)" in capfd.readouterr().out
+    told = capfd.readouterr().out
+    assert "3 graded (2 as before)" in told
+    assert " · 1 late · " in told

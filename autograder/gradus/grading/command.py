@@ -175,6 +175,8 @@ def _report(
     if results:
         mean = sum(result.score for result in results) / len(results)
         parts.append(f"mean {mean:.1f} of {results[0].max_score:g}")
+    if late := sum(result.handed_in.late for result in results):
+        parts.append(f"{late} late")
     parts += [f"isolation {level}", f"results in {shown(folder)}"]
     output.print(" · ".join(parts), soft_wrap=True)
     failed: dict[str, list[str]] = {}  # names by reason: it is often the same for all
