@@ -10,8 +10,8 @@ import gradus
 
 def f(x):
     home = os.getcwd()
-    places = [*sys.path, os.path.dirname(torch.__file__), *gradus.__path__, "/", "/root", "/work"]
-    places += ["/usr/lib", "/etc", "/var/tmp", "/work/main", "/work/main/results", sys.prefix]
+    places = [*sys.path, os.path.dirname(torch.__file__), *gradus.__path__, "/", "/root"]
+    places += ["/usr/lib", "/etc", "/var/tmp", sys.prefix, os.path.dirname(sys.prefix)]
     places += [os.path.dirname(home)] if home != "/tmp" else []
     written = []
     for place in places:
