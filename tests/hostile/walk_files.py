@@ -10,7 +10,7 @@ WORD = "gradus-" + "canary"
 
 def f(x):
     found = []
-    for top in ("/", "/tmp", "/work", "/root", "/home", "/proc", "/var", os.getcwd() + "/.."):
+    for top in ("/", "/tmp", "/root", "/home", "/proc", "/var", os.getcwd() + "/.."):
         for folder, folders, names in os.walk(top):
             folders[:] = [d for d in folders if d not in ("usr", "sys", "lib", "proc", "task")]
             for name in names:
