@@ -112,6 +112,16 @@ def check_gradients(
         ) from None
 
 
+def variables(tree: Any) -> Any:
+    """`tree` with copies of its floating-point tensors that record gradients."""
+
+    def variable(x: Any) -> Any:
+        differentiable = isinstance(x, Tensor) and x.is_floating_point()
+        return x.detach().clone().requires_grad_() if differentiable else x
+
+    return tree_map(variable, tree)
+
+
 def _trusted(
     reference: Callable[..., Any],
     inputs: Mapping[str, Any],
@@ -120,12 +130,7 @@ def _trusted(
     dout: Tensor | None,
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """The trusted output, the upstream gradient, and the gradients by input name."""
-
-    def variable(x: Any) -> Any:
-        differentiable = isinstance(x, Tensor) and x.is_floating_point()
-        return x.detach().clone().requires_grad_() if differentiable else x
-
-    own = {n: tree_map(variable, x) if n in names else x for n, x in inputs.items()}
+    own = {n: variables(x) if n in names else x for n, x in inputs.items()}
     with torch.enable_grad():
         out = reference(*own.values(), **options)
     out = out[0] if isinstance(out, tuple) else out

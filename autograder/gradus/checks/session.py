@@ -194,7 +194,7 @@ def _judge(
                 break
     except LoadError as error:
         status, message = error.submission_status, error.message
-        checks = [_result(_describe(i), error.status, 0.0, message=message) for i in chosen]
+        checks = [check_result(_describe(i), error.status, 0.0, message=message) for i in chosen]
     finally:
         student.close()
     return Result(
@@ -247,7 +247,7 @@ def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult
         relied = [name for name in subject.student.relies_on(info.function) if name in lost]
         if relied:
             message += f"\nIt calls {relied[0]}, which fails its own check: mend that first."
-    return _result(
+    return check_result(
         info,
         status,
         round(info.points * share, 6),
@@ -295,7 +295,8 @@ def _verdict(
     return Status.ERROR, 0.0, reason, None, None
 
 
-def _result(info: CheckInfo, status: Status, points: float, **rest: Any) -> CheckResult:
+def check_result(info: CheckInfo, status: Status, points: float, **rest: Any) -> CheckResult:
+    """The result of the check that `info` describes; `rest` are CheckResult's other fields."""
     return CheckResult(
         name=info.name,
         title=info.title,

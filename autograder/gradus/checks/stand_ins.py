@@ -15,8 +15,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from gradus.checks.gradients import variables
 from gradus.checks.record import current
 from gradus.results import CheckResult
 
@@ -34,12 +35,8 @@ def forward_backward(
     positions `wrt` (default: all), a single one without a tuple.
     """
 
-    def variable(x: Any) -> Any:
-        differentiable = isinstance(x, Tensor) and x.is_floating_point()
-        return x.detach().clone().requires_grad_() if differentiable else x
-
     def forward(*inputs: Any, **options: Any) -> tuple[Any, ...]:
-        own = [tree_map(variable, x) for x in inputs]
+        own = [variables(x) for x in inputs]
         with torch.enable_grad():
             value = reference(*own, **options)
         out, *more = value if isinstance(value, tuple) else (value,)

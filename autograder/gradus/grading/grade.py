@@ -9,12 +9,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradus.checks.session import CheckInfo, Job, tests_version
+from gradus.checks.session import CheckInfo, Job, check_result, tests_version
 from gradus.course import Topic, shown
 from gradus.grading.found import Found, Unreadable
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.grading.store import Store
-from gradus.results import CheckResult, Isolation, Result, Status, SubmissionStatus
+from gradus.results import Isolation, Result, Status, SubmissionStatus
 
 
 @dataclass(frozen=True)
@@ -140,19 +140,5 @@ def _unreadable(item: Found, why: str, conditions: Conditions, version: str) -> 
         message=why,
         notes=[item.note] if item.note else [],
         handed_in=item.handed_in,
-        checks=[_not_run(check, why) for check in conditions.checks],
-    )
-
-
-def _not_run(check: CheckInfo, why: str) -> CheckResult:
-    return CheckResult(
-        name=check.name,
-        title=check.title,
-        function=check.function,
-        points=0,
-        max_points=check.points,
-        status=Status.ERROR,
-        visibility=check.visibility,
-        public=check.public,
-        message=why,
+        checks=[check_result(check, Status.ERROR, 0, message=why) for check in conditions.checks],
     )

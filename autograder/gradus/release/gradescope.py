@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gradus.checks.session import CheckInfo, tests_version
+from gradus.checks.session import CheckInfo, check_result, tests_version
 from gradus.course import Course, Topic, read_salt
 from gradus.grading.gradescope import results_json
 from gradus.release.archive import pack_zip
 from gradus.release.wheel import make_wheel, requirement
-from gradus.results import CheckResult, Result, Status, SubmissionStatus
+from gradus.results import Result, Status, SubmissionStatus
 
 # What students read if the grader is ended in the middle of its work.
 UNFINISHED = "Grading did not finish. Please submit again; if this stays, tell the course's staff."
@@ -99,19 +99,6 @@ def gradescope_zip(course: Course, topic: Topic, checks: Iterable[CheckInfo]) ->
 
 def _ungraded(topic: Topic, checks: Iterable[CheckInfo], version: str) -> Result:
     """The result of a submission before any check: what is shown if none can be run."""
-    not_run = [
-        CheckResult(
-            name=check.name,
-            title=check.title,
-            function=check.function,
-            points=0,
-            max_points=check.points,
-            status=Status.ERROR,
-            visibility=check.visibility,
-            public=check.public,
-        )
-        for check in checks
-    ]
     return Result(
         submission="submission",
         topic=topic.id,
@@ -123,5 +110,5 @@ def _ungraded(topic: Topic, checks: Iterable[CheckInfo], version: str) -> Result
         seconds=0,
         sha256="",
         tests=version,
-        checks=not_run,
+        checks=[check_result(check, Status.ERROR, 0) for check in checks],
     )
