@@ -12,10 +12,8 @@ from gradus.course import Course, Topic, UsageError, find_course, load_course, s
 from gradus.submission.sandbox import Launcher
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from gradus.checks.session import Job
-    from gradus.results import CheckResult, Result
+    from gradus.results import Result
 
 
 def check(topic_id: str, path: Path | None, watch: bool) -> int:
@@ -42,6 +40,7 @@ def check(topic_id: str, path: Path | None, watch: bool) -> int:
         from gradus.checks.plugin import PUBLIC_SALT
         from gradus.checks.session import run_session
         from gradus.progress import record_progress
+        from gradus.rendering import render
 
         gc.enable()
         gc.freeze()
@@ -52,7 +51,7 @@ def check(topic_id: str, path: Path | None, watch: bool) -> int:
             code = 0 if result.score == result.max_score else 1
             if watch and console.is_terminal:
                 console.clear()
-            console.print(render(result, topic, file))
+            console.print(render(result, topic, file.name))
             record_progress(course, topic, result.score, result.max_score)
             if watch:
                 console.print(
@@ -100,64 +99,3 @@ def _jobs(file: Path, watch: bool) -> Iterator[Job]:
         if file.is_file() and (now := file.read_bytes()) != seen:
             seen = now
             yield Job(file.stem, file.name, seen)
-
-
-def render(result: Result, topic: Topic, file: Path) -> RenderableType:
-    """The result as a student reads it."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    passed = sum(c.points == c.max_points for c in result.checks)
-    head = Table.grid(expand=True)
-    head.add_column()
-    head.add_column(justify="right")
-    head.add_row(
-        f"[bold]{topic.id}[/] · {passed} of {len(result.checks)} checks · "
-        f"{result.score:g} of {result.max_score:g} points",
-        f"[dim]{result.seconds:.1f} s[/]",
-    )
-    parts: list[RenderableType] = [head]
-    if result.message:
-        parts.append(Text(f"  ✘ {file.name}: {result.message}", style="red"))
-    else:
-        rows = Table.grid(padding=(0, 1), expand=True)
-        rows.add_column(width=3, justify="right")
-        rows.add_column(no_wrap=True)
-        rows.add_column(ratio=1)
-        rows.add_column(justify="right", no_wrap=True)
-        for check in result.checks:
-            rows.add_row(*_row(check))
-        parts.append(rows)
-    parts += [Text(f"  note: {note}", style="dim") for note in result.notes]
-    hidden = topic.points - result.max_score
-    if hidden > 0:
-        parts.append(Text(f"  {hidden:g} more points are given by hidden checks", style="dim"))
-    return Group(*parts)
-
-
-def _row(check: CheckResult) -> tuple[RenderableType, ...]:
-    from rich.text import Text
-
-    from gradus.results import Status
-
-    marks = {
-        Status.PASSED: ("✔", "green"),
-        Status.NOT_IMPLEMENTED: ("○", "dim"),
-        Status.MISSING: ("○", "dim"),
-        Status.PARTIAL: ("◐", "yellow"),
-    }
-    mark, style = marks.get(check.status, ("✘", "red"))
-    lines = check.message.splitlines()
-    if check.status is Status.PASSED:
-        lines.insert(0, check.title)
-    text = Text(lines[0] if lines else check.title)
-    for line in lines[1:]:
-        text.append(f"\n{line}", style="dim")
-    for line in check.output.splitlines()[-5:]:
-        text.append(f"\n│ {line}", style="dim")
-    name = Text(check.function)
-    if check.location and check.status is not Status.PASSED:
-        name.append(f"\n{check.location}", style="cyan")
-    points = f"{check.points:g}/{check.max_points:g}"
-    return Text(mark, style=style), name, text, points

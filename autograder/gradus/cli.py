@@ -95,7 +95,9 @@ def check(topic: str, path: Path | None, watch: bool) -> int:
     "--target",
     "targets",
     multiple=True,
-    type=click.Choice(["student", "gradescope"]),  # the keys of gradus.release.build.TARGETS
+    type=click.Choice(
+        ["student", "otter", "nbgrader", "gradescope"]
+    ),  # the keys of gradus.release.build.TARGETS
     help="What to make in dist/; default: everything.",
 )
 def build(topics: tuple[str, ...], check: bool, targets: tuple[str, ...]) -> int:

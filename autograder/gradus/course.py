@@ -54,6 +54,13 @@ class Topic(_Strict):
     limits: Limits = Limits()
 
 
+class Nbgrader(_Strict):
+    """What `gradus build --target nbgrader` passes on."""
+
+    database: str = ""  # of the gradebook, as SQLAlchemy writes it; default: gradebook.db there
+    roster: str = ""  # a CSV file that `nbgrader db student import` takes, beside course.yaml
+
+
 class Course(_Strict):
     """A course: its topics in order, and where the files of each one are."""
 
@@ -61,6 +68,7 @@ class Course(_Strict):
     isolation: Isolation = "user"  # the least that grading accepts
     limits: Limits = Limits()
     assignments: str = "assignments"  # the folder of what students get; "." in their own copy
+    nbgrader: Nbgrader = Nbgrader()
     demo: str = ""  # whose class `gradus demo` grades; by default the first topic with cases
     topics: list[Topic] = Field(min_length=1)
 

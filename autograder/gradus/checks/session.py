@@ -33,8 +33,9 @@ from gradus.submission.student import Student
 class Job:
     """One submission to judge.
 
-    `salt` replaces the session's own; `checks` restricts the run to the named ones;
-    `stop_at_first_failure` leaves the checks after it out of the result.
+    `salt` replaces the session's own; `checks` restricts the run to the named ones; `up_to` leaves
+    out what comes after the last check of that function; `stop_at_first_failure` leaves the checks
+    after it out of the result.
     """
 
     submission: str
@@ -43,6 +44,7 @@ class Job:
     salt: str | None = None
     stop_at_first_failure: bool = False
     checks: frozenset[str] | None = None
+    up_to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,9 @@ def _judge(
 ) -> Result:
     started = time.perf_counter()
     chosen = [i for i in items if job.checks is None or i.name in job.checks]
+    if job.up_to is not None:
+        last = [n for n, i in enumerate(chosen, 1) if _describe(i).function == job.up_to]
+        chosen = chosen[: last[-1] if last else 0]
     checks: list[CheckResult] = []
     status, message = SubmissionStatus.GRADED, ""
     student = Student(launcher, job.filename, job.source, forbid=topic.forbid)

@@ -28,7 +28,7 @@ from gradus.grading.found import Found, printable
 from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
 from gradus.results import Isolation, Result
-from gradus.submission.sandbox import LEVELS, available_levels
+from gradus.submission.sandbox import LEVELS, choose_level
 
 if TYPE_CHECKING:
     from gradus.grading.grade import Graded
@@ -101,23 +101,6 @@ def grade(
         )
         return 130
     return _report(done, level, store.folder, jsonl, messages)
-
-
-def choose_level(least: Isolation, asked: str | None = None) -> Isolation:
-    """The level asked for, else the strongest that this machine has; UsageError below `least`."""
-    missing = available_levels()
-    for level in LEVELS:
-        if level == asked:
-            if missing[level]:
-                raise UsageError(f"isolation '{asked}' is not to be had here: {missing[level]}")
-            return level
-    best = [level for level in LEVELS if not missing[level]][-1]
-    if LEVELS.index(best) < LEVELS.index(least):
-        raise UsageError(
-            f"the course asks for isolation '{least}' and this machine has only '{best}' "
-            f"({missing[least]}): see `gradus doctor`, or accept it with --isolation {best}"
-        )
-    return best
 
 
 def _with_timeout(topic: Topic, seconds: float | None) -> Topic:

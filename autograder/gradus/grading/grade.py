@@ -69,7 +69,7 @@ def grade_class(
             try:
                 source = item.read()
             except Unreadable as error:
-                result = _unreadable(item, str(error), conditions, version)
+                result = unreadable(item, str(error), conditions, version)
                 store.save(result)
                 settled.append(Graded(item.name, result))
                 continue
@@ -125,7 +125,8 @@ def _same(saved: Result, item: Found, source: bytes, conditions: Conditions) -> 
     )
 
 
-def _unreadable(item: Found, why: str, conditions: Conditions, version: str) -> Result:
+def unreadable(item: Found, why: str, conditions: Conditions, version: str) -> Result:
+    """The result of a submission whose file cannot be taken; every check says `why`."""
     return Result(
         submission=item.name,
         topic=conditions.topic.id,

@@ -34,8 +34,9 @@ def main() -> None:
     if setup is None:
         return
     topic = Topic.model_validate(setup["topic"])
+    closed = [Path(path) for path in setup["forbid_read"]]
     with Launcher(
-        setup["level"], topic.limits, setup["device"], [Path(p) for p in setup["forbid_read"]]
+        setup["level"], topic.limits, setup["device"], closed, fork=setup["fork"]
     ) as launcher:
         try:
             launcher.prestart()  # both import torch for seconds: at the same time

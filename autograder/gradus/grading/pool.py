@@ -5,27 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import msgpack
+from typing import TYPE_CHECKING
 
 from gradus.course import Topic
-from gradus.grading.judge import pack
+from gradus.grading.judge_process import JudgeProcess, Task
 from gradus.results import Isolation, Result
 
 if TYPE_CHECKING:
     from gradus.checks.session import Job
 
-_COMMAND = (sys.executable, "-P", "-m", "gradus.grading.judge")  # -P: no module of the class's
 _START_SECONDS = 120.0
 
 
@@ -58,37 +51,55 @@ def run_jobs(
     and nothing is graded yet, the others are not tried. Closing the generator ends all judges; they
     also end by themselves when this process is killed.
     """
-    setup = {
-        "topic": topic.model_dump(mode="json"),
-        "test_file": str(test_file.resolve()),
-        "level": level,
-        "device": device,
-        "salt": salt,
-        "forbid_read": [str(path.resolve()) for path in (test_file.parent, *forbid_read)],
-    }
-    patience = _START_SECONDS + 3 * topic.limits.submission_seconds
-    with contextlib.closing(_Pool(setup, workers, patience)) as pool:
-        yield from pool.run(iter(jobs))
+    pool = Pool(
+        topic,
+        test_file,
+        workers=workers,
+        level=level,
+        device=device,
+        salt=salt,
+        forbid_read=forbid_read,
+    )
+    with contextlib.closing(pool):
+        yield from pool.run(jobs)
 
 
-@dataclass(frozen=True)
-class _Task:
-    job: Job
-    retry: bool = False
+class Pool:
+    """Judges that stay warm from one `run` to the next, until `close`."""
 
-
-class _Pool:
-    def __init__(self, setup: dict[str, Any], workers: int, patience: float) -> None:
-        self.setup = setup
+    def __init__(
+        self,
+        topic: Topic,
+        test_file: Path,
+        *,
+        workers: int,
+        level: Isolation,
+        device: str = "cpu",
+        salt: str,
+        forbid_read: Sequence[Path] = (),
+        fork: bool = False,
+    ) -> None:
+        """As `run_jobs`; `fork` is the Launcher's."""
+        self.setup = {
+            "topic": topic.model_dump(mode="json"),
+            "test_file": str(test_file.resolve()),
+            "level": level,
+            "device": device,
+            "salt": salt,
+            "forbid_read": [str(path.resolve()) for path in (test_file.parent, *forbid_read)],
+            "fork": fork,
+        }
         self.workers = workers
-        self.patience = patience
+        self.patience = _START_SECONDS + 3 * topic.limits.submission_seconds
         self.selector = selectors.DefaultSelector()
-        self.judges: list[_Judge] = []
-        self.retries: deque[_Task] = deque()
+        self.judges: list[JudgeProcess] = []
+        self.retries: deque[Task] = deque()
         self.graded = False
         self.lost: list[NoResult] = []
 
-    def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, Result | NoResult]]:
+    def run(self, submissions: Iterable[Job]) -> Iterator[tuple[Job, Result | NoResult]]:
+        """As `run_jobs`."""
+        jobs = iter(submissions)
         while True:
             self._hand_out(jobs)
             busy = [judge for judge in self.judges if judge.task]
@@ -98,7 +109,7 @@ class _Pool:
             timeout = max(0.0, min(judge.deadline for judge in busy) - time.monotonic())
             finished: list[tuple[Job, Result | NoResult]] = []
             for key, _ in self.selector.select(timeout):
-                judge: _Judge = key.data
+                judge: JudgeProcess = key.data
                 if judge in self.judges:  # not ended by an event before this one
                     finished += self._attend(judge, reading=key.fileobj is judge.output)
             for judge in busy:
@@ -107,7 +118,15 @@ class _Pool:
             self._hand_out(jobs)  # before the caller takes its time
             yield from finished
 
+    def run_one(self, job: Job) -> Result:
+        """The result of one job; RuntimeError where there is none."""
+        ((_, result),) = self.run([job])
+        if isinstance(result, NoResult):
+            raise RuntimeError(f"{job.filename} could not be graded: {result.reason}")
+        return result
+
     def close(self) -> None:
+        """End all judges, those at work in the middle of it."""
         for judge in self.judges:
             judge.dismiss()
         for judge in self.judges:
@@ -127,15 +146,15 @@ class _Pool:
                 job = next(jobs, None)
                 if job is None:
                     return
-                task = _Task(job)
+                task = Task(job)
             if idle is None:
-                idle = _Judge(self.setup)
+                idle = JudgeProcess(self.setup)
                 self.judges.append(idle)
                 self.selector.register(idle.output, selectors.EVENT_READ, idle)
             idle.take(task, time.monotonic() + self.patience)
             self._write(idle)
 
-    def _attend(self, judge: _Judge, *, reading: bool) -> list[tuple[Job, Result | NoResult]]:
+    def _attend(self, judge: JudgeProcess, *, reading: bool) -> list[tuple[Job, Result | NoResult]]:
         if not reading:
             self._write(judge)
             return []
@@ -146,7 +165,7 @@ class _Pool:
         self.graded = True
         return [(judge.finish(), Result.model_validate(message)) for message in judge.unpacker]
 
-    def _write(self, judge: _Judge) -> None:
+    def _write(self, judge: JudgeProcess) -> None:
         """Send what the pipe takes, and come back for the rest."""
         registered = judge.input in self.selector.get_map()
         if judge.send() and not registered:
@@ -154,7 +173,7 @@ class _Pool:
         elif not judge.pending and registered:
             self.selector.unregister(judge.input)
 
-    def _replace(self, judge: _Judge, why: str | None) -> list[tuple[Job, Result | NoResult]]:
+    def _replace(self, judge: JudgeProcess, why: str | None) -> list[tuple[Job, Result | NoResult]]:
         """Drop a judge that is of no more use; its job is tried again, or has no result."""
         self.judges.remove(judge)
         for pipe in (judge.input, judge.output):
@@ -166,84 +185,5 @@ class _Pool:
         if task.retry:
             self.lost.append(NoResult(reason))
             return [(task.job, self.lost[-1])]
-        self.retries.append(_Task(task.job, retry=True))
+        self.retries.append(Task(task.job, retry=True))
         return []
-
-
-class _Judge:
-    """One judge process, and the job that it works on."""
-
-    def __init__(self, setup: dict[str, Any]) -> None:
-        self.stderr = tempfile.TemporaryFile()  # noqa: SIM115 (end() closes it)
-        # One thread, so that sums come out the same however many judges there are. The salt
-        # travels through the pipe: other programs may read an environment.
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
-        env.pop("GRADUS_SALT", None)
-        self.process = subprocess.Popen(
-            _COMMAND,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.stderr,
-            env=env,
-            cwd="/",
-            bufsize=0,
-            start_new_session=True,  # Ctrl-C is for us alone to handle
-        )
-        assert self.process.stdin
-        assert self.process.stdout
-        self.input, self.output = self.process.stdin, self.process.stdout
-        os.set_blocking(self.input.fileno(), False)
-        self.unpacker = msgpack.Unpacker()
-        self.pending = pack(setup)
-        self.task: _Task | None = None
-        self.deadline = 0.0
-
-    def take(self, task: _Task, deadline: float) -> None:
-        self.task, self.deadline = task, deadline
-        message = asdict(task.job)
-        message["checks"] = None if task.job.checks is None else sorted(task.job.checks)
-        self.pending += pack(message)
-
-    def send(self) -> bool:
-        """Write what the pipe takes now; True where something is left."""
-        try:
-            while self.pending:
-                self.pending = self.pending[os.write(self.input.fileno(), self.pending) :]
-        except BlockingIOError:
-            return True
-        except BrokenPipeError:
-            self.pending = b""  # its end of output tells the rest
-        return False
-
-    def finish(self) -> Job:
-        assert self.task
-        job, self.task = self.task.job, None
-        return job
-
-    def dismiss(self) -> None:
-        """No more jobs: it ends by itself when idle, and is ended when not."""
-        self.input.close()
-        if self.task:
-            self._kill()
-
-    def end(self, why: str | None = None) -> str:
-        """Wait for its end, or end it; returns how it ended and the last lines of its stderr."""
-        self.input.close()
-        if why:
-            self._kill()
-        try:
-            code = self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._kill()
-            code = self.process.wait()
-        self.output.close()
-        ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-        with self.stderr:
-            self.stderr.seek(max(0, self.stderr.seek(0, os.SEEK_END) - 4000))
-            tail = self.stderr.read().decode(errors="replace").strip()
-        return f"{why or ended}\n{tail}".strip()
-
-    def _kill(self) -> None:
-        """End it with all that it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)

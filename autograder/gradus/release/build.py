@@ -10,6 +10,8 @@ from gradus.checks.session import CheckInfo, list_checks
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, check_points, shown
 from gradus.files import write_whole
 from gradus.release.gradescope import gradescope_zip
+from gradus.release.nbgrader import nbgrader_files
+from gradus.release.otter import otter_files
 from gradus.release.student import student_course, student_files, student_zip
 
 
@@ -33,12 +35,26 @@ def _gradescope(release: Release) -> dict[str, bytes]:
     return {f"{release.topic.id}.zip": data}
 
 
+def _otter(release: Release) -> dict[str, bytes]:
+    return otter_files(release.course, release.topic, release.checks, release.files)
+
+
+def _nbgrader(release: Release) -> dict[str, bytes]:
+    return nbgrader_files(release.course, release.topic, release.checks, release.files)
+
+
 # A target makes the files of dist/TARGET/ for one topic.
 TARGETS: dict[str, Callable[[Release], dict[str, bytes]]] = {
     "student": _student,
+    "otter": _otter,
+    "nbgrader": _nbgrader,
     "gradescope": _gradescope,
 }
-_PRIVATE = ("gradescope",)  # they hold the hidden tests: closed to other users of this machine
+_PRIVATE = (
+    "otter",
+    "nbgrader",
+    "gradescope",
+)  # they hold the hidden tests: closed to other users of this machine
 
 
 def build(

@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from typing import Any
 
 from gradus.course import UsageError
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+MISSING = "{} is not installed: pip install 'gradus[instructor]'"
 
 
 def make_notebook(text: str) -> str:
     """The notebook (nbformat 4.5, JSON) of a py:percent text.
 
-    A cell's id is drawn from its source, so that changing one cell leaves the others' alone.
     Raises UsageError where jupytext and nbformat are not installed.
     """
+    return write_notebook([(kind, source, {}) for kind, source in notebook_cells(text)])
+
+
+def notebook_cells(text: str) -> list[tuple[str, str]]:
+    """Type ("markdown", "code", "raw") and source of each cell of a py:percent text."""
     try:
         import jupytext
-        import nbformat
-    except ImportError as error:
-        raise UsageError(
-            f"{error.name} is not installed: pip install 'gradus[instructor]'"
-        ) from None
+    except ImportError:
+        raise UsageError(MISSING.format("jupytext")) from None
     notebook = jupytext.reads(text, fmt="py:percent")
+    return [(str(cell.cell_type), str(cell.source)) for cell in notebook.cells]
+
+
+def write_notebook(cells: Iterable[tuple[str, str, dict[str, Any]]]) -> str:
+    """A notebook (nbformat 4.5, JSON) of cells, each its type, source and metadata.
+
+    A cell's id is drawn from its source, so that changing one cell leaves the others' alone.
+    """
+    try:
+        import nbformat
+    except ImportError:
+        raise UsageError(MISSING.format("nbformat")) from None
     seen: dict[str, int] = {}
-    for cell in notebook.cells:
-        source = f"{cell.cell_type}\n{cell.source}"
-        again = seen[source] = seen.get(source, -1) + 1
-        cell.id = hashlib.sha256(f"{source}\n{again}".encode()).hexdigest()[:12]
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+    notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    for kind, source, metadata in cells:
+        text = f"{kind}\n{source}"
+        again = seen[text] = seen.get(text, -1) + 1
+        id = hashlib.sha256(f"{text}\n{again}".encode()).hexdigest()[:12]
+        new = getattr(nbformat.v4, f"new_{kind}_cell")
+        notebook.cells.append(new(source, id=id, metadata=metadata))
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     nbformat.validate(notebook)
     return str(nbformat.writes(notebook, version=4)) + "\n"  # type: ignore[no-untyped-call]

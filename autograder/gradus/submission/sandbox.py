@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from gradus.course import UsageError
 from gradus.results import Isolation
 from gradus.submission.launch import Bounds, ForkedWorker, ProcessWorker, Worker
 
@@ -80,6 +81,23 @@ def available_levels() -> dict[Isolation, str]:
 def best_level() -> Isolation:
     """The strongest level of this machine."""
     return [level for level, reason in available_levels().items() if not reason][-1]
+
+
+def choose_level(least: Isolation, asked: str | None = None) -> Isolation:
+    """The level asked for, else the strongest that this machine has; UsageError below `least`."""
+    missing = available_levels()
+    for level in LEVELS:
+        if level == asked:
+            if missing[level]:
+                raise UsageError(f"isolation '{asked}' is not to be had here: {missing[level]}")
+            return level
+    best = [level for level in LEVELS if not missing[level]][-1]
+    if LEVELS.index(best) < LEVELS.index(least):
+        raise UsageError(
+            f"the course asks for isolation '{least}' and this machine has only '{best}' "
+            f"({missing[least]}): see `gradus doctor`, or accept it with --isolation {best}"
+        )
+    return best
 
 
 def _user_reason() -> str:

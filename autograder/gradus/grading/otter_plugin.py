@@ -1,0 +1,62 @@
+"""otter-grader's plugin: a submission is graded in Gradus's sandbox, not in otter's kernel."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from otter.plugins import AbstractOtterPlugin
+from otter.test_files import GradingResults
+
+from gradus.course import COURSE_FILE, load_course
+from gradus.grading.one_by_one import OneByOne
+from gradus.rendering import report
+from gradus.results import Result
+
+NAME = "gradus.grading.otter_plugin.Sandbox"
+
+
+class Sandbox(AbstractOtterPlugin):  # type: ignore[misc]
+    """Grades before otter would run anything, and leaves a notebook that holds only the result."""
+
+    result: Result | None = None
+
+    def before_execution(self, submission: Any) -> Any:
+        """The notebook that otter runs in place of the submission, in an empty folder."""
+        path = Path(self.submission_path)
+        source = path.parent.parent / "source"
+        course = load_course(source / "files" / COURSE_FILE)
+        (topic,) = course.topics
+        tests = source / "files" / "hidden_tests" / f"test_{topic.id}.py"
+        closed = [source, path.parent]
+        with closing(OneByOne(course, topic, tests, forbid_read=closed)) as grader:
+            self.result = grader.grade(path)
+        # The kernel starts in the submission's folder: a json.py there would be imported.
+        for entry in path.parent.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        shutil.copytree(source / "tests", path.parent / "tests")
+        take = f"from gradus.notebook import take\n\ntake({self.result.model_dump_json()!r})"
+        notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        notebook.cells.append(nbformat.v4.new_code_cell(take))  # type: ignore[no-untyped-call]
+        return notebook
+
+    def after_grading(self, results: GradingResults) -> None:
+        """Partial credit, which otter's tests cannot give, and the whole result for Gradus."""
+        assert self.result
+        earned: dict[str, float] = {}
+        for check in self.result.checks:
+            earned[check.function] = earned.get(check.function, 0.0) + check.points
+        for function, points in earned.items():
+            results.update_score(function, points)
+        results.set_plugin_data(NAME, self.result.model_dump(mode="json"))
+        if self.result.message or self.result.notes:
+            results.set_output("\n".join([self.result.message, *self.result.notes]).strip())
+
+    def generate_report(self) -> str:
+        """What every check said, for instructors."""
+        assert self.result
+        return "\n".join([self.result.message, report(self.result.checks)]).strip()

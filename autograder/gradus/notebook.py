@@ -1,0 +1,110 @@
+"""In a notebook: `check("mlp", "linear_forward", points=3)` judges what the cells so far define.
+
+The same cell serves a student, with the public checks that lie beside the notebook, and the stock
+kernels of nbgrader and otter, with all checks, from hidden_tests/ in a folder above. What the cells
+hold is judged in a process of its own, as everywhere; but whoever runs code in the same kernel can
+replace `check` itself, so a class is better graded by the tools' Gradus plugins.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gradus.course import COURSE_FILE, UsageError, load_course, read_salt, shown
+from gradus.grading.pool import Pool
+from gradus.rendering import report
+from gradus.results import CheckResult, Result
+
+_pools: dict[str, Pool] = {}  # by topic
+_latest: tuple[object, Result] | None = None  # of the same cells a result is asked for again
+_given: Result | None = None
+
+
+def check(topic: str, function: str, points: float) -> float | None:
+    """Print how `function` does in the checks, and return its share of `points`.
+
+    None where this notebook is itself being graded, and where only hidden checks judge the
+    function. Raises UsageError when the topic's tests are not to be found.
+    """
+    checks = judged(topic, function)
+    if not checks:
+        return None
+    print(report(checks))
+    possible = sum(check.max_points for check in checks)
+    return round(points * sum(check.points for check in checks) / possible, 6)
+
+
+def require(topic: str, function: str, name: str) -> None:
+    """Raise AssertionError with its message unless the check `name` of `function` passes."""
+    for one in judged(topic, function):
+        if one.name == name and one.points < one.max_points:
+            raise AssertionError(one.message)
+
+
+def take(result: str) -> None:
+    """Use this result (JSON), which was graded outside of the kernel, for all that follows."""
+    global _given
+    _given = Result.model_validate_json(result)
+
+
+def judged(topic: str, function: str) -> Sequence[CheckResult]:
+    """The results of the function's checks; none outside of a notebook's kernel."""
+    global _latest
+    if _given is not None:
+        return [check for check in _given.checks if check.function == function]
+    cells = _cells()
+    if cells is None:
+        return []
+    key = (topic, function, cells)
+    if _latest is None or _latest[0] != key:
+        _latest = (key, _grade(topic, function, cells))
+    return [check for check in _latest[1].checks if check.function == function]
+
+
+def _cells() -> bytes | None:
+    """The cells that were run, as a notebook's JSON; None where there is no notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is None:
+        return None
+    cells = [{"cell_type": "code", "source": text} for text in shell.history_manager.input_hist_raw]
+    return json.dumps({"cells": cells[1:]}).encode()  # the history's first entry is no cell
+
+
+def _grade(topic: str, function: str, cells: bytes) -> Result:
+    from gradus.checks.session import Job
+
+    if topic not in _pools:
+        _pools[topic] = _pool(topic)
+        atexit.register(_pools[topic].close)
+    return _pools[topic].run_one(Job(topic, f"{topic}.ipynb", cells, up_to=function))
+
+
+def _pool(topic: str) -> Pool:
+    """A judge with all checks where they are to be found, else with the public ones."""
+    from gradus.checks.plugin import PUBLIC_SALT
+    from gradus.submission.sandbox import best_level
+
+    here = Path.cwd()
+    near = [here, *here.parents]
+    # Hidden tests from the outside in: no folder that was handed in may come first.
+    for kind, folders in (("hidden_tests", near[::-1]), ("public_tests", near)):
+        for folder in folders:
+            tests = folder / kind / f"test_{topic}.py"
+            if tests.is_file():
+                course = load_course(folder / COURSE_FILE)
+                if kind == "hidden_tests":
+                    level, salt, fork = best_level(), read_salt(course), False
+                else:
+                    level, salt, fork = "process", PUBLIC_SALT, True
+                return Pool(
+                    course.topic(topic), tests, workers=1, level=level, salt=salt, fork=fork
+                )
+    raise UsageError(
+        f"no public_tests/test_{topic}.py in {shown(here)} or above it: keep the files of the "
+        "assignment together, and start Jupyter in their folder"
+    )

@@ -1,0 +1,111 @@
+"""dist/nbgrader: the course as `nbgrader generate_assignment` takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from gradus.checks.session import CheckInfo
+from gradus.course import COURSE_FILE, Course, Topic, UsageError, read_salt, shown
+from gradus.release.notebook import write_notebook
+from gradus.release.questions import Cell, question_cells
+from gradus.release.student import tool_course
+
+_CONFIG = """\
+# Made by `gradus build`. Run nbgrader in this folder.
+from pathlib import Path
+
+from nbconvert.preprocessors import ClearMetadataPreprocessor
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    IgnorePattern,
+    LimitOutput,
+    SaveAutoGrades,
+)
+
+from gradus.grading.nbgrader_step import Sandbox
+
+c = get_config()  # noqa: F821
+c.CourseDirectory.root = str(Path(__file__).parent.resolve())
+{database}c.ClearSolutions.code_stub = {{"python": "raise NotImplementedError"}}
+
+# Gradus's sandbox in the place of nbgrader's Execute: no kernel runs what students wrote.
+c.Sandbox.course = c.CourseDirectory.root
+c.Autograde.autograde_preprocessors = [
+    Sandbox,
+    IgnorePattern,
+    ClearMetadataPreprocessor,
+    LimitOutput,
+    SaveAutoGrades,
+    AssignLatePenalties,
+    CheckCellMetadata,
+]
+c.Execute.timeout = 300  # seconds a cell, should you go back to nbgrader's own
+"""
+
+_TEST = """\
+from gradus.notebook import check
+check("{topic}", "{function}", points={points:g})"""
+
+
+def nbgrader_files(
+    course: Course, topic: Topic, checks: Iterable[CheckInfo], student: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """The files of dist/nbgrader: source/T, and what all topics share.
+
+    `student` are the files of assignments/T. Raises UsageError.
+    """
+    id, test_file = topic.id, course.test_file(topic)
+    files = {
+        "nbgrader_config.py": _config(course).encode(),
+        COURSE_FILE: tool_course(course, course.topics),
+        "hidden_tests/.salt": f"{read_salt(course)}\n".encode(),
+        f"hidden_tests/{test_file.name}": test_file.read_bytes(),
+        f"source/{id}/{id}.ipynb": _notebook(course, topic, checks).encode(),
+        f"source/{id}/README.md": student["README.md"],
+        f"source/{id}/{COURSE_FILE}": tool_course(course, [topic]),
+        f"source/{id}/public_tests/{test_file.name}": student[f"test_{id}.py"],
+    }
+    if course.nbgrader.roster:
+        roster = course.root / course.nbgrader.roster
+        try:
+            files["students.csv"] = roster.read_bytes()
+        except OSError as error:
+            raise UsageError(f"cannot read the roster {shown(roster)}: {error.strerror}") from None
+    return files
+
+
+def _config(course: Course) -> str:
+    url = course.nbgrader.database
+    return _CONFIG.format(database=f"c.CourseDirectory.db_url = {url!r}\n" if url else "")
+
+
+def _notebook(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> str:
+    solution = course.solution(topic)
+    cells = question_cells(solution.read_text(encoding="utf-8"), checks, shown(solution))
+    return write_notebook(_cells(topic.id, cells))
+
+
+def _cells(topic: str, cells: Iterable[Cell]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Text is read-only, what is to be written a solution cell, a function's checks a test cell.
+
+    Given code stays free: students may add an import to it.
+    """
+    for number, cell in enumerate(cells, 1):
+        metadata = {}
+        if cell.is_solution:
+            metadata = _nbgrader(f"cell{number}", solution=True)
+        elif cell.kind == "markdown":
+            metadata = _nbgrader(f"text{number}", locked=True)
+        yield cell.kind, cell.source, metadata
+        for question in cell.questions:
+            test = _TEST.format(topic=topic, function=question.function, points=question.points)
+            graded = _nbgrader(question.function, locked=True, grade=True, points=question.points)
+            yield "code", test, graded
+
+
+def _nbgrader(id: str, **flags: Any) -> dict[str, Any]:
+    """A cell's metadata in nbgrader's schema 3."""
+    default = {"grade": False, "locked": False, "solution": False, "task": False}
+    return {"nbgrader": {"schema_version": 3, "grade_id": id, **default, **flags}}

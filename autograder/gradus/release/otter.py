@@ -1,0 +1,149 @@
+"""dist/otter: a topic as otter-grader takes it, made with `otter assign` itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from gradus.checks.session import CheckInfo
+from gradus.course import COURSE_FILE, Course, Topic, UsageError, read_salt, shown
+from gradus.release.notebook import write_notebook
+from gradus.release.questions import Question, question_cells
+from gradus.release.stub import BEGIN, END
+from gradus.release.student import tool_course
+from gradus.release.wheel import make_wheel
+
+PLUGIN = "gradus.grading.otter_plugin.Sandbox"
+
+# What students find instead of a solution; otter takes the marks out, and the block with them.
+_PROMPT = (END, '""" # BEGIN PROMPT', "raise NotImplementedError", '""" # END PROMPT')
+
+_TEST = '''\
+""" # BEGIN TEST CONFIG
+hidden: {hidden}
+points: {points}
+""" # END TEST CONFIG
+def {name}(env):
+    from gradus.notebook import require
+    require("{topic}", "{function}", "{name}")
+'''
+
+
+def otter_files(
+    course: Course,
+    topic: Topic,
+    checks: Sequence[CheckInfo],
+    student: Mapping[str, bytes],
+    *,
+    plugin: bool = True,
+) -> dict[str, bytes]:
+    """The files of dist/otter: T.zip, which `otter run -a` takes, and in T/ the master notebook,
+    and the student and autograder folders that `otter assign` makes of it.
+
+    `student` are the files of assignments/T. Without `plugin` stock otter runs what students wrote
+    in its own kernel. Raises UsageError when otter assign fails, with the end of what it says.
+    """
+    id, test_file = topic.id, course.test_file(topic)
+    wheel, wheel_data = make_wheel()
+    given = {
+        "README.md": student["README.md"],
+        COURSE_FILE: tool_course(course, [topic]),
+        # in a folder: otter would take a second .py in its own for a second submission
+        f"public_tests/test_{id}.py": student[f"test_{id}.py"],
+    }
+    hidden = {
+        f"hidden_tests/test_{id}.py": test_file.read_bytes(),
+        "hidden_tests/.salt": f"{read_salt(course)}\n".encode(),
+        wheel: wheel_data,
+    }
+    config = {
+        "files": ["README.md", COURSE_FILE, "public_tests"],
+        # the folder: otter would put its files beside the notebook
+        "autograder_files": ["hidden_tests", wheel],
+        "requirements": [
+            "--extra-index-url https://download.pytorch.org/whl/cpu",
+            f"gradus @ file:///autograder/source/files/{wheel}",
+        ],
+        "tests": {"files": True, "ok_format": False},
+        "export_cell": {"pdf": False, "run_tests": False},
+        "generate": {
+            "show_hidden": all(check.visibility != "hidden" for check in checks),
+            "plugins": [PLUGIN] if plugin else [],
+        },
+    }
+    solution = course.solution(topic)
+    cells = question_cells(solution.read_text(encoding="utf-8"), checks, shown(solution))
+    raw = [("raw", f"# ASSIGNMENT CONFIG\n{json.dumps(config, indent=1)}")]
+    for cell in cells:
+        raw += (
+            _asked(cell.source, cell.questions, id)
+            if cell.questions
+            else [(cell.kind, cell.source)]
+        )
+    master = write_notebook((kind, source, {}) for kind, source in raw).encode()
+    made = _assign(id, {f"{id}.ipynb": master, **given, **hidden})
+    return {f"{id}/master/{id}.ipynb": master, **made}
+
+
+def _asked(source: str, questions: Iterable[Question], topic: str) -> Iterator[tuple[str, str]]:
+    """The cells of a question; the functions of one cell are one question each."""
+    for question in questions:
+        yield "raw", f"# BEGIN QUESTION\nname: {question.function}"
+        if source:
+            yield "raw", "# BEGIN SOLUTION"
+            yield "code", "\n".join(_otter_lines(source))
+            yield "raw", "# END SOLUTION"
+            source = ""
+        yield "raw", "# BEGIN TESTS"
+        for check in question.checks:
+            yield (
+                "code",
+                _TEST.format(
+                    hidden="false" if check.public else "true",
+                    points=check.points,
+                    topic=topic,
+                    function=question.function,
+                    name=check.name,
+                ),
+            )
+        yield "raw", "# END TESTS"
+        yield "raw", "# END QUESTION"
+
+
+def _otter_lines(source: str) -> Iterator[str]:
+    for line in source.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        match line.strip():
+            case mark if mark == BEGIN:
+                yield f"{indent}{BEGIN} NO PROMPT"
+            case mark if mark == END:
+                yield from (indent + part for part in _PROMPT)
+            case _:
+                yield line
+
+
+def _assign(topic: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        root, made = Path(folder) / topic, Path(folder) / "made"
+        for name, data in files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(data)
+        # Our audit runs the solution; otter would start a kernel for it.
+        arguments = ["assign", "--no-run-tests", str(root / f"{topic}.ipynb"), str(made)]
+        ran = subprocess.run(
+            [sys.executable, "-m", "otter", *arguments], cwd=root, capture_output=True, text=True
+        )
+        archives = list(made.glob("autograder/*.zip"))
+        if ran.returncode or len(archives) != 1:
+            tail = "\n".join(ran.stderr.strip().splitlines()[-5:])
+            raise UsageError(f"otter assign failed on topic '{topic}': {tail}")
+        found = {f"{topic}.zip": archives[0].read_bytes()}
+        archives[0].unlink()
+        for path in sorted(made.rglob("*")):
+            if path.is_file():
+                found[f"{topic}/{path.relative_to(made).as_posix()}"] = path.read_bytes()
+    return found

@@ -1,0 +1,83 @@
+"""Results as a student reads them: a terminal's, a cell's."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gradus.course import Topic
+from gradus.results import CheckResult, Result, Status
+
+
+def render(result: Result, topic: Topic, filename: str) -> RenderableType:
+    """The result as a student reads it."""
+    passed = sum(c.points == c.max_points for c in result.checks)
+    head = Table.grid(expand=True)
+    head.add_column()
+    head.add_column(justify="right")
+    head.add_row(
+        f"[bold]{topic.id}[/] · {passed} of {len(result.checks)} checks · "
+        f"{result.score:g} of {result.max_score:g} points",
+        f"[dim]{result.seconds:.1f} s[/]",
+    )
+    parts: list[RenderableType] = [head]
+    if result.message:
+        parts.append(Text(f"  ✘ {filename}: {result.message}", style="red"))
+    else:
+        parts.append(_table(result.checks))
+    parts += [Text(f"  note: {note}", style="dim") for note in result.notes]
+    hidden = topic.points - result.max_score
+    if hidden > 0:
+        parts.append(Text(f"  {hidden:g} more points are given by hidden checks", style="dim"))
+    return Group(*parts)
+
+
+def report(checks: Sequence[CheckResult]) -> str:
+    """Some checks as plain text, for a cell's output; nothing of those that are hidden, and what
+    was printed only while public ones ran."""
+    shown = [
+        check if check.public else check.model_copy(update={"output": ""})
+        for check in checks
+        if check.visibility != "hidden"
+    ]
+    out = io.StringIO()
+    Console(file=out, width=100, color_system=None).print(_table(shown))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def _table(checks: Sequence[CheckResult]) -> Table:
+    rows = Table.grid(padding=(0, 1), expand=True)
+    rows.add_column(width=3, justify="right")
+    rows.add_column(no_wrap=True)
+    rows.add_column(ratio=1)
+    rows.add_column(justify="right", no_wrap=True)
+    for check in checks:
+        rows.add_row(*_row(check))
+    return rows
+
+
+def _row(check: CheckResult) -> tuple[RenderableType, ...]:
+    marks = {
+        Status.PASSED: ("✔", "green"),
+        Status.NOT_IMPLEMENTED: ("○", "dim"),
+        Status.MISSING: ("○", "dim"),
+        Status.PARTIAL: ("◐", "yellow"),
+    }
+    mark, style = marks.get(check.status, ("✘", "red"))
+    lines = check.message.splitlines()
+    if check.status is Status.PASSED:
+        lines.insert(0, check.title)
+    text = Text(lines[0] if lines else check.title)
+    for line in lines[1:]:
+        text.append(f"\n{line}", style="dim")
+    for line in check.output.splitlines()[-5:]:
+        text.append(f"\n│ {line}", style="dim")
+    name = Text(check.function)
+    if check.location and check.status is not Status.PASSED:
+        name.append(f"\n{check.location}", style="cyan")
+    points = f"{check.points:g}/{check.max_points:g}"
+    return Text(mark, style=style), name, text, points
