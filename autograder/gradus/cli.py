@@ -147,6 +147,13 @@ def build(topics: tuple[str, ...], check: bool, targets: tuple[str, ...]) -> int
     metavar="TIME",
     help="When it was due, say 2026-11-20T23:59: results say how late each was. Scores stay.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["gradus", "otter", "nbgrader"]),
+    default="gradus",
+    show_default=True,
+    help="What grades: the same scores, otter and nbgrader far more slowly.",
+)
 def grade(
     topic: str,
     paths: tuple[Path, ...],
@@ -158,6 +165,7 @@ def grade(
     timeout: float | None,
     isolation: str | None,
     due: datetime | None,
+    engine: str,
 ) -> int:
     """Score submissions: .py and .ipynb files, folders of them, downloads of an LMS.
 
@@ -187,6 +195,7 @@ def grade(
         timeout=timeout,
         isolation=isolation,
         due=due.astimezone() if due else None,
+        engine=engine,
     )
 
 

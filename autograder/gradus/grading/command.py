@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +26,13 @@ from gradus.course import (
 )
 from gradus.grading.downloads import gather
 from gradus.grading.found import Found, printable
-from gradus.grading.pool import NoResult
+from gradus.grading.pool import NoResult, run_jobs
 from gradus.grading.store import Store
 from gradus.results import Isolation, Result
 from gradus.submission.sandbox import LEVELS, choose_level
 
 if TYPE_CHECKING:
+    from gradus.checks.session import Job
     from gradus.grading.grade import Graded
 
 
@@ -47,12 +49,14 @@ def grade(
     timeout: float | None = None,
     isolation: str | None = None,
     due: datetime | None = None,
+    engine: str = "gradus",
 ) -> int:
     """Grade the submissions at `paths` into OUT/TOPIC/ and show how they did.
 
     `workers` is by default the number of processors. `timeout`, in seconds, takes the place of the
     topic's limit on one check, and the limit on a whole submission grows or shrinks with it. What
-    was handed in after `due`, which has a time zone, is said to be late; its score stays.
+    was handed in after `due`, which has a time zone, is said to be late; its score stays. `engine`
+    is gradus, or otter or nbgrader, which grade on the processor at the strongest isolation.
     Returns 0 when every submission has a result, 1 when one has none, 130 when interrupted; raises
     UsageError.
     """
@@ -62,6 +66,8 @@ def grade(
         raise UsageError(f"topic '{topic}' has no tests: {shown(test_file)} is not there")
     if workers is not None and workers < 1:
         raise UsageError("--workers must be at least 1")
+    if engine != "gradus" and (isolation or device != "cpu"):
+        raise UsageError(f"--isolation and --device are for --engine gradus, not for {engine}")
     found = gather(paths, chosen.id, due=due, handed_out=course.assignment(chosen))
     level = choose_level(course.isolation, isolation)
     messages = Console(stderr=True, highlight=False, markup=False)
@@ -77,13 +83,30 @@ def grade(
     check_points(course, chosen, checks)
     store = Store(out / chosen.id)
     folders = dict.fromkeys(item.file.parent for item in found if not item.problem)
+    workers = workers or len(os.sched_getaffinity(0))
+    salt = read_salt(course)
+    conditions = Conditions(chosen, test_file, checks, salt, level, device, engine)
+    if engine == "gradus":
+        run: Callable[[Iterable[Job]], Iterator[tuple[Job, Result | NoResult]]] = partial(
+            run_jobs,
+            chosen,
+            test_file,
+            workers=workers,
+            level=level,
+            device=device,
+            salt=salt,
+            forbid_read=[course.solution(chosen).parent, store.folder, *folders],
+        )
+    else:
+        from gradus.engines.run import engine as other_engine
+
+        run = other_engine(course, conditions, workers)
     outcomes = grade_class(
         found,
-        Conditions(chosen, test_file, checks, read_salt(course), level, device),
+        conditions,
         store,
-        workers=workers or len(os.sched_getaffinity(0)),
+        run,
         force=force,
-        forbid_read=[course.solution(chosen).parent, store.folder, *folders],
         say=lambda line: messages.print(printable(line)),
     )
     done: list[Graded] = []

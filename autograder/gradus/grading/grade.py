@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from gradus.checks.session import CheckInfo, Job, check_result, tests_version
 from gradus.course import Topic, shown
 from gradus.grading.found import Found, Unreadable
-from gradus.grading.pool import NoResult, run_jobs
+from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
 from gradus.results import Isolation, Result, Status, SubmissionStatus
 
@@ -36,6 +36,7 @@ class Conditions:
     salt: str
     level: Isolation
     device: str = "cpu"
+    engine: str = "gradus"
 
     @property
     def version(self) -> str:
@@ -46,15 +47,15 @@ def grade_class(
     found: Sequence[Found],
     conditions: Conditions,
     store: Store,
+    run: Callable[[Iterable[Job]], Iterator[tuple[Job, Result | NoResult]]],
     *,
-    workers: int,
     force: bool = False,
-    forbid_read: Sequence[Path] = (),
     say: Callable[[str], None] = lambda line: None,
 ) -> Generator[Graded, None, None]:
     """Grade submissions, saving each result before it is yielded, in the order they are finished.
 
-    A saved result stands when file, tests, isolation and device are the same, unless `force`.
+    A saved result stands when file, tests, isolation, device and engine are the same, unless
+    `force`. `run` is what grades jobs, run_jobs or another engine's; a generator, which is closed.
     `say` is told, in one line each, of what else was found in the store.
     """
     version = conditions.version
@@ -81,24 +82,20 @@ def grade_class(
                 continue
             yield Job(item.name, item.filename, source)
 
-    outcomes = run_jobs(
-        conditions.topic,
-        conditions.test_file,
-        jobs(),
-        workers=workers,
-        level=conditions.level,
-        device=conditions.device,
-        salt=conditions.salt,
-        forbid_read=forbid_read,
-    )
-    with closing(outcomes):
+    with closing(run(jobs())) as outcomes:  # type: ignore[type-var]
         for job, result in outcomes:
             while settled:
                 yield settled.popleft()
             if isinstance(result, Result):
                 item = read[job.submission]
                 notes = [*result.notes, item.note] if item.note else result.notes
-                result = result.model_copy(update={"notes": notes, "handed_in": item.handed_in})
+                update = {
+                    "sha256": hashlib.sha256(job.source).hexdigest(),  # nbgrader rewrites notebooks
+                    "environment": {**result.environment, "engine": conditions.engine},
+                    "notes": notes,
+                    "handed_in": item.handed_in,
+                }
+                result = result.model_copy(update=update)
                 store.save(result)
             yield Graded(job.submission, result)
     yield from settled
@@ -117,12 +114,14 @@ def _saved(store: Store, name: str, say: Callable[[str], None]) -> Result | None
 def _same(saved: Result, item: Found, source: bytes, conditions: Conditions) -> bool:
     if item.note and item.note not in saved.notes:
         return False
-    return (saved.handed_in, saved.sha256, saved.isolation, saved.device) == (
+    before = (saved.handed_in, saved.sha256, saved.isolation, saved.device)
+    now = (
         item.handed_in,
         hashlib.sha256(source).hexdigest(),
         conditions.level,
         conditions.device,
     )
+    return before == now and saved.environment.get("engine") == conditions.engine
 
 
 def unreadable(item: Found, why: str, conditions: Conditions, version: str) -> Result:

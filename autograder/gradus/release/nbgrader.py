@@ -24,7 +24,7 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
 )
 
-from gradus.grading.nbgrader_step import Sandbox
+from gradus.engines.nbgrader_step import Sandbox
 
 c = get_config()  # noqa: F821
 c.CourseDirectory.root = str(Path(__file__).parent.resolve())

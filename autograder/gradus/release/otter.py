@@ -17,7 +17,7 @@ from gradus.release.stub import BEGIN, END
 from gradus.release.student import tool_course
 from gradus.release.wheel import make_wheel
 
-PLUGIN = "gradus.grading.otter_plugin.Sandbox"
+PLUGIN = "gradus.engines.otter_plugin.Sandbox"
 
 # What students find instead of a solution; otter takes the marks out, and the block with them.
 _PROMPT = (END, '""" # BEGIN PROMPT', "raise NotImplementedError", '""" # END PROMPT')

@@ -16,7 +16,7 @@ from gradus.grading.one_by_one import OneByOne
 from gradus.rendering import report
 from gradus.results import Result
 
-NAME = "gradus.grading.otter_plugin.Sandbox"
+NAME = "gradus.engines.otter_plugin.Sandbox"
 
 
 class Sandbox(AbstractOtterPlugin):  # type: ignore[misc]

@@ -1,0 +1,1 @@
+"""Other tools that grade with Gradus's checks: otter-grader and nbgrader."""

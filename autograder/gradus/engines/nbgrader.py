@@ -1,0 +1,118 @@
+"""`gradus grade --engine nbgrader`: jobs -> results, by one `nbgrader autograde`."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+
+from gradus.checks.session import Job
+from gradus.course import UsageError
+from gradus.grading.pool import NoResult
+from gradus.grading.store import Store
+from gradus.release.notebook import write_notebook
+from gradus.results import Result
+
+_STUDENT = re.compile(r"Creating/updating student with ID '(\d+)'")
+
+
+def run_nbgrader(
+    topic: str, files: Mapping[str, bytes], jobs: Iterable[Job]
+) -> Iterator[tuple[Job, Result | NoResult]]:
+    """Grade every job in a course of its own, made of `files`, those of dist/nbgrader.
+
+    The score is the gradebook's; the rest of the result is what Gradus's step kept. A .py becomes a
+    notebook with a cell for each statement.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name, data in files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(data)
+        _run(root, "generate_assignment", topic)
+        numbered = {str(number): job for number, job in enumerate(jobs)}
+        for number, job in numbered.items():
+            submitted = root / "submitted" / number / topic / f"{topic}.ipynb"
+            submitted.parent.mkdir(parents=True)
+            submitted.write_bytes(as_notebook(job))
+        store = Store(root / "results" / topic)
+        for number in _autograde(root, topic):
+            job = numbered.pop(number)
+            yield job, _outcome(root, topic, number, job, store)
+        for number, job in numbered.items():
+            yield job, _outcome(root, topic, number, job, store)
+
+
+def as_notebook(job: Job) -> bytes:
+    """A submission as a notebook, a .py statement by statement: one may raise and the next not."""
+    if job.filename.lower().endswith(".ipynb"):
+        return job.source
+    text = job.source.decode("utf-8-sig", errors="replace")
+    lines = text.splitlines(keepends=True)
+    try:
+        ends = [node.end_lineno or 0 for node in ast.parse(text).body]
+    except (SyntaxError, ValueError, RecursionError):
+        ends = []
+    parts = ["".join(lines[a:b]) for a, b in pairwise([0, *ends])] or [text]
+    return write_notebook(("code", part.strip("\n"), {}) for part in parts).encode()
+
+
+def gradebook_score(root: Path, topic: str, student: str) -> float | None:
+    """The score in the gradebook, None where the submission is not in it."""
+    from nbgrader.api import Gradebook, MissingEntry
+
+    with Gradebook(f"sqlite:///{root}/gradebook.db") as gradebook:
+        try:
+            return float(gradebook.find_submission(topic, student).score)
+        except MissingEntry:
+            return None
+
+
+def _outcome(root: Path, topic: str, number: str, job: Job, store: Store) -> Result | NoResult:
+    result, score = store.load(number), gradebook_score(root, topic, number)
+    if result is None or score is None:
+        return NoResult("nbgrader could not process it")
+    return result.model_copy(update={"submission": job.submission, "score": round(score, 6)})
+
+
+def _autograde(root: Path, topic: str) -> Iterator[str]:
+    """Each student as soon as nbgrader has gone on to the next."""
+    command = [sys.executable, "-m", "nbgrader", "autograde", topic]
+    current: str | None = None
+    last: deque[str] = deque(maxlen=20)
+    with subprocess.Popen(
+        command, cwd=root, env=_environment(), stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr
+        for line in process.stderr:
+            last.append(line.rstrip())
+            if found := _STUDENT.search(line):
+                if current is not None:
+                    yield current
+                current = found[1]
+    if current is not None:
+        yield current
+    elif process.returncode:
+        raise UsageError("nbgrader autograde failed: " + "\n".join(last))
+
+
+def _run(root: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    ran = subprocess.run(command, cwd=root, env=_environment(), capture_output=True, text=True)
+    if ran.returncode:
+        raise UsageError(f"nbgrader {arguments[0]} failed: {ran.stderr.strip()[-500:]}")
+
+
+def _environment() -> dict[str, str]:
+    """nbgrader calls alembic by its name: it lies beside this Python."""
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+    }

@@ -1,0 +1,82 @@
+"""`gradus grade --engine otter`: jobs -> results, each by an `otter run` of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from gradus.checks.session import Job
+from gradus.grading.pool import NoResult
+from gradus.results import Result
+
+Scores = dict[str, float]
+
+
+def run_otter(
+    archive: bytes, jobs: Iterable[Job], workers: int
+) -> Iterator[tuple[Job, Result | NoResult]]:
+    """Grade every job with `archive`, a zip of dist/otter with the plugin, on `workers` processes.
+
+    The score is the one that otter reports; the rest of the result is what its plugin kept.
+    """
+    for job, outcome in otter_runs(archive, jobs, workers):
+        if isinstance(outcome, str):
+            yield job, NoResult(outcome)
+            continue
+        scores, data = outcome
+        if data is None:
+            yield job, NoResult("otter ran without Gradus's plugin")
+            continue
+        result = Result.model_validate(data)
+        update = {"submission": job.submission, "score": round(sum(scores.values()), 6)}
+        yield job, result.model_copy(update=update)
+
+
+def otter_runs(
+    archive: bytes, jobs: Iterable[Job], workers: int
+) -> Iterator[tuple[Job, tuple[Scores, Any] | str]]:
+    """What otter says of each job: each question's points and the plugin's data, or why not."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "autograder.zip").write_bytes(archive)
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, context, _silence) as executor:
+            waiting: dict[Future[tuple[Scores, Any]], Job] = {}
+            for number, job in enumerate(jobs):
+                file = root / str(number) / job.filename
+                file.parent.mkdir()
+                file.write_bytes(job.source)
+                waiting[executor.submit(_otter_run, root / "autograder.zip", file)] = job
+            try:
+                for future in as_completed(waiting):
+                    error = future.exception()
+                    said = f"{type(error).__name__}: {error}" if error else future.result()
+                    yield waiting[future], said
+            finally:
+                executor.shutdown(cancel_futures=True)
+
+
+def _silence() -> None:
+    """Every kernel that otter starts has warnings to give; what goes wrong comes as exceptions."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def _otter_run(archive: Path, submission: Path) -> tuple[Scores, Any]:
+    """`otter run` without its command line: that would import otter anew for each submission."""
+    from otter.api import grade_submission
+
+    from gradus.engines.otter_plugin import NAME
+
+    results = grade_submission(str(submission), str(archive), quiet=True)
+    if results.has_catastrophic_failure():
+        raise RuntimeError(
+            f"otter could not read its kernel's results: {results.catastrophic_error}"
+        )
+    return {name: results.get_score(name) for name in results.test_files}, results.get_plugin_data(
+        NAME
+    )

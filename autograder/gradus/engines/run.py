@@ -1,0 +1,76 @@
+"""`gradus grade --engine otter|nbgrader`: the tool is given what `gradus build` makes for it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+from gradus.checks.session import Job
+from gradus.course import Course, UsageError
+from gradus.grading.found import Found
+from gradus.grading.grade import Conditions, unreadable
+from gradus.grading.pool import NoResult
+from gradus.results import Result, first_line
+
+Outcomes = Iterator[tuple[Job, Result | NoResult]]
+
+
+def engine(
+    course: Course, conditions: Conditions, workers: int
+) -> Callable[[Iterable[Job]], Outcomes]:
+    """What grades jobs with otter or nbgrader; nbgrader uses one process, whatever `workers` is.
+
+    Raises UsageError where the tool is not installed.
+    """
+    name, topic, checks = conditions.engine, conditions.topic, conditions.checks
+    if importlib.util.find_spec(name) is None:
+        raise UsageError(f"{name} is not installed here: pip install 'gradus[{name}]'")
+
+    def run(jobs: Iterable[Job]) -> Outcomes:
+        broken: deque[tuple[Job, Result]] = deque()
+        waiting = _readable(jobs, broken, conditions)
+        first = next(waiting, None)
+        yield from broken
+        broken.clear()
+        if first is None:  # nothing has changed: the tool need not start
+            return
+        from gradus.release.student import student_files
+
+        given = student_files(course, topic, checks)
+        todo = chain([first], waiting)
+        if name == "otter":
+            from gradus.engines.otter import run_otter
+            from gradus.release.otter import otter_files
+
+            archive = otter_files(course, topic, checks, given)[f"{topic.id}.zip"]
+            yield from run_otter(archive, todo, workers)
+        else:
+            from gradus.engines.nbgrader import run_nbgrader
+            from gradus.release.nbgrader import nbgrader_files
+
+            own = course.model_copy(update={"topics": [topic]})  # with the limits asked for
+            yield from run_nbgrader(topic.id, nbgrader_files(own, topic, checks, given), todo)
+        yield from broken
+
+    return run
+
+
+def _readable(
+    jobs: Iterable[Job], broken: deque[tuple[Job, Result]], conditions: Conditions
+) -> Iterator[Job]:
+    """The jobs that can be opened; neither tool says more of a broken notebook than a traceback."""
+    import nbformat
+
+    for job in jobs:
+        try:
+            if job.filename.lower().endswith(".ipynb"):
+                nbformat.reads(job.source.decode(), as_version=4)  # type: ignore[no-untyped-call]
+        except Exception as error:  # of whatever kind: it is any text
+            why = f"the notebook is broken: {type(error).__name__}: {first_line(str(error))[:200]}"
+            found = Found(job.submission, Path(), (job.filename,))
+            broken.append((job, unreadable(found, why, conditions, conditions.version)))
+        else:
+            yield job
