@@ -282,6 +282,7 @@ def test_gelu_forward(student, rng):
     check_raises(student, "gated_forward", rng.normal(2), "elu", when='the gate is "elu"')
 
 
+@public
 @points(1, of="gated_forward")
 def test_swish_forward(student, rng):
     """Swish is x times the sigmoid, at ±1000 too."""
@@ -322,7 +323,6 @@ def test_maxout_backward(student, rng):
         check_gradients(student, "maxout", dict(x=x), largest, dout=dout, clues=known)
 
 
-@public
 @points(1, of="bru_forward")
 def test_bru_forward(student, rng):
     """With r = 2, the inputs 0, 2 and 6 give 0.5, 2.5 and 4.5; r must be positive."""

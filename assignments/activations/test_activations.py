@@ -48,11 +48,6 @@ def largest(x: Tensor) -> Tensor:
     return x.max(-1).values
 
 
-def bru(x: Tensor, r: float = 2.0) -> Tensor:
-    right = torch.pow(1 + r * r * x.clamp(min=0), 1 / r)
-    return torch.where(x < 0, torch.exp(r * x.clamp(max=0)), right) - 1 / r
-
-
 def slope_of(reference, x: Tensor, **options) -> Tensor:
     """f′ at each x, from autograd."""
     own = x.clone().requires_grad_()
@@ -208,6 +203,13 @@ def test_gelu_forward(student, rng):
 
 
 @public
+@points(1, of="gated_forward")
+def test_swish_forward(student, rng):
+    """Swish is x times the sigmoid, at ±1000 too."""
+    check_curve(student, rng, "gated", gated, wrong_gate, gate="swish")
+
+
+@public
 @points(2, of="maxout_backward")
 def test_maxout_backward(student, rng):
     """Only the largest piece gets the gradient; of equal ones, the first."""
@@ -226,27 +228,3 @@ def test_maxout_backward(student, rng):
         )
         known = Clues(wrong=tuple(Wrong(id, text, dout[..., None] * s) for id, text, s in wrong))
         check_gradients(student, "maxout", dict(x=x), largest, dout=dout, clues=known)
-
-
-@public
-@points(1, of="bru_forward")
-def test_bru_forward(student, rng):
-    """With r = 2, the inputs 0, 2 and 6 give 0.5, 2.5 and 4.5; r must be positive."""
-
-    def wrong(x, r=2.0):
-        shift = "1/r is taken from both sides, outside the root and outside the exponential"
-        odd = "this is the odd variant (ORU), and the exponential one (ERU) is wanted"
-        for missing in (x < 0, x >= 0, 1):
-            yield "shift", shift, bru(x, r) + missing / r
-        brackets = "the power 1/r needs brackets: a ** 1 / r is a divided by r"
-        yield "brackets", brackets, torch.where(x < 0, bru(x, r), r * x)
-        yield "odd variant", odd, x.sign() * ((r * r * x.abs() + 1) ** (1 / r) - 1)
-
-    by_hand = torch.tensor([0.0, 2.0, 6.0, -1000.0]).double()
-    right = torch.tensor([0.5, 2.5, 4.5, -0.5]).double()
-    known = Clues(wrong=tuple(Wrong(*w) for w in wrong(by_hand)))
-    check_forward(student, "bru", dict(x=by_hand), right, clues=known)
-    for r in (3.5, 0.5, 1):
-        check_curve(student, rng, "bru", bru, wrong, r=r)
-    for r in (0, -2.0):
-        check_raises(student, "bru_forward", by_hand, r, when=f"r = {r}")
