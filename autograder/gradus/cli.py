@@ -204,12 +204,17 @@ def grade(
 @click.option(
     "--to",
     required=True,
-    type=click.Choice(["csv", "canvas", "gradescope"]),  # keys of gradus.grading.export.FORMATS
-    help="Whose table: everything, for Canvas's gradebook, or as Gradescope's.",
+    # nbgrader, and the keys of gradus.grading.export.FORMATS
+    type=click.Choice(["csv", "canvas", "gradescope", "nbgrader"]),
+    help="Whose: everything as a table, Canvas's or Gradescope's table, nbgrader's database.",
 )
-@click.option("--out", type=PATH, help="File to write; default: standard output.")
-def export(results: Path, to: str, out: Path | None) -> None:
-    """Make a table of results that a gradebook takes.
+@click.option(
+    "--out",
+    help="File to write; default: standard output. For nbgrader a gradebook.db or a SQLAlchemy URL;"
+    " default: course.yaml's.",
+)
+def export(results: Path, to: str, out: str | None) -> None:
+    """Make a table of results that a gradebook takes, or fill nbgrader's.
 
     RESULTS is the folder of one topic's results, as `gradus grade` leaves it. Where the download
     that was graded says who handed in (names, numbers, e-mail), so does the table.
@@ -218,15 +223,27 @@ def export(results: Path, to: str, out: Path | None) -> None:
     Examples:
       gradus export results/mlp --to csv > mlp.csv
       gradus export results/mlp --to canvas --out canvas.csv
+      gradus export results/mlp --to nbgrader --out ../nbgrader/gradebook.db
     """
+    from gradus.course import UsageError
     from gradus.files import write_whole
-    from gradus.grading.export import export
+    from gradus.grading.export import export, read_results
 
-    table = export(_course(), results, to)
+    course = _course()
+    if to == "nbgrader":
+        from gradus.grading.gradebook import export_gradebook
+
+        database = out or course.nbgrader.database
+        if not database:
+            raise UsageError("which gradebook? --out gradebook.db, or a URL in course.yaml")
+        found = read_results(results)
+        click.echo(export_gradebook(found, course.topic(found[0].topic), database))
+        return
+    table = export(course, results, to)
     if out is None:
         click.echo(table, nl=False)
     else:
-        write_whole(out, table)
+        write_whole(Path(out), table)
 
 
 @cli.command()

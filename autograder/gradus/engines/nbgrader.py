@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import subprocess
 import sys
@@ -12,9 +11,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+import nbformat
 
 from gradus.checks.session import Job
 from gradus.course import UsageError
+from gradus.grading.gradebook import environment
 from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
 from gradus.release.notebook import write_notebook
@@ -31,26 +34,42 @@ def run_nbgrader(
     The score is the gradebook's; the rest of the result is what Gradus's step kept. A .py becomes a
     notebook with a cell for each statement.
     """
+    for job, score, result in nbgrader_runs(topic, files, jobs):
+        if result is None or score is None:
+            yield job, NoResult("nbgrader could not process it")
+        else:
+            update = {"submission": job.submission, "score": round(score, 6)}
+            yield job, result.model_copy(update=update)
+
+
+def nbgrader_runs(
+    topic: str, files: Mapping[str, bytes], jobs: Iterable[Job]
+) -> Iterator[tuple[Job, float | None, Result | None]]:
+    """The gradebook's score of each job, and what Gradus's step kept, each None if there is none.
+
+    In the order they are finished.
+    """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for name, data in files.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(data)
         _run(root, "generate_assignment", topic)
+        tests = _test_cells(root / "release" / topic / f"{topic}.ipynb")
         numbered = {str(number): job for number, job in enumerate(jobs)}
         for number, job in numbered.items():
             submitted = root / "submitted" / number / topic / f"{topic}.ipynb"
             submitted.parent.mkdir(parents=True)
-            submitted.write_bytes(as_notebook(job))
+            submitted.write_bytes(_as_notebook(job, tests))
         store = Store(root / "results" / topic)
         for number in _autograde(root, topic):
             job = numbered.pop(number)
-            yield job, _outcome(root, topic, number, job, store)
+            yield job, _score(root, topic, number), store.load(number)
         for number, job in numbered.items():
-            yield job, _outcome(root, topic, number, job, store)
+            yield job, _score(root, topic, number), store.load(number)
 
 
-def as_notebook(job: Job) -> bytes:
+def _as_notebook(job: Job, tests: Iterable[Any]) -> bytes:
     """A submission as a notebook, a .py statement by statement: one may raise and the next not."""
     if job.filename.lower().endswith(".ipynb"):
         return job.source
@@ -61,10 +80,21 @@ def as_notebook(job: Job) -> bytes:
     except (SyntaxError, ValueError, RecursionError):
         ends = []
     parts = ["".join(lines[a:b]) for a, b in pairwise([0, *ends])] or [text]
-    return write_notebook(("code", part.strip("\n"), {}) for part in parts).encode()
+    cells: list[tuple[str, str, dict[str, Any]]] = [
+        ("code", part.strip("\n"), {}) for part in parts
+    ]
+    cells += [("code", cell.source, cell.metadata) for cell in tests]
+    return write_notebook(cells).encode()
 
 
-def gradebook_score(root: Path, topic: str, student: str) -> float | None:
+def _test_cells(release: Path) -> list[Any]:
+    from nbgrader.utils import is_grade
+
+    notebook = nbformat.read(release, as_version=4)  # type: ignore[no-untyped-call]
+    return [cell for cell in notebook.cells if is_grade(cell)]
+
+
+def _score(root: Path, topic: str, student: str) -> float | None:
     """The score in the gradebook, None where the submission is not in it."""
     from nbgrader.api import Gradebook, MissingEntry
 
@@ -75,20 +105,13 @@ def gradebook_score(root: Path, topic: str, student: str) -> float | None:
             return None
 
 
-def _outcome(root: Path, topic: str, number: str, job: Job, store: Store) -> Result | NoResult:
-    result, score = store.load(number), gradebook_score(root, topic, number)
-    if result is None or score is None:
-        return NoResult("nbgrader could not process it")
-    return result.model_copy(update={"submission": job.submission, "score": round(score, 6)})
-
-
 def _autograde(root: Path, topic: str) -> Iterator[str]:
     """Each student as soon as nbgrader has gone on to the next."""
     command = [sys.executable, "-m", "nbgrader", "autograde", topic]
     current: str | None = None
     last: deque[str] = deque(maxlen=20)
     with subprocess.Popen(
-        command, cwd=root, env=_environment(), stderr=subprocess.PIPE, text=True
+        command, cwd=root, env=environment(), stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr
         for line in process.stderr:
@@ -105,14 +128,6 @@ def _autograde(root: Path, topic: str) -> Iterator[str]:
 
 def _run(root: Path, *arguments: str) -> None:
     command = [sys.executable, "-m", "nbgrader", *arguments]
-    ran = subprocess.run(command, cwd=root, env=_environment(), capture_output=True, text=True)
+    ran = subprocess.run(command, cwd=root, env=environment(), capture_output=True, text=True)
     if ran.returncode:
         raise UsageError(f"nbgrader {arguments[0]} failed: {ran.stderr.strip()[-500:]}")
-
-
-def _environment() -> dict[str, str]:
-    """nbgrader calls alembic by its name: it lies beside this Python."""
-    return {
-        **os.environ,
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-    }

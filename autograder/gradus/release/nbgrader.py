@@ -15,8 +15,16 @@ _CONFIG = """\
 # Made by `gradus build`. Run nbgrader in this folder.
 from pathlib import Path
 
-from nbconvert.preprocessors import ClearMetadataPreprocessor
-from nbgrader.preprocessors import (
+c = get_config()  # noqa: F821
+c.CourseDirectory.root = str(Path(__file__).parent.resolve())
+{database}c.ClearSolutions.code_stub = {{"python": "raise NotImplementedError"}}
+c.Execute.timeout = 300  # seconds a cell, where nbgrader's own kernels grade
+"""
+
+_SANDBOX = """
+# Gradus's sandbox in the place of nbgrader's Execute: no kernel runs what students wrote.
+from nbconvert.preprocessors import ClearMetadataPreprocessor  # noqa: E402
+from nbgrader.preprocessors import (  # noqa: E402
     AssignLatePenalties,
     CheckCellMetadata,
     IgnorePattern,
@@ -24,13 +32,8 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
 )
 
-from gradus.engines.nbgrader_step import Sandbox
+from gradus.engines.nbgrader_step import Sandbox  # noqa: E402
 
-c = get_config()  # noqa: F821
-c.CourseDirectory.root = str(Path(__file__).parent.resolve())
-{database}c.ClearSolutions.code_stub = {{"python": "raise NotImplementedError"}}
-
-# Gradus's sandbox in the place of nbgrader's Execute: no kernel runs what students wrote.
 c.Sandbox.course = c.CourseDirectory.root
 c.Autograde.autograde_preprocessors = [
     Sandbox,
@@ -41,7 +44,6 @@ c.Autograde.autograde_preprocessors = [
     AssignLatePenalties,
     CheckCellMetadata,
 ]
-c.Execute.timeout = 300  # seconds a cell, should you go back to nbgrader's own
 """
 
 _TEST = """\
@@ -50,15 +52,21 @@ check("{topic}", "{function}", points={points:g})"""
 
 
 def nbgrader_files(
-    course: Course, topic: Topic, checks: Iterable[CheckInfo], student: Mapping[str, bytes]
+    course: Course,
+    topic: Topic,
+    checks: Iterable[CheckInfo],
+    student: Mapping[str, bytes],
+    *,
+    sandbox: bool = True,
 ) -> dict[str, bytes]:
     """The files of dist/nbgrader: source/T, and what all topics share.
 
-    `student` are the files of assignments/T. Raises UsageError.
+    `student` are the files of assignments/T. Without `sandbox` stock nbgrader runs what students
+    wrote in its own kernel. Raises UsageError.
     """
     id, test_file = topic.id, course.test_file(topic)
     files = {
-        "nbgrader_config.py": _config(course).encode(),
+        "nbgrader_config.py": (_config(course) + (_SANDBOX if sandbox else "")).encode(),
         COURSE_FILE: tool_course(course, course.topics),
         "hidden_tests/.salt": f"{read_salt(course)}\n".encode(),
         f"hidden_tests/{test_file.name}": test_file.read_bytes(),

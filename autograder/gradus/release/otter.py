@@ -6,11 +6,15 @@ import json
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import nbformat
+
 from gradus.checks.session import CheckInfo
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, read_salt, shown
+from gradus.release.archive import pack_zip
 from gradus.release.notebook import write_notebook
 from gradus.release.questions import Question, question_cells
 from gradus.release.stub import BEGIN, END
@@ -141,9 +145,25 @@ def _assign(topic: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
         if ran.returncode or len(archives) != 1:
             tail = "\n".join(ran.stderr.strip().splitlines()[-5:])
             raise UsageError(f"otter assign failed on topic '{topic}': {tail}")
-        found = {f"{topic}.zip": archives[0].read_bytes()}
+        found = {f"{topic}.zip": _packed_again(archives[0])}
         archives[0].unlink()
         for path in sorted(made.rglob("*")):
             if path.is_file():
-                found[f"{topic}/{path.relative_to(made).as_posix()}"] = path.read_bytes()
+                notebook = path.suffix == ".ipynb"
+                name = f"{topic}/{path.relative_to(made).as_posix()}"
+                found[name] = _written_again(path) if notebook else path.read_bytes()
     return found
+
+
+def _packed_again(archive: Path) -> bytes:
+    """Otter's zip without the time of day in it: the same input, the same bytes."""
+    with zipfile.ZipFile(archive) as made:
+        names = sorted(made.namelist())
+        modes = {name: made.getinfo(name).external_attr >> 16 & 0o777 or 0o644 for name in names}
+        return pack_zip({name: made.read(name) for name in names}, modes)
+
+
+def _written_again(notebook: Path) -> bytes:
+    """Otter's notebook without its random cell ids."""
+    cells = nbformat.read(notebook, as_version=4).cells  # type: ignore[no-untyped-call]
+    return write_notebook((c.cell_type, c.source, c.metadata) for c in cells).encode()

@@ -160,7 +160,7 @@ class Worker:
         def callback(*arguments: Any, **keywords: Any) -> Any:
             self._send(("callback", ident, arguments, keywords))
             node, payload = self.channel.receive_raw()
-            reply = Decoder(payload, self._resolve, torch.Tensor.clone).decode(node)
+            reply = Decoder(payload, self._resolve, self._moved).decode(node)
             if reply[0] == "value":
                 return reply[2]
             raise ValueError(f"{name}: {reply[2]}")
@@ -170,9 +170,13 @@ class Worker:
 
     def _own(self, received: torch.Tensor) -> torch.Tensor:
         """The student's copy of an argument; the received bytes stay for the comparison."""
-        own = received.clone() if self.device.type == "cpu" else received.to(self.device)
+        own = self._moved(received)
         self.inputs.append((own, received))
         return own
+
+    def _moved(self, received: torch.Tensor) -> torch.Tensor:
+        """A copy of its own memory, where the student computes."""
+        return received.clone() if self.device.type == "cpu" else received.to(self.device)
 
 
 def _devices(value: Any, device: torch.device) -> list[str]:
