@@ -447,7 +447,7 @@ def test_check_in_a_kernel_judges_what_the_cells_define(course: Course, tmp_path
     wrong, right, hidden = (nb.cells[i].outputs for i in (1, 3, 4))
     assert [o.output_type for o in wrong] == ["stream", "execute_result"]
     assert wrong[0].name == "stdout"
-    assert "0.8571 times" in wrong[0].text
+    assert "1.167 times too small" in wrong[0].text
     assert wrong[1].data["text/plain"] == "0.0"
     assert right[1].data["text/plain"] == "5.0"  # of the public checks, all
     assert hidden == []  # only hidden checks judge it

@@ -45,7 +45,7 @@ def report(checks: Sequence[CheckResult]) -> str:
         if check.visibility != "hidden"
     ]
     out = io.StringIO()
-    Console(file=out, width=100, color_system=None).print(_table(shown))
+    Console(file=out, width=100, color_system=None, force_jupyter=False).print(_table(shown))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 

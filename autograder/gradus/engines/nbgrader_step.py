@@ -1,4 +1,4 @@
-"""nbgrader's autograde step: a notebook is graded in Gradus's sandbox, and no kernel is started."""
+"""Two steps of nbgrader's autograde: one tidies a notebook, one grades it in Gradus's sandbox."""
 
 from __future__ import annotations
 
@@ -23,6 +23,33 @@ RESULTS = "results"  # beside autograded/, not in it: nbgrader copies what is th
 _graders: dict[str, OneByOne] = {}  # by topic; they stay warm for the whole class
 
 
+class Tidy(NbGraderPreprocessor):  # type: ignore[misc]
+    """The first step: every nbgrader cell is there once, with the metadata that it was given.
+
+    nbgrader 0.9 itself ends the whole class's run over one student's doubled or edited cell, and
+    gives nothing for a test cell that was deleted.
+    """
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Restore the metadata from the gradebook; test cells that are missing come last."""
+        about = resources["nbgrader"]
+        with Gradebook(about["db_url"]) as gradebook:
+            notebook = gradebook.find_notebook(about["notebook"], about["assignment"])
+            given = {cell.name: _metadata(cell, notebook) for cell in notebook.source_cells}
+            sources = {cell.name: cell.source for cell in notebook.source_cells}
+        missing = dict(given)
+        for cell in nb.cells[::-1]:  # of two, the lower one, as nbgrader has it
+            meta = cell.metadata.pop("nbgrader", None)
+            name = meta.get("grade_id") if isinstance(meta, dict) else None
+            if isinstance(name, str) and name in missing:
+                cell.metadata["nbgrader"] = missing.pop(name)
+        for name, meta in missing.items():
+            if meta["grade"]:
+                new = nbformat.v4.new_code_cell  # the points do not depend on their place
+                nb.cells.append(new(sources[name], metadata={"nbgrader": meta}))  # type: ignore[no-untyped-call]
+        return nb, resources
+
+
 class Sandbox(NbGraderPreprocessor):  # type: ignore[misc]
     """In the place of Execute: writes into each test cell what running it would have shown."""
 
@@ -32,7 +59,6 @@ class Sandbox(NbGraderPreprocessor):  # type: ignore[misc]
         """Grade the notebook, and keep the whole result in results/TOPIC/STUDENT.json."""
         topic = resources["nbgrader"]["notebook"]
         grader = _graders.get(topic) or self._start(topic)
-        _add_missing(nb, resources["nbgrader"])
         source = nbformat.writes(nb).encode(errors="backslashreplace")  # type: ignore[no-untyped-call]
         result = grader.grade_source(source, f"{topic}.ipynb", resources["nbgrader"]["student"])
         for cell in nb.cells:
@@ -66,27 +92,17 @@ def _outputs(cell: Any, result: Result) -> list[Any]:
     ]
 
 
-def _add_missing(nb: Any, about: Any) -> None:
-    """Put the test cells back that a student deleted: the points do not depend on their place."""
-    there = {cell.metadata.nbgrader["grade_id"] for cell in nb.cells if is_grade(cell)}
-    with Gradebook(about["db_url"]) as gradebook:
-        notebook = gradebook.find_notebook(about["notebook"], about["assignment"])
-        sources = {cell.name: cell for cell in notebook.source_cells}
-        for cell in notebook.grade_cells:
-            if cell.name in there:
-                continue
-            source = sources[cell.name]
-            metadata = {
-                "schema_version": 3,
-                "grade_id": cell.name,
-                "grade": True,
-                "locked": True,
-                "solution": False,
-                "task": False,
-                "points": cell.max_score,
-                "cell_type": "code",
-                "checksum": source.checksum,
-            }
-            nb.cells.append(
-                nbformat.v4.new_code_cell(source.source, metadata={"nbgrader": metadata})  # type: ignore[no-untyped-call]
-            )
+def _metadata(source: Any, notebook: Any) -> dict[str, Any]:
+    """The nbgrader metadata (schema 3) of a cell in the gradebook."""
+    points = {cell.name: cell.max_score for cell in notebook.grade_cells}
+    metadata = {
+        "schema_version": 3,
+        "grade_id": source.name,
+        "grade": source.name in points,
+        "solution": source.name in {cell.name for cell in notebook.solution_cells},
+        "locked": source.locked,
+        "task": False,
+        "cell_type": source.cell_type,
+        "checksum": source.checksum,
+    }
+    return metadata | ({"points": points[source.name]} if source.name in points else {})

@@ -27,14 +27,24 @@ from nbconvert.preprocessors import ClearMetadataPreprocessor  # noqa: E402
 from nbgrader.preprocessors import (  # noqa: E402
     AssignLatePenalties,
     CheckCellMetadata,
+    ClearOutput,
     IgnorePattern,
     LimitOutput,
+    OverwriteCells,
+    OverwriteKernelspec,
     SaveAutoGrades,
 )
 
-from gradus.engines.nbgrader_step import Sandbox  # noqa: E402
+from gradus.engines.nbgrader_step import Sandbox, Tidy  # noqa: E402
 
 c.Sandbox.course = c.CourseDirectory.root
+c.Autograde.sanitize_preprocessors = [
+    Tidy,
+    ClearOutput,
+    OverwriteKernelspec,
+    OverwriteCells,
+    CheckCellMetadata,
+]
 c.Autograde.autograde_preprocessors = [
     Sandbox,
     IgnorePattern,
