@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Gradus needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable '.[instructor,mnist,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[instructor,otter,nbgrader,mnist,dev]'
 	@$(SANDBOX)
 	@touch $@
 
@@ -42,7 +42,7 @@ test: install
 	$(BIN)/python -m pytest
 	$(BIN)/gradus audit --workers 2
 
-# The virtual environment stays, and so do results/, which hold grades.
+# The virtual environment stays, and so do results/ and dist/nbgrader, which may hold grades.
 clean:
-	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf dist/student dist/otter dist/gradescope build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find autograder tests solutions hidden_tests assignments -name __pycache__ -prune -exec rm -rf {} +

@@ -98,7 +98,7 @@ def check(topic: str, path: Path | None, watch: bool) -> int:
     type=click.Choice(
         ["student", "otter", "nbgrader", "gradescope"]
     ),  # the keys of gradus.release.build.TARGETS
-    help="What to make in dist/; default: everything.",
+    help="What to make in dist/; default: everything that can be made here.",
 )
 def build(topics: tuple[str, ...], check: bool, targets: tuple[str, ...]) -> int:
     """Make assignments/ and dist/ from solutions, tests and course.yaml.
@@ -107,9 +107,10 @@ def build(topics: tuple[str, ...], check: bool, targets: tuple[str, ...]) -> int
     Examples:
       gradus build                     all topics
       gradus build mlp --target student
+      gradus build --target nbgrader   a course directory in dist/nbgrader
       gradus build --check             is assignments/ up to date?
     """
-    from gradus.release.build import TARGETS, build, stale
+    from gradus.release.build import build, possible_targets, stale
 
     course = _course()
     chosen = course.select(topics)
@@ -117,7 +118,7 @@ def build(topics: tuple[str, ...], check: bool, targets: tuple[str, ...]) -> int
         lines = stale(course, chosen)
         click.echo("\n".join(lines) if lines else "assignments/ is up to date")
         return 1 if lines else 0
-    build(course, chosen, targets or tuple(TARGETS), click.echo)
+    build(course, chosen, targets or possible_targets(click.echo), click.echo)
     return 0
 
 

@@ -13,7 +13,7 @@ from gradus.audit.cases import Case, compose, load_cases
 from gradus.course import Course, Topic, UsageError, shown
 from gradus.files import write_whole
 from gradus.grading.command import grade
-from gradus.release.build import TARGETS, build
+from gradus.release.build import build, possible_targets
 from gradus.release.notebook import make_notebook
 from gradus.release.stub import BEGIN, END, make_stub, stubbed_functions
 from gradus.submission.sandbox import best_level
@@ -42,7 +42,7 @@ def demo(course: Course) -> int:
     if topic is None or not course.cases(topic).is_file():
         raise UsageError(f"no cases to make a class of in {shown(course.root)}/hidden_tests/cases")
     click.echo(f"gradus build {topic.id}")
-    build(course, [topic], tuple(TARGETS), click.echo)
+    build(course, [topic], possible_targets(click.echo), click.echo)
     folder = course.root / "dist" / "example-class" / topic.id
     files = example_class(course, topic)
     shutil.rmtree(folder, ignore_errors=True)

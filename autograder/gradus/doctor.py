@@ -34,8 +34,8 @@ def examine(course: Course | None) -> Iterator[Finding]:
     yield _package("notebooks", "jupytext", "nbformat", extra="instructor")
     yield _package("mutants for gradus audit", "cosmic_ray", extra="instructor")
     yield _torchvision()
-    yield _tool("otter", "otter-grader")
-    yield _tool("nbgrader", "nbgrader")
+    yield _tool("otter", "otter-grader", extra="otter")
+    yield _tool("nbgrader", "nbgrader", extra="nbgrader")
     if course is not None:
         yield _salt(course)
 
@@ -114,9 +114,9 @@ def _torchvision() -> Finding:
     return Finding("MNIST", True, f"torchvision {_version('torchvision')}; {where}")
 
 
-def _tool(subject: str, package: str) -> Finding:
+def _tool(subject: str, package: str, extra: str) -> Finding:
     found = _version(package)
-    detail = found or f"not installed: pip install {package}"
+    detail = found or f"not installed: pip install 'gradus[{extra}]'"
     return Finding(subject, True if found else None, detail)
 
 

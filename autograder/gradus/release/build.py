@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
 
 from gradus.checks.session import CheckInfo, list_checks
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, check_points, shown
@@ -50,11 +54,24 @@ TARGETS: dict[str, Callable[[Release], dict[str, bytes]]] = {
     "nbgrader": _nbgrader,
     "gradescope": _gradescope,
 }
+_NEEDS = {"otter": "otter"}  # what has to be installed for a target, where that is not Gradus's own
 _PRIVATE = (
     "otter",
     "nbgrader",
     "gradescope",
 )  # they hold the hidden tests: closed to other users of this machine
+
+
+def possible_targets(say: Callable[[str], None]) -> list[str]:
+    """The targets that can be made here; `say` is told, in a line each, of the others."""
+    found = []
+    for target in TARGETS:
+        needs = _NEEDS.get(target)
+        if needs and importlib.util.find_spec(needs) is None:
+            say(f"no dist/{target}: pip install 'gradus[{needs}]' to have it made too")
+        else:
+            found.append(target)
+    return found
 
 
 def build(
@@ -66,12 +83,12 @@ def build(
     """Write assignments/ and dist/ for `topics`; nothing is written unless all can be made."""
     releases = [_release(course, topic) for topic in topics]
     assignments = _assignments(course, releases)
-    bundles = {
-        course.root / "dist" / target / name: data
-        for target in targets
-        for release in releases
-        for name, data in TARGETS[target](release).items()
-    }
+    bundles = {}
+    todo = [(target, release) for target in targets for release in releases]
+    console = Console(stderr=True)
+    for target, release in track(todo, "building", console=console, transient=True):
+        for name, data in TARGETS[target](release).items():
+            bundles[course.root / "dist" / target / name] = data
     for target in set(targets).intersection(_PRIVATE):
         (course.root / "dist").mkdir(exist_ok=True)
         (course.root / "dist" / target).mkdir(mode=0o700, exist_ok=True)

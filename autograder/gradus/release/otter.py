@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -138,6 +139,8 @@ def _assign(topic: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
             (root / name).write_bytes(data)
         # Our audit runs the solution; otter would start a kernel for it.
         arguments = ["assign", "--no-run-tests", str(root / f"{topic}.ipynb"), str(made)]
+        if importlib.util.find_spec("otter") is None:
+            raise UsageError("otter-grader is not installed here: pip install 'gradus[otter]'")
         ran = subprocess.run(
             [sys.executable, "-m", "otter", *arguments], cwd=root, capture_output=True, text=True
         )
