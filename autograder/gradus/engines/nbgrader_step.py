@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,9 @@ class Sandbox(NbGraderPreprocessor):  # type: ignore[misc]
         grader = _graders.get(topic) or self._start(topic)
         source = nbformat.writes(nb).encode(errors="backslashreplace")  # type: ignore[no-untyped-call]
         result = grader.grade_source(source, f"{topic}.ipynb", resources["nbgrader"]["student"])
-        for cell in nb.cells:
-            if is_grade(cell) and cell.cell_type == "code":
-                cell.outputs = _outputs(cell, result)
+        graded = [cell for cell in nb.cells if is_grade(cell) and cell.cell_type == "code"]
+        for cell in graded:
+            cell.outputs = _outputs(cell, result, result.notes if cell is graded[0] else ())
         Store(Path(self.course) / RESULTS / topic).save(result)
         return nb, resources
 
@@ -77,7 +78,7 @@ class Sandbox(NbGraderPreprocessor):  # type: ignore[misc]
         return grader
 
 
-def _outputs(cell: Any, result: Result) -> list[Any]:
+def _outputs(cell: Any, result: Result, notes: Sequence[str]) -> list[Any]:
     """The report, and the points as the number that nbgrader takes for partial credit."""
     meta = cell.metadata.nbgrader
     checks = [check for check in result.checks if check.function == meta["grade_id"]]
