@@ -8,7 +8,7 @@ A hidden test imports everything it needs from here:
 from gradus.checks.calls import call, check_raises, forward
 from gradus.checks.compare import check_values
 from gradus.checks.diagnose import Clues, Wrong
-from gradus.checks.failure import CheckFailed, require
+from gradus.checks.failure import CheckFailed, kind, require
 from gradus.checks.gradients import check_forward, check_gradients
 from gradus.checks.marks import hidden, points, public, visibility
 from gradus.checks.rng import Rng
@@ -33,6 +33,7 @@ __all__ = [
     "forward",
     "forward_backward",
     "hidden",
+    "kind",
     "points",
     "public",
     "require",

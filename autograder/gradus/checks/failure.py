@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+# What torch and Python say of common slips, and what to do about it.
+_HINTS = (
+    (
+        "same dtype|dtypes match|expected scalar type|did not match",
+        "Floats, doubles and integers do not mix here: make new tensors with dtype=x.dtype, and "
+        "convert integers with .to(x.dtype).",
+    ),
+    (
+        "Boolean value of Tensor",
+        "if, and, or, not decide about one number: for each element use a mask or torch.where.",
+    ),
+    ("NoneType", "Something is None here: does a function end without return?"),
+    (
+        "must be Tensor, not (int|float)",
+        "torch's functions take tensors: for a plain number use Python's math.",
+    ),
+)
 
 
 class CheckFailed(AssertionError):
@@ -35,3 +54,8 @@ def kind(value: Any) -> str:
         return f"a tensor of shape {tuple(value.shape)}"
     name = getattr(value, "type_name", type(value).__name__)
     return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"
+
+
+def hint(error: str) -> str:
+    """What to do about an error that a submission raised, or "" where nothing is known of it."""
+    return next((text for pattern, text in _HINTS if re.search(pattern, error)), "")

@@ -18,7 +18,7 @@ import pytest
 
 import gradus
 from gradus.checks import record
-from gradus.checks.failure import CheckFailed
+from gradus.checks.failure import CheckFailed, hint
 from gradus.checks.plugin import SUBJECT, Subject
 from gradus.checks.rng import derive_seed
 from gradus.checks.stand_ins import needed
@@ -294,8 +294,10 @@ def _verdict(
         status = Status.PARTIAL if error.credit > 0 else Status.FAILED
         return status, error.credit, str(error), error.diagnosis, None
     if isinstance(error, SubmissionError):
-        kind = error.message.split(":")[0] if isinstance(error, Raised) else None
-        return error.status, 0.0, error.message, kind and f"raised:{kind}", error.location
+        if not isinstance(error, Raised):
+            return error.status, 0.0, error.message, None, error.location
+        kind, message = error.message.split(":")[0], f"{error.message}\n{hint(error.message)}"
+        return error.status, 0.0, message.strip(), f"raised:{kind}", error.location
     reason = f"this check could not judge what was returned: {type(error).__name__}: {error}"
     return Status.ERROR, 0.0, reason, None, None
 

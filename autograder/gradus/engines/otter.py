@@ -67,16 +67,24 @@ def _silence() -> None:
 
 
 def _otter_run(archive: Path, submission: Path) -> tuple[Scores, Any]:
-    """`otter run` without its command line: that would import otter anew for each submission."""
+    """`otter run` without its command line: that would import otter anew for each submission.
+
+    Tried twice: Jupyter chooses a kernel's ports before it binds them, and two kernels that start at
+    the same time may choose the same.
+    """
+    try:
+        return _run_once(archive, submission)
+    except Exception:
+        return _run_once(archive, submission)
+
+
+def _run_once(archive: Path, submission: Path) -> tuple[Scores, Any]:
     from otter.api import grade_submission
 
     from gradus.engines.otter_plugin import NAME
 
     results = grade_submission(str(submission), str(archive), quiet=True)
     if results.has_catastrophic_failure():
-        raise RuntimeError(
-            f"otter could not read its kernel's results: {results.catastrophic_error}"
-        )
-    return {name: results.get_score(name) for name in results.test_files}, results.get_plugin_data(
-        NAME
-    )
+        raise RuntimeError(f"otter has no results of its kernel: {results.catastrophic_error}")
+    scores = {name: results.get_score(name) for name in results.test_files}
+    return scores, results.get_plugin_data(NAME)
