@@ -69,8 +69,8 @@ def _silence() -> None:
 def _otter_run(archive: Path, submission: Path) -> tuple[Scores, Any]:
     """`otter run` without its command line: that would import otter anew for each submission.
 
-    Tried twice: Jupyter chooses a kernel's ports before it binds them, and two kernels that start at
-    the same time may choose the same.
+    Tried twice: Jupyter chooses a kernel's ports before it binds them, and two kernels that start
+    at the same time may choose the same.
     """
     try:
         return _run_once(archive, submission)
