@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradus.checks import CheckFailed, Clues, Rng, Wrong, check_values
+from gradus.checks.failure import hint
 
 seeds = st.integers(0, 2**31)
 sizes = st.integers(3, 7)
@@ -118,3 +119,23 @@ def test_what_is_no_tensor_of_the_shape_fails_with_a_reason(value):
     failure = verdict(value, Rng(4).normal(3, 4))
     assert failure.diagnosis in ("structure", "shape", "complex")
     assert "out" in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("slip", "advice"),
+    [
+        (lambda x: x @ torch.zeros(2), "dtype=x.dtype"),
+        (lambda x: x @ torch.zeros(2, 1), "dtype=x.dtype"),
+        (lambda x: x @ torch.zeros(2, dtype=torch.int64), "integers"),
+        (lambda x: 1 if x > 0 else 0, "torch.where"),
+        (lambda x: None + x, "without return"),
+        (lambda x: torch.exp(2.0), "math"),
+        (lambda x: x @ x, ""),
+    ],
+)
+def test_what_torch_says_of_a_common_slip_comes_with_advice(slip, advice):
+    with pytest.raises((RuntimeError, TypeError)) as caught:
+        slip(torch.ones(3, 2).double())
+    found = hint(str(caught.value))
+    assert advice in found
+    assert bool(advice) == bool(found)

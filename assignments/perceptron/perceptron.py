@@ -100,7 +100,8 @@ def perceptron_train(x, y, max_epochs):
     """Epochs from w = 0, b = 0 until one makes no mistake, or until max_epochs have been made.
 
     x: (N, D), y: (N,) labels −1 and +1, max_epochs ≥ 1. Returns (w, b, mistakes), w: (D,), b: (),
-    mistakes: list with the count of each epoch made; 0 can only be its last entry.
+    tensors in the dtype of x, mistakes: list with the count of each epoch made; 0 can only be its
+    last entry.
     """
     raise NotImplementedError
 
@@ -224,8 +225,8 @@ def xor_network(false, true):
     """Weights with which two_layer computes XOR of inputs that are written as two given numbers.
 
     false, true: different numbers, true may be the smaller one. Returns (w, b, v, c) with two
-    hidden units: w (2, 2), b (2,), v (2,), c (). The network answers +1 when exactly one of its
-    inputs is true, else −1, also when each input is off by a tenth of |true − false|.
+    hidden units: w (2, 2), b (2,), v (2,), c (), float32. The network answers +1 when exactly one
+    of its inputs is true, else −1, also when each input is off by a tenth of |true − false|.
     """
     raise NotImplementedError
 

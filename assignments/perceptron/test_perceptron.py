@@ -5,20 +5,32 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from gradus.checks import Clues, Wrong, call, check_raises, check_values, points, public, require
+from gradus.checks import (
+    Clues,
+    Wrong,
+    call,
+    check_raises,
+    check_values,
+    kind,
+    points,
+    public,
+    require,
+)
 
 
 def unpack(function, value, *names):
     """The values that `function` returned: as many as there are names."""
-    right = isinstance(value, (tuple, list)) and len(value) == len(names)
-    require(right, f"{function} must return ({', '.join(names)})", diagnosis="structure")
+    several = isinstance(value, (tuple, list))
+    got = f"{len(value)} values" if several else kind(value)
+    text = f"{function} must return ({', '.join(names)}), got {got}"
+    require(several and len(value) == len(names), text, diagnosis="structure")
     return value
 
 
 def count(value, name):
     """A number of mistakes, or a bool, also where it comes as a tensor."""
     value = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
-    text = f"{name} must be a number or a bool, got a {type(value).__name__}"
+    text = f"{name} must be a number or a bool, got {kind(value)}"
     require(isinstance(value, (int, float)), text, diagnosis="structure")
     return value
 
@@ -106,18 +118,20 @@ def test_perceptron_train_by_hand(student):
     x = torch.tensor([[-1.0, -1.0], [1.0, -3.0], [-2.0, 2.0], [2.0, 3.0]]).double()
     y = torch.tensor([1.0, 1.0, -1.0, 1.0]).double()
     path = torch.tensor([[4.0, 1.0, 0.0], [3.0, 0.0, 1.0], [2.0, -1.0, 2.0], [2.0, -1.0, 2.0]])
-    for limit, epochs in ((4, 4), (50, 4), (2, 2), (1, 1)):
+    for limit, epochs in ((50, 4), (4, 4), (2, 2), (1, 1)):
         value = call(student, "perceptron_train", x, y, limit)
         w, b, mistakes = unpack("perceptron_train", value, "w", "b", "mistakes")
         text = "mistakes must be a list, one entry an epoch"
         require(isinstance(mistakes, (list, tuple)), text, diagnosis="structure")
         mine, right = [count(m, "mistakes") for m in mistakes], [2, 1, 1, 0][:epochs]
         evidence = f"mistakes: yours {mine}, expected {right}, with max_epochs = {limit}"
+        last = "list the epoch without mistakes too" if limit > 4 else "it stops before max_epochs"
         for found, diagnosis, summary in (
             (mine == [2] and limit > 1, "one pass", "it stops after one pass with mistakes"),
             (0 in mine[:-1], "does not stop", "it goes on after an epoch without mistakes"),
             (len(mine) > limit, "limit", "it makes more than max_epochs epochs"),
-            (mine == [2, 1, 1], "last epoch not listed", "the epoch without mistakes counts too"),
+            (mine == [2, 1, 1], "last epoch not listed", last),
+            (mine[:1] == [1], "old weights", "in an epoch each row must meet the newest w and b"),
             (mine[1:] and set(mine) == {2}, "restarted", "do w and b pass from epoch to epoch?"),
         ):
             require(not found, summary, evidence, diagnosis=diagnosis)
@@ -129,9 +143,9 @@ def test_perceptron_train_by_hand(student):
 
 def check_table(table, rows, columns, name):
     """`table` holds every row of −1 and +1 exactly once."""
-    got = tuple(table.shape) if isinstance(table, Tensor) else type(table).__name__
-    expected = f"expected a tensor of shape {(rows, columns)}"
-    require(got == (rows, columns), f"{name}: {got}, {expected}", diagnosis="shape")
+    text = f"{name} must be a tensor of shape {(rows, columns)}, got {kind(table)}"
+    right = isinstance(table, Tensor) and table.shape == (rows, columns)
+    require(right, text, diagnosis="shape")
     values, distinct = set(table.flatten().tolist()), len(table.unique(dim=0))
     require(values != {0, 1}, "0 and 1 where −1 and +1 are asked for", diagnosis="labels:0 1")
     require(values <= {-1, 1}, "there are values beside −1 and +1", diagnosis="values")
