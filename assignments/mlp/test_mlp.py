@@ -10,6 +10,7 @@ from gradus.checks import (
     check_forward,
     check_gradients,
     check_values,
+    kind,
     points,
     public,
     require,
@@ -101,7 +102,7 @@ def test_relu_backward(student, rng):
             dout * x.relu(),
         ),
     )
-    clues = Clues(wrong=wrong, tensors={"x > 0": (x > 0).double()})
+    clues = Clues(wrong=wrong, tensors={"[x > 0]": (x > 0).double()})
     check_gradients(student, "relu", dict(x=x), torch.relu, dout=dout, clues=clues)
 
 
@@ -114,7 +115,7 @@ def test_sgd_update(student, rng):
         result = call(student, "sgd_update", params, grads, None, lr)
         require(
             isinstance(result, (tuple, list)) and len(result) == 2,
-            "sgd_update must return (params, state)",
+            f"sgd_update must return (params, state), got {kind(result)}",
             diagnosis="structure",
         )
         check_values(
@@ -144,17 +145,17 @@ def test_minibatches_visit_every_example_once(student, rng):
     y = 2 * x[:, 0].long()
     batches = call(student, "minibatches", x, y, size, rng.seed())
     seen_x, seen_y = gather(batches)
-    missing = n - len(seen_x)
+    distinct = len(set(seen_x.tolist()))
     require(
-        missing != n % size,
-        f"{missing} of {n} examples are missing: the last partial batch is lost",
+        not distinct == len(seen_x) == n - n % size,
+        f"{n % size} of {n} examples are missing: the last partial batch is lost",
         f"{n} examples in batches of {size} make {n // size} full ones and one of {n % size}.",
         diagnosis="last batch lost",
     )
     require(
         sorted(seen_x.tolist()) == sorted(x[:, 0].tolist()),
         "an epoch must hold every example exactly once",
-        f"{n} went in; {len(seen_x)} came out, {len(set(seen_x.tolist()))} of them distinct.",
+        f"{n} went in; {len(seen_x)} came out, {distinct} of them distinct.",
         diagnosis="not a partition",
     )
     require(
@@ -174,12 +175,15 @@ def test_minibatches_visit_every_example_once(student, rng):
 def gather(batches):
     """All examples and labels of an epoch, in their order."""
     well_formed = isinstance(batches, (list, tuple)) and all(
-        isinstance(b, (list, tuple)) and len(b) == 2 and all(isinstance(t, Tensor) for t in b)
+        isinstance(b, (list, tuple))
+        and all(isinstance(t, Tensor) for t in b)
+        and [t.ndim for t in b] == [2, 1]
         for b in batches
     )
     require(
         well_formed and len(batches) > 0,
         "minibatches must return a list of pairs (x_batch, y_batch)",
+        "In a batch of B examples x_batch is (B, D) and y_batch (B,).",
         diagnosis="structure",
     )
     return torch.cat([b[0][:, 0] for b in batches]), torch.cat([b[1] for b in batches])

@@ -92,7 +92,7 @@ def relu_backward(dout, cache):
     return dout * (dout > 0)
 
 
-@mistake("no mask", check="test_relu_backward", diagnosis="missing factor:x > 0")
+@mistake("no mask", check="test_relu_backward", diagnosis="missing factor:[x > 0]")
 def relu_backward(dout, cache):
     return dout
 
@@ -142,6 +142,18 @@ def mlp_forward(x, params):
         caches.append((linear_cache, torch.ones_like(x)))
     logits, last_cache = linear_forward(x, *params[-1])
     return logits, (caches, last_cache)
+
+
+@mistake("the last hidden layer without ReLU", check="test_mlp_forward", diagnosis="last relu")
+def mlp_forward(x, params):
+    caches = []
+    for k, (w, b) in enumerate(params):
+        x, linear_cache = linear_forward(x, w, b)
+        relu_cache = None
+        if k < len(params) - 2:
+            x, relu_cache = relu_forward(x)
+        caches.append((linear_cache, relu_cache))
+    return x, (caches[:-1], caches[-1][0])
 
 
 @mistake("the gradients come last layer first", check="test_mlp_backward", diagnosis="swapped")
@@ -215,6 +227,27 @@ def minibatches(x, y, batch_size, seed):
     order = torch.randperm(len(x), generator=generator)
     starts = range(0, len(x) - batch_size + 1, batch_size)
     return [(x[order[s : s + batch_size]], y[order[s : s + batch_size]]) for s in starts]
+
+
+@mistake(
+    "batches that start at 0, 1, 2 instead of 0, B, 2B",
+    check="test_minibatches_visit_every_example_once",
+    diagnosis="not a partition",
+)
+def minibatches(x, y, batch_size, seed):
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    starts = range(len(x) // batch_size)
+    return [(x[order[s : s + batch_size]], y[order[s : s + batch_size]]) for s in starts]
+
+
+@mistake(
+    "examples one by one instead of batches",
+    check="test_minibatches_visit_every_example_once",
+    diagnosis="structure",
+)
+def minibatches(x, y, batch_size, seed):
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    return [(x[n], y[n]) for n in order]
 
 
 @mistake(
