@@ -206,8 +206,9 @@ def minibatches(x, y, batch_size, seed):
 # %% [markdown]
 # ## Training
 #
-# Start from `he_init(sizes, seed, x.dtype, x.device)`. For every epoch, for every mini-batch: forward, loss and its
-# gradient, backward, update. Give each epoch a seed of its own, or all epochs see one order.
+# Start from `he_init(sizes, seed, x.dtype, x.device)`. For every epoch, for every mini-batch:
+# forward, loss and its gradient, backward, update. Give each epoch a seed of its own, or all epochs
+# see one order.
 #
 # With 784-512-128-10 units, learning rate 0.01 and batches of 32, thirty epochs on MNIST reach a
 # validation accuracy of about 0.98.
