@@ -20,6 +20,7 @@ from gradus.checks import (
     public,
     require,
 )
+from gradus.checks.compare import check_leaves
 from gradus.checks.data import digits
 from gradus.checks.failure import kind
 
@@ -224,8 +225,8 @@ def test_logistic_gradients(student, rng):
         result = call(student, "logistic_gradients", rows, targets, params)
         mine_w, mine_b = pair(result, "logistic_gradients must return (dw, db)")
         of_w, of_b = wrong_gradients(rows, targets.double(), params)
-        check_values(mine_w, dw, "dw", clues=of_w)
-        check_values(mine_b, db, "db", clues=of_b)
+        both = [("dw", mine_w, dw), ("db", mine_b, db)]
+        check_leaves(both, {"dw": of_w, "db": of_b})
 
 
 def wrong_gradients(x, y, params) -> tuple[Clues, Clues]:
@@ -258,6 +259,7 @@ def test_gd_update(student, rng):
     for lr in (0.37, 2.5):
         result = call(student, "gd_update", params, grads, None, lr)
         after, state = pair(result, "gd_update must return (params, state)")
+        pair(after, "the first value that gd_update returns must be params, a pair (w, b)")
         clues = {
             f"params[{j}]": Clues(
                 wrong=(

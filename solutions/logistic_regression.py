@@ -8,8 +8,9 @@
 # **Conventions.** A batch $X \in \mathbb{R}^{N \times D}$ holds $N$ examples, one a row. Labels
 # are 0 and 1 (the perceptron's were $\pm 1$). Logits $z$, probabilities $a$ and labels $y$ all have
 # shape `(N,)`: vectors, not columns. The parameters are a pair `(w, b)` of shapes `(D,)` and `()`.
-# A forward function returns `(out, cache)`, where `cache` is whatever the backward function needs.
-# Nothing is modified in place, and dtypes follow the inputs.
+# A forward function returns `(out, cache)`, where `cache` is whatever the backward function needs;
+# who calls the backward passes on the cache that the forward returned. Nothing is modified in
+# place, and dtypes follow the inputs.
 
 # %%
 import torch
@@ -226,8 +227,8 @@ def train(x, y, steps, lr):
     """Full-batch gradient descent on the mean binary cross-entropy, starting from zeros.
 
     x: (N, D), y: (N,) labels 0 and 1, steps ≥ 1, lr > 0. Returns (params, losses): params (w, b) of
-    shapes (D,) and () in the dtype of x, losses a list of `steps` scalars, the loss before each
-    step.
+    shapes (D,) and () in the dtype of x, losses a list of `steps` numbers or tensors of shape (),
+    the loss before each step.
     """
     # BEGIN SOLUTION
     params, state, losses = (x.new_zeros(x.shape[1]), x.new_zeros(())), None, []

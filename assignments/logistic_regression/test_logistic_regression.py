@@ -166,6 +166,7 @@ def test_gd_update(student, rng):
     for lr in (0.37, 2.5):
         result = call(student, "gd_update", params, grads, None, lr)
         after, state = pair(result, "gd_update must return (params, state)")
+        pair(after, "the first value that gd_update returns must be params, a pair (w, b)")
         clues = {
             f"params[{j}]": Clues(
                 wrong=(

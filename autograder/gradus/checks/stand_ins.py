@@ -47,6 +47,8 @@ def forward_backward(
         return out.detach(), ticket, *more
 
     def backward(dout: Tensor, cache: int) -> Any:
+        if cache not in current().graphs:
+            raise ValueError(f"pass on the cache that {name}_forward returned, not one of your own")
         inputs, out = current().graphs[cache]
         leaves, spec = tree_flatten(inputs)
         gradients = torch.autograd.grad(
