@@ -109,6 +109,12 @@ def test_a_mask_that_is_missing_is_named():
     assert failure.diagnosis == "missing factor:x > 0"
 
 
+def test_labels_of_a_wrong_shape_are_judged():
+    labels = torch.tensor([0, 2, 1, 2])
+    assert verdict(torch.zeros(3), labels).diagnosis == "shape"
+    assert verdict(torch.zeros(4, 3), labels).diagnosis == "shape"
+
+
 def test_swapped_outputs_are_named():
     a, b = Rng(2).normal(3, 4), Rng(3).normal(3, 4)
     assert verdict((b, a), (a, b)).diagnosis == "swapped"

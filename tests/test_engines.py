@@ -442,7 +442,7 @@ def test_check_in_a_kernel_judges_what_the_cells_define(course: Course, tmp_path
     assert "1.167 times too small" in wrong[0].text
     assert wrong[1].data["text/plain"] == "0.0"
     assert right[1].data["text/plain"] == "5.0"  # of the public checks, all
-    assert hidden == []  # only hidden checks judge it
+    assert [o.text for o in hidden] == ["dot is judged by hidden checks only\n"]
 
 
 @pytest.mark.parametrize("engine", ["otter", "nbgrader"])

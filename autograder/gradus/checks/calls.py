@@ -25,7 +25,8 @@ def call(student: Student, function: str, *args: Any, **kwargs: Any) -> Any:
         name = student.last_changed[0]
         raise CheckFailed(
             f"{function} changes its input {name} in place",
-            "The caller still needs it: write a new tensor (x = x - m, not x -= m).",
+            "The caller still needs it: write a new tensor (x = x - m, not x -= m)"
+            f"{', into a new list or dict.' if '[' in name else '.'}",
             diagnosis=f"inplace:{name}",
         )
     return value
@@ -47,7 +48,7 @@ def unpack_forward(name: str, value: Any, also: Sequence[str] = ()) -> tuple[Any
         got = f"{len(value)} values" if isinstance(value, (tuple, list)) else kind(value)
         raise CheckFailed(
             f"{name}_forward must return ({', '.join(('out', 'cache', *also))}), got {got}",
-            "cache holds whatever the backward needs; it may be any object, None included.",
+            "" if value is None else "cache is what the backward needs, any object, or None.",
             diagnosis="structure",
         )
     return tuple(value)

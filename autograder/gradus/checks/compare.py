@@ -65,9 +65,8 @@ def pair_leaves(actual: Any, expected: Any, path: str) -> list[Leaf]:
     if isinstance(expected, (list, tuple)):
         if not isinstance(actual, (list, tuple)) or len(actual) != len(expected):
             got = f"{len(actual)}" if isinstance(actual, (list, tuple)) else kind(actual)
-            raise CheckFailed(
-                f"{path} must hold {len(expected)} values, got {got}", diagnosis="structure"
-            )
+            values = "1 value" if len(expected) == 1 else f"{len(expected)} values"
+            raise CheckFailed(f"{path} must hold {values}, got {got}", diagnosis="structure")
         return [
             leaf
             for i, right in enumerate(expected)
@@ -86,8 +85,11 @@ def _as_tensor(value: Any, expected: Tensor, path: str) -> Tensor:
         dtype = torch.float64 if isinstance(value, float) else None
         value = torch.tensor(value, dtype=dtype)
     if not isinstance(value, Tensor):
+        must = f"a tensor of shape {tuple(expected.shape)}" if expected.ndim else "a number"
+        more = isinstance(value, (list, tuple)) and path.endswith("]")
         raise CheckFailed(
-            f"{path} must be a tensor of shape {tuple(expected.shape)}, got {kind(value)}",
+            f"{path} must be {must}, got {kind(value)}",
+            "Is more returned than is asked for, or in one bracket too many?" if more else "",
             diagnosis="structure",
         )
     if value.is_complex():
@@ -106,14 +108,14 @@ def _right_in_float32(actual: Tensor, expected: Tensor) -> bool:
 def _remark_on_precision(actual: Tensor, expected: Tensor) -> None:
     if expected.dtype != torch.float64 or not actual.is_floating_point():
         return
-    short = str(actual.dtype).removeprefix("torch.")
-    if actual.dtype == torch.float64:
-        if agree(actual, expected):
-            return
-        short = "float32"
-    current().remark(
-        f"computed in {short} although the inputs are float64: judged at {short}'s precision"
-    )
+    if actual.dtype != torch.float64:
+        short = str(actual.dtype).removeprefix("torch.")
+        what = f"computed in {short}, and judged at its precision,"
+    elif agree(actual, expected):
+        return
+    else:  # by a cast on the way, or by another mistake of that size
+        what = "right to float32's precision only,"
+    current().remark(f"{what} although the inputs are float64")
 
 
 def _explain(
@@ -122,7 +124,8 @@ def _explain(
     evidence = _evidence(actual, expected, path)
     found = known_mistake(actual, expected, clues)
     for other, value in siblings.items():
-        if found is None and agree(actual, value) and not agree(value, expected):
+        same = bool(actual.any()) and agree(actual, value)  # zeros are no evidence
+        if found is None and same and not agree(value, expected):
             return CheckFailed(
                 f"{path} holds the value of {other}: are the two swapped?",
                 evidence,

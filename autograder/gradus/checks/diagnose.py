@@ -134,8 +134,10 @@ def _shape(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis
                 yield Diagnosis(
                     f"unreduced:{axis}", summary, f"A {how} over axis {axis} is missing."
                 )
-    for axis in range(expected.ndim):
-        for how, value in (("sum", expected.sum(axis)), ("mean", expected.mean(axis))):
+    varied = bool((expected != expected.flatten()[:1]).any())  # a constant fits too many stories
+    for axis in range(expected.ndim) if varied else ():
+        whole = expected.double()  # labels are integers and have no mean
+        for how, value in (("sum", whole.sum(axis)), ("mean", whole.mean(axis))):
             if agree(actual.squeeze(), value.squeeze(), actual.dtype):
                 yield Diagnosis(
                     f"reduced:{axis}", summary, f"There is a {how} over axis {axis} too many."
@@ -158,8 +160,9 @@ def _not_finite(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diag
     where = f", first at {list(first)}" if first else ""
     yield Diagnosis(
         kind,
-        f"{name} in {int(bad.sum())} of {bad.numel()} values{where}",
-        "Look for exp of a large number, log(0), 0/0 or infinity minus infinity on the way there.",
+        f"{name} in {int(bad.sum())} of {bad.numel()} values{where}" if where else name,
+        "Look for exp of a large number, log(0), 0/0, the root of a negative number or infinity "
+        "minus infinity on the way there.",
     )
 
 
@@ -208,15 +211,19 @@ def _name_of_ratio(ratio: float, sizes: Mapping[str, float]) -> tuple[str, str] 
                 continue
             key = prefix + name.split()[0]
             if near(sign * size):
-                return f"scale:{key}", f"{size:g} is the {name}: {_lost(name, 'lost')}"
+                return f"scale:{key}", f"{size:g} is {_the(name)}: {_lost(name, 'lost')}"
             if near(sign / size):
-                return f"scale:1/{key}", f"{size:g} is the {name}: {_lost(name, 'twice')}"
+                return f"scale:1/{key}", f"{size:g} is {_the(name)}: {_lost(name, 'twice')}"
             if near(sign * size * size):
-                return f"scale:{key}^2", f"{size * size:g} is the {name} squared."
+                return f"scale:{key}^2", f"{size * size:g} is {_the(name)} squared."
         for factor in (2.0, 0.5):
             if near(sign * factor):
                 return f"scale:{prefix}{factor:g}", ""
     return None
+
+
+def _the(name: str) -> str:
+    return name if name == "dout" else f"the {name}"
 
 
 def _lost(name: str, how: str) -> str:

@@ -9,12 +9,24 @@ from typing import Any
 _HINTS = (
     (
         "same dtype|dtypes match|expected scalar type|did not match",
-        "Floats, doubles and integers do not mix here: make new tensors with dtype=x.dtype, and "
-        "convert integers with .to(x.dtype).",
+        "Two dtypes meet: make new tensors with dtype=x.dtype, convert integers with .to(x.dtype).",
     ),
     (
         "Boolean value of Tensor",
         "if, and, or, not decide about one number: for each element use a mask or torch.where.",
+    ),
+    (
+        "expanded size of the tensor \\(0\\)",
+        "Nothing is left of a slice: x[p:-p] is empty when p is 0.",
+    ),
+    (
+        "multiply sequence|operand type.*'(list|tuple|dict)'",
+        "A list, tuple or dict does not compute like a tensor: go through its tensors one by one.",
+    ),
+    ("to str$", "A dict's items are its keys: take a value out of it, as in state['v']."),
+    (
+        "converted to Python scalars|converted to Scalar",
+        "Python's math takes one number: for each element of a tensor use torch's functions.",
     ),
     ("NoneType", "Something is None here: does a function end without return?"),
     (
@@ -47,9 +59,9 @@ def require(condition: bool, summary: str, *details: str, diagnosis: str | None 
 
 
 def kind(value: Any) -> str:
-    """A value's type as a student would name it: "a tensor of shape (4, 3)", "None", "a float"."""
+    """A value's type as a student would name it: "a tensor of shape (4, 3)", "a float"."""
     if value is None:
-        return "None"
+        return "None (is a return missing?)"
     if hasattr(value, "shape"):
         return f"a tensor of shape {tuple(value.shape)}"
     name = getattr(value, "type_name", type(value).__name__)

@@ -250,8 +250,11 @@ def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult
     if share < 1:
         lost = {c.function for c in before if c.points < c.max_points} - {info.function, *replaced}
         relied = [name for name in subject.student.relies_on(info.function) if name in lost]
+        forward = info.function.removesuffix("backward") + "forward"
         if relied:
             message += f"\nIt calls {relied[0]}, which fails its own check: mend that first."
+        elif info.function.endswith("_backward") and forward in lost and "first." not in message:
+            message += f"\nThe cache is {forward}'s, which fails its own check: mend that first."
     return check_result(
         info,
         status,

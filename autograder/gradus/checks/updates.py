@@ -48,9 +48,13 @@ def check_update(
     """
     options = dict(options or {})
     result = call(student, function, params, grads, state, **options)
+    is_list = isinstance(result, (tuple, list))
+    got = f"{kind(result)} of {len(result)}" if is_list else kind(result)
+    if is_list and any(isinstance(x, Tensor) for x in result):
+        got += ", the new params without the state?"
     require(
-        isinstance(result, (tuple, list)) and len(result) == 2,
-        f"{function} must return (params, state), got {kind(result)}",
+        is_list and len(result) == 2 and not isinstance(result[0], Tensor),
+        f"{function} must return (params, state), got {got}",
         diagnosis="structure",
     )
     after, new_state = result
@@ -58,6 +62,11 @@ def check_update(
         check_values(new_state, expected[1], "state")
         check_values(after, expected[0], "params")
     except CheckFailed:
+        require(
+            not _are(expected, (new_state, after)),
+            f"{function} returns (state, params): (params, state) is asked for",
+            diagnosis="swapped",
+        )
         known = list(wrong())
         clues = _clues(expected[1], "state", known, [w.result[1] for w in known])
         check_values(new_state, expected[1], "state", clues=clues)
@@ -76,6 +85,14 @@ def steps(before: Sequence[Tensor], after: Sequence[Tensor]) -> list[Tensor]:
     """How far each parameter moved, in the precision of `after`."""
     pairs = zip(before, after, strict=True)
     return [(q.double() - p.double()).to(q.dtype) for p, q in pairs]
+
+
+def _are(expected: Update, values: tuple[Any, Any]) -> bool:
+    try:
+        check_values(values, expected)
+    except CheckFailed:
+        return False
+    return True
 
 
 def _steps_for_params(right: Sequence[Tensor], state: Any) -> list[WrongUpdate]:

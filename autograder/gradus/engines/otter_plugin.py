@@ -36,7 +36,7 @@ class Sandbox(AbstractOtterPlugin):  # type: ignore[misc]
             self.result = grader.grade(path)
         # The kernel starts in the submission's folder: a json.py there would be imported.
         for entry in path.parent.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         shutil.copytree(source / "tests", path.parent / "tests")
         take = f"from gradus.notebook import take\n\ntake({self.result.model_dump_json()!r})"
         notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
