@@ -21,6 +21,7 @@ from gradus.grading.command import grade
 from gradus.grading.gradebook import environment
 from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
+from gradus.notebook import require
 from gradus.release.nbgrader import nbgrader_files
 from gradus.release.otter import otter_files
 from gradus.release.stub import make_stub
@@ -443,6 +444,11 @@ def test_check_in_a_kernel_judges_what_the_cells_define(course: Course, tmp_path
     assert wrong[1].data["text/plain"] == "0.0"
     assert right[1].data["text/plain"] == "5.0"  # of the public checks, all
     assert [o.text for o in hidden] == ["dot is judged by hidden checks only\n"]
+
+
+def test_a_check_that_was_not_run_is_no_pass() -> None:
+    with pytest.raises(AssertionError, match="was not run"):
+        require("tiny", "times", "test_times")  # there is no kernel here, and so no cells
 
 
 @pytest.mark.parametrize("engine", ["otter", "nbgrader"])

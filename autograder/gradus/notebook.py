@@ -111,6 +111,6 @@ def _pool(topic: str) -> Pool:
                     course.topic(topic), tests, workers=1, level=level, salt=salt, fork=fork
                 )
     raise UsageError(
-        f"no public_tests/test_{topic}.py (or, to grade, hidden_tests/) in {shown(here)} or above it: "
+        f"no public_tests/test_{topic}.py (to grade: hidden_tests/) in {shown(here)} or above it: "
         "keep the files of the assignment together, and start Jupyter in their folder"
     )
