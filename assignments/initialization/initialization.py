@@ -104,7 +104,7 @@ def standardise_split(x_train, x_test):
 # %% [markdown]
 # ## The right spread
 #
-# Take one unit: $z = \sum_{i=1}^{n} h_i w_i$ with $n = \text{fan\_in}$, and $w_i$ independent, of
+# Take one unit: $z = \sum_{i=1}^{n} h_i w_i$ with $n = \mathrm{fan\_in}$, and $w_i$ independent, of
 # mean 0 and variance $\sigma^2$. All cross terms have mean 0, so only the squares are left:
 #
 # $$\operatorname{Var}(z) = \sum_i \operatorname{E}[h_i^2]\, \sigma^2
@@ -116,7 +116,7 @@ def standardise_split(x_train, x_test):
 # $\operatorname{E}[h^2] = \tfrac12 \operatorname{Var}(z)$. So one layer multiplies
 # $\operatorname{Var}(z)$ by $\tfrac12 n \sigma^2$. It stays as it is for
 #
-# $$\sigma_{\text{He}}^2 = \frac{2}{\text{fan\_in}} .$$
+# $$\sigma_{\text{He}}^2 = \frac{2}{\mathrm{fan\_in}} .$$
 #
 # You will read that He "keeps the variance of the activations". What it keeps is the variance of
 # $z$, hence the mean square of $h$; the variance of $h$ is smaller, as ReLU's output has the mean
@@ -124,20 +124,21 @@ def standardise_split(x_train, x_test):
 #
 # **Glorot** (2010), for units that are the identity near 0, like tanh. There
 # $\operatorname{E}[h^2] \approx \operatorname{Var}(z)$, and the way forward asks for
-# $\text{fan\_in} \cdot \sigma^2 = 1$.
+# $\mathrm{fan\_in} \cdot \sigma^2 = 1$.
 # On the way back each $\bar h_i = \sum_j w_{ij} \bar z_j$ is a sum over the *units*, which asks for
-# $\text{fan\_out} \cdot \sigma^2 = 1$. Unless the layer is square both cannot be had. Add the two
+# $\mathrm{fan\_out} \cdot \sigma^2 = 1$. Unless the layer is square both cannot be had. Add the two
 # equations:
 #
-# $$\sigma_{\text{Glorot}}^2 = \frac{2}{\text{fan\_in} + \text{fan\_out}} .$$
+# $$\sigma_{\text{Glorot}}^2 = \frac{2}{\mathrm{fan\_in} + \mathrm{fan\_out}} .$$
 #
 # "Kept" is only nearly true here: tanh is below the identity. With
 # $\tanh^2 z \approx z^2 - \tfrac23 z^4$ and $\operatorname{E}[z^4] = 3 q^2$ for a normal $z$ of
 # variance $q$, a layer takes $q$ to $q - 2q^2$. That falls like $1 / (2k)$ with the layer $k$:
 # twenty layers cost a factor of about forty, where a factor of ½ in each would cost a million.
 #
-# By hand: $(\text{fan\_in}, \text{fan\_out}) = (8, 24)$ gives $\sigma_{\text{He}} = \tfrac12$ and
-# $\sigma_{\text{Glorot}} = \tfrac14$. Mind the root: the variance is $\sigma^2$.
+# By hand: $(\mathrm{fan\_in}, \mathrm{fan\_out}) = (8, 24)$ gives
+# $\sigma_{\text{He}} = \tfrac12$ and $\sigma_{\text{Glorot}} = \tfrac14$. Mind the root: the
+# variance is $\sigma^2$.
 
 
 # %%
@@ -163,7 +164,7 @@ def init_std(scheme, fan_in, fan_out):
 #
 # Which bound $c$ has the standard deviation $\sigma$? Insert $\sigma_{\text{Glorot}}$: you should
 # find the bound of "Glorot uniform" as it is printed everywhere,
-# $\sqrt{6 / (\text{fan\_in} + \text{fan\_out})}$. For a layer of $(2, 4)$ it is 1.
+# $\sqrt{6 / (\mathrm{fan\_in} + \mathrm{fan\_out})}$. For a layer of $(2, 4)$ it is 1.
 #
 # `torch.randn` draws from $N(0, 1)$ and `torch.rand` from $[0, 1)$. A generator of your own,
 # `torch.Generator().manual_seed(seed)`, leaves everybody else's random numbers alone.
@@ -189,8 +190,8 @@ def draw_weights(fan_in, fan_out, std, distribution, seed):
 # the way down is barred by $\bar z W^\top = 0$. One parameter moves: the bias of the *last* layer.
 # The network learns how frequent the classes are, and nothing else, ever.
 #
-# **Identical.** Give all weights of a layer the same value $1 / \text{fan\_in}$, so that each unit
-# takes the mean of its inputs. The signal passes; but two hidden units of a layer compute the same,
+# **Identical.** Give all weights of a layer the same value $1 / \mathrm{fan\_in}$, so that each
+# unit takes the mean of its inputs. The signal passes; but two hidden units of a layer compute the same,
 # and are read with the same weight. So they get the same gradient and are still the same after the
 # step. By induction: for ever. A thousand such units are one unit. (It takes both halves. If only
 # the *columns* are alike, so that units compute the same but are read with different weights, they

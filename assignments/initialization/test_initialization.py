@@ -118,7 +118,9 @@ def test_fit_standardiser(student, rng):
             ("mean deviation", "the mean of |x − mean|: take the root of its mean square", mad),
             ("not centred", "the squares are of x, not of x − mean", x.square().mean(0).sqrt()),
         )
-        check_values(mean, means, "mean", clues=known(("global", each, x.mean())))
+        axis = "one number for each example: a feature's mean is over the examples (axis 0)"
+        of_mean = known(("global", each, x.mean()), ("axis", axis, x.mean(1)))
+        check_values(mean, means, "mean", clues=of_mean)
         check_values(std, stds, "std", clues=of_std)
 
 
@@ -136,9 +138,11 @@ def test_standardise_split(student, rng):
         out = unpack("standardise_split", value, "x_train", "x_test")
         for x, name, mine in ((train, "x_train", out[0]), (x_test, "x_test", out[1])):
             both, peek = torch.cat([train, x_test]), "{}: use the training set's for both sets"
+            own = peek.format("the test set has its own statistics")
             clues = known(
                 ("leak:both", peek.format("statistics of both sets together"), scaled(x, both)),
-                ("leak:own", peek.format("the test set has its own statistics"), scaled(x, x)),
+                ("leak:own", own, scaled(x, x)),
+                ("leak:own", own, (x - x.mean(0)) / x.std(0)),
                 ("leak:own", peek.format("the test set's own mean"), (x - x.mean(0)) / std),
                 ("leak:test", peek.format("statistics of the test set"), scaled(x, x_test)),
                 ("unscaled", "it comes back as it went in", x),

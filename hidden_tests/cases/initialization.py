@@ -39,6 +39,11 @@ def rescale(x, source, target):
     return a + (b - a) * (x - low) / (high - low)
 
 
+@mistake("one mean for each example", check="test_fit_standardiser", diagnosis="axis")
+def fit_standardiser(x):
+    return x.mean(1), x.std(1, correction=0)
+
+
 @mistake("variance for std", check="test_fit_standardiser", diagnosis="variance")
 def fit_standardiser(x):
     constant = (x == x[0]).all(0)
@@ -91,6 +96,14 @@ def standardise_split(x_train, x_test):
 def standardise_split(x_train, x_test):
     mean, std = fit_standardiser(torch.cat([x_train, x_test]))
     return (x_train - mean) / std, (x_test - mean) / std
+
+
+@mistake(
+    "the test set by its own, with N − 1", check="test_standardise_split", diagnosis="leak:own"
+)
+def standardise_split(x_train, x_test):
+    mean, std = fit_standardiser(x_train)
+    return (x_train - mean) / std, (x_test - x_test.mean(0)) / x_test.std(0)
 
 
 @mistake("each set by its own", check="test_standardise_split", diagnosis="leak:own")
