@@ -131,14 +131,23 @@ def test_sigmoid_forward(student, rng):
     check_curve(student, rng, "sigmoid", torch.sigmoid)
 
 
-def x_for_y(reference, formula):
-    """What comes of mixing up input and output; `formula` is f′ in terms of y."""
+def sigmoid_slope(y):
+    return 0.25 - (y - 0.5).square()
+
+
+def tanh_slope(y):
+    return 1 - y * y
+
+
+def x_for_y(reference, formula, other):
+    """What comes of mixing up input and output; `formula` is f′ in y, `other` the other one's."""
     of_x = "your formula for the slope needs the output y, and gets x: what is in the cache?"
     again = "the function is applied to its own output: what you take from the cache is y already"
 
     def wrong(x, y, dout):
         yield "pre-activation", of_x, formula(x)
         yield "applied twice", again, slope_of(reference, y)
+        yield "other's", "y (1 − y) is the slope of the sigmoid, 1 − y² that of tanh", other(y)
 
     return wrong
 
@@ -147,14 +156,14 @@ def x_for_y(reference, formula):
 @points(1, of="sigmoid_backward")
 def test_sigmoid_backward(student, rng):
     """The slope is that of the sigmoid: 0.16 where the output is 0.8."""
-    wrong = x_for_y(torch.sigmoid, lambda y: 0.25 - (y - 0.5).square())
+    wrong = x_for_y(torch.sigmoid, sigmoid_slope, tanh_slope)
     check_slope(student, rng, "sigmoid", torch.sigmoid, wrong)
 
 
 @points(1, of="tanh_backward")
 def test_tanh_backward(student, rng):
     """The slope is that of tanh: 0.64 where the output is 0.6."""
-    wrong = x_for_y(torch.tanh, lambda y: 1 - y * y)
+    wrong = x_for_y(torch.tanh, tanh_slope, sigmoid_slope)
     check_slope(student, rng, "tanh", torch.tanh, wrong)
 
 
@@ -168,6 +177,7 @@ def test_leaky_relu_backward(student, rng):
         yield "mask:dout", FROM_DOUT, slope_of(leaky, dout, slope=slope)
         yield "mask:integer", none, (x > 0).double()
         yield "at zero", AT_ZERO, slope_of(leaky, x + 1e-9, slope=slope)
+        yield "slope", "the slope is the one that the forward got", slope_of(leaky, x, slope=0.01)
 
     for slope in (0.3, 0.0, 0.01):
         check_slope(student, rng, "leaky_relu", leaky, wrong, slope=slope)
@@ -457,7 +467,9 @@ def trained(result, sizes):
     must = "train must return ((w1, b1, w2, b2), losses), the weights in their shapes"
     right = [tuple(getattr(p, "shape", ())) for p in parts] == [(d, m), (m,), (m, c), (c,)]
     listed = isinstance(result, tuple | list)
-    got = f"{len(result)} values" if listed and not pair else "others" if pair else kind(result)
+    got = (
+        f"{len(result)} values" if listed and not pair else "other shapes" if pair else kind(result)
+    )
     require(right, f"{must}; got {got}", diagnosis="structure")
     return result
 

@@ -139,6 +139,7 @@ def test_what_is_no_tensor_of_the_shape_fails_with_a_reason(value):
         (lambda x: None + x, "without return"),
         (lambda x: torch.exp(2.0), "math"),
         (lambda x: math.exp(x), "torch's functions"),
+        (lambda x: (x > 0).mean(), "floats"),
         (lambda x: x @ x, ""),
     ],
 )

@@ -326,7 +326,7 @@ def train(x, y, params, name, steps, lr):
 
     x: (N, D), y: (N,) labels 0 … C − 1, params: (w1, b1, w2, b2) of shapes (D, M), (M,), (M, C),
     (C,); steps ≥ 1, lr > 0. Returns (params, losses): the new tensors, and a list of `steps`
-    scalars, the loss before each step.
+    numbers or tensors of shape (), the loss before each step.
     """
     raise NotImplementedError
 

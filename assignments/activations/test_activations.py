@@ -105,14 +105,23 @@ def test_sigmoid_forward(student, rng):
     check_curve(student, rng, "sigmoid", torch.sigmoid)
 
 
-def x_for_y(reference, formula):
-    """What comes of mixing up input and output; `formula` is f′ in terms of y."""
+def sigmoid_slope(y):
+    return 0.25 - (y - 0.5).square()
+
+
+def tanh_slope(y):
+    return 1 - y * y
+
+
+def x_for_y(reference, formula, other):
+    """What comes of mixing up input and output; `formula` is f′ in y, `other` the other one's."""
     of_x = "your formula for the slope needs the output y, and gets x: what is in the cache?"
     again = "the function is applied to its own output: what you take from the cache is y already"
 
     def wrong(x, y, dout):
         yield "pre-activation", of_x, formula(x)
         yield "applied twice", again, slope_of(reference, y)
+        yield "other's", "y (1 − y) is the slope of the sigmoid, 1 − y² that of tanh", other(y)
 
     return wrong
 
@@ -121,7 +130,7 @@ def x_for_y(reference, formula):
 @points(1, of="sigmoid_backward")
 def test_sigmoid_backward(student, rng):
     """The slope is that of the sigmoid: 0.16 where the output is 0.8."""
-    wrong = x_for_y(torch.sigmoid, lambda y: 0.25 - (y - 0.5).square())
+    wrong = x_for_y(torch.sigmoid, sigmoid_slope, tanh_slope)
     check_slope(student, rng, "sigmoid", torch.sigmoid, wrong)
 
 
@@ -135,6 +144,7 @@ def test_leaky_relu_backward(student, rng):
         yield "mask:dout", FROM_DOUT, slope_of(leaky, dout, slope=slope)
         yield "mask:integer", none, (x > 0).double()
         yield "at zero", AT_ZERO, slope_of(leaky, x + 1e-9, slope=slope)
+        yield "slope", "the slope is the one that the forward got", slope_of(leaky, x, slope=0.01)
 
     for slope in (0.3, 0.0, 0.01):
         check_slope(student, rng, "leaky_relu", leaky, wrong, slope=slope)

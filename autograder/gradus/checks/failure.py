@@ -28,6 +28,7 @@ _HINTS = (
         "converted to Python scalars|converted to Scalar",
         "Python's math takes one number: for each element of a tensor use torch's functions.",
     ),
+    ("could not infer output dtype", "A mean needs floats: convert it first, with .double()."),
     ("NoneType", "Something is None here: does a function end without return?"),
     (
         "must be Tensor, not (int|float)",
