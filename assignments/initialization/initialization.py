@@ -191,11 +191,11 @@ def draw_weights(fan_in, fan_out, std, distribution, seed):
 # The network learns how frequent the classes are, and nothing else, ever.
 #
 # **Identical.** Give all weights of a layer the same value $1 / \mathrm{fan\_in}$, so that each
-# unit takes the mean of its inputs. The signal passes; but two hidden units of a layer compute the same,
-# and are read with the same weight. So they get the same gradient and are still the same after the
-# step. By induction: for ever. A thousand such units are one unit. (It takes both halves. If only
-# the *columns* are alike, so that units compute the same but are read with different weights, they
-# get different gradients and part at the first step.)
+# unit takes the mean of its inputs. The signal passes; but two hidden units of a layer compute the
+# same, and are read with the same weight. So they get the same gradient and are still the same
+# after the step. By induction: for ever. A thousand such units are one unit. (It takes both halves.
+# If only the *columns* are alike, so that units compute the same but are read with different
+# weights, they get different gradients and part at the first step.)
 #
 # Random weights break the symmetry. Only weights need it: biases start at 0.
 #
