@@ -44,7 +44,7 @@ import torch
 # - $v$ stands for the variance of the whole population, of which the batch is a sample. The mean of
 #   $\sigma^2$ over all batches is $\frac{N-1}{N}$ of it, so the running variance, and only it,
 #   takes the *unbiased* estimate. (So do the paper and PyTorch; some libraries leave it out.)
-# - $m$ starts at 0 and $v$ at 1, which changes nothing at inference. A public notebook
+# - $m$ starts at 0 and $v$ at 1: subtracting 0 and dividing by 1 changes nothing. A public notebook
 #   has them the other way round: a variance of 0 divides by $\sqrt\varepsilon$, and activations
 #   become hundreds of times too large.
 # - The start is forgotten slowly: after 20 steps $0.9^{20} \approx 12\%$ of it is left.
@@ -285,10 +285,11 @@ def minibatches(x, y, batch_size, seed):
 # %% [markdown]
 # ## Training and prediction
 #
-# Start from `init_params(sizes, seed)`, and every hidden layer's running statistics from
-# `init_running`. For every epoch (each with a seed of its own), for every mini-batch: forward in
-# training mode, loss, backward, step. The running statistics are a state: each step needs what the
-# step before it returned, and what the last one returned is part of the model. Predictions use it.
+# Start from `init_params(sizes, seed, x.dtype, x.device)`, and every hidden layer's running
+# statistics from `init_running`. For every epoch (each with a seed of its own), for every
+# mini-batch: forward in training mode, loss, backward, step. The running statistics are a state:
+# each step needs what the step before it returned, and what the last one returned is part of the
+# model. Predictions use it.
 #
 # What it buys: in one published run of thirty epochs the normalised network had its best validation
 # loss at epoch 9 (with layer normalisation: 14), where the plain one needed all thirty. It is one
@@ -301,8 +302,8 @@ def minibatches(x, y, batch_size, seed):
 def train(x, y, sizes, epochs, lr, batch_size, seed):
     """Train by mini-batch gradient descent, from init_params(sizes, seed, x.dtype, x.device).
 
-    x: (N, D), y: (N,), sizes: [D, H1, …, C]. Epoch e draws minibatches with the seed seed + e.
-    Returns (params, running), running: a list of (mean, var), one for each hidden layer.
+    x: (N, D), y: (N,), sizes: [D, H1, …, C]. Epoch e = 0, 1, … draws minibatches with the seed
+    seed + e. Returns (params, running), running: a list of (mean, var), one for each hidden layer.
     """
     raise NotImplementedError
 

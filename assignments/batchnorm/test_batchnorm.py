@@ -70,7 +70,7 @@ def test_init_running(student, rng):
     )
     check_values(
         call(student, "init_running", gamma),
-        (torch.zeros(4), torch.ones(4)),
+        (torch.zeros_like(gamma), torch.ones_like(gamma)),
         "running",
         clues={
             "running[0]": Clues(wrong=(from_gamma,)),
@@ -433,7 +433,7 @@ def wrong_paths(own, through_mean, through_var, s, gamma):
     kinds = {
         "missing": (0, "is missing"),
         "sign": (-1, "has the wrong sign"),
-        "sum": (n, "is a sum over the batch: where is its 1/N?"),
+        "sum": (n, "is a sum over the batch, not a mean"),
         "N-1": (n / (n - 1), "is divided by N − 1: the statistics are over N"),
         "twice": (2, "counts twice"),
         "half": (0.5, "counts half: the square brings a 2, the root a 1/2"),
@@ -452,11 +452,11 @@ def wrong_paths(own, through_mean, through_var, s, gamma):
         "well, by two more paths",
         dx(0, 0),
     )
-    for kind, (factor, text) in kinds.items():
+    for fault, (factor, text) in kinds.items():
         for name, hint in hints.items():
             of = {"mean": 1, "variance": 1, name: factor}
-            why = f"the path through the {name} {text}" + (f": {hint}" if kind == "missing" else "")
-            yield Wrong(f"{name} path:{kind}", why, dx(of["mean"], of["variance"]))
+            why = f"the path through the {name} {text}{f': {hint}' if fault == 'missing' else ''}"
+            yield Wrong(f"{name} path:{fault}", why, dx(of["mean"], of["variance"]))
     for (kind_m, (m, text_m)), (kind_v, (v, text_v)) in product(kinds.items(), kinds.items()):
         why = f"the path through the mean {text_m}; the one through the variance {text_v}"
         yield Wrong(f"both paths:{kind_m}, {kind_v}", why, partial(dx, m, v))
