@@ -119,7 +119,9 @@ def test_epoch_batches_shuffle(student, rng):
 def gather(batches) -> list[Tensor]:
     must = f"epoch_batches must return a list of tensors, got {kind(batches)}"
     require(isinstance(batches, list | tuple) and len(batches) > 0, must, diagnosis="structure")
-    return [torch.as_tensor(b) for b in batches]
+    other = next((kind(b) for b in batches if not isinstance(b, Tensor)), None)
+    require(other is None, f"{must} that holds {other}", diagnosis="structure")
+    return list(batches)
 
 
 def wrong_steps(params, grads, state, lr, weight_decay=0.0):
@@ -293,7 +295,8 @@ def check_rates(student, params, objective, cases, expected, wrong=()):
 
 def require_end(objective, given):
     no_end = f"with {given} the search has not ended after {CALLS} calls of the objective"
-    why = "Each trial starts from params, with a rate that is shrink times the one before."
+    why = "Each trial starts from params, at shrink times the rate before, and that rate is in the "
+    why += "condition, too."
     require(objective.calls <= CALLS, no_end, why, diagnosis="endless")
 
 
@@ -372,7 +375,7 @@ def descend(x, y, epochs, params, lr, beta, fresh="", summed=False):
     return params
 
 
-def wrong_training(run, epochs, params):
+def wrong_training(run, epochs, extra, lr, beta, params):
     """Mistakes in the loop: (id, text, trained parameters)."""
     lost = "every step starts from velocity zero: pass the state on to the next one"
     anew = "every epoch starts from velocity zero: make the state once"
@@ -387,6 +390,10 @@ def wrong_training(run, epochs, params):
     yield "gradient:one step", "take a step for each batch", run([e[:1] for e in whole])
     yield "restarted", "only the last epoch counts: are params set anew?", run(epochs[-1:])
     yield "one order", order, run(len(epochs) * epochs[:1])
+    yield "seed", "epoch 0 must have the seed itself", run([*epochs[1:], extra])
+    yield "one epoch", "only the first epoch counts: is return in the loop?", run(epochs[:1])
+    swapped = "lr and beta are swapped in the call of momentum_update"
+    yield "lr and beta swapped", swapped, run(epochs, lr=beta, beta=lr)
     yield "first batch", "only the first batch of an epoch is used", run([e[:1] for e in epochs])
     yield "last batch", "the last batch of an epoch is left out", run([e[:-1] for e in epochs])
 
@@ -399,9 +406,12 @@ def test_train_steps(student, rng):
     params = [rng.normal(6, 4), rng.normal(4)]
     for n, size in ((1, 9), (3, 4)):
         trained = call(student, "train", x, y, params, n, lr, beta, size, seed)
-        epochs = [student.epoch_batches(9, size, seed + k) for k in range(n)]
+        *epochs, extra = [student.epoch_batches(9, size, seed + k) for k in range(n + 1)]
+        again = torch.cat(student.epoch_batches(9, size, seed))
+        same = "epoch_batches must give the same order when it is called with the same seed again"
+        require(torch.equal(again, torch.cat(epochs[0])), same, diagnosis="seed ignored")
         run = partial(descend, x, y, params=params, lr=lr, beta=beta)
-        known = list(wrong_training(run, epochs, params))
+        known = list(wrong_training(run, epochs, extra, lr, beta, params))
         clues = {
             f"params[{k}]": Clues(wrong=tuple(Wrong(id, text, p[k]) for id, text, p in known))
             for k in range(2)
