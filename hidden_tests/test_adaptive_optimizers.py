@@ -133,13 +133,13 @@ def wrong_deltas(params, grads, state, rho, eps):
     """Mistakes of adadelta: in the two averages, in their order, in eps."""
     after, new = adadelta(params, grads, state, rho, eps)
     deltas = [p - q for p, q in zip(params, after, strict=True)]
-    for key, added in (("v", grads), ("u", deltas)):
-        for id, text, values in wrong_sums(key, added, state, new, rho):
-            yield WrongUpdate(f"{key}:{id}", text, (after, {**new, key: values}))
     pairs = zip(state["u"], grads, strict=True)
     of_g = {**new, "u": [torch.lerp(old, g * g, 1 - rho) for old, g in pairs]}
     text = "u averages the squares of the gradients: those of the steps Δ are asked for"
     yield WrongUpdate("u:of the gradients", text, (after, of_g))
+    for key, added in (("v", grads), ("u", deltas)):
+        for id, text, values in wrong_sums(key, added, state, new, rho):
+            yield WrongUpdate(f"{key}:{id}", text, (after, {**new, key: values}))
 
     def moved(id, text, deltas, u=None):
         """The update by other steps, which go into u as well."""
@@ -337,7 +337,7 @@ def descend(epochs, params, name, settings, anew=None):
     return params, losses
 
 
-def wrong_training(epochs, params, name, settings):
+def wrong_training(epochs, extra, params, name, settings):
     """Mistakes in the loop: (id, text, trained parameters)."""
 
     def run(epochs, name=name, settings=settings, anew=None):
@@ -352,6 +352,7 @@ def wrong_training(epochs, params, name, settings):
     yield "restarted", text, run(epochs[-1:])
     text = "every epoch has the order of the first: epoch k has the seed seed + k"
     yield "one order", text, run([epochs[0]] * len(epochs))
+    yield "seed", "epoch 0 must have the seed itself", run([*epochs[1:], extra])
     text = "trained with the default settings: hand settings on to the update"
     yield "settings:default", text, run(epochs, settings={})
     rate = {key: settings[key] for key in settings if key == "lr"}
@@ -380,12 +381,12 @@ def test_train_steps(student, rng):
         ("adadelta", 2, 3, dict(rho=0.8, eps=1e-2)),
     ):
         mine = trained(student, x, y, params, name, n, size, seed, **settings)
-        epochs = [student.minibatches(x, y, size, seed + k) for k in range(n)]
+        *epochs, extra = [student.minibatches(x, y, size, seed + k) for k in range(n + 1)]
         right, losses = descend(epochs, params, name, settings)
         try:
             check_values(mine[0], right, "params")
         except CheckFailed:
-            known = list(wrong_training(epochs, params, name, settings))
+            known = list(wrong_training(epochs, extra, params, name, settings))
             known = [[Wrong(id, text, p[k]) for id, text, p in known] for k in range(len(params))]
             clues = {f"params[{k}]": Clues(wrong=tuple(wrong)) for k, wrong in enumerate(known)}
             check_values(mine[0], right, "params", clues=clues)
