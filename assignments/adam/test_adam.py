@@ -421,6 +421,8 @@ def wrong_nadam(params, grads, state, **settings):
         beta1 / now,
         (1 - beta1) / ahead,
     )
+    bracket = "beta1 ** t + 1 is (beta1 ** t) + 1: t + 1 needs a bracket"
+    yield step("exponent", bracket, beta1 / (2 - beta1 ** new["t"]), (1 - beta1) / now)
     yield step(
         "gradient not corrected",
         "the gradient's term is not divided by 1 − beta1^t",
@@ -582,7 +584,7 @@ def plain_descent(params, grads, state, lr):
     return [p - lr * g for p, g in zip(params, grads, strict=True)], state
 
 
-def wrong_training(epochs, params, lr):
+def wrong_training(epochs, extra, params, lr):
     """Mistakes in the loop: (id, text, trained parameters)."""
     batches = [batch for epoch in epochs for batch in epoch]
     yield "untrained", "the parameters are those that came in", params
@@ -605,6 +607,10 @@ def wrong_training(epochs, params, lr):
         "every epoch has the order of the first: epoch k has the seed seed + k",
         descend(len(epochs) * epochs[0], params, lr),
     )
+    shifted = [batch for epoch in [*epochs[1:], extra] for batch in epoch]
+    yield "seed", "epoch 0 must have the seed itself", descend(shifted, params, lr)
+    early = "only the first epoch counts: is return in the loop?"
+    yield "one epoch", early, descend(epochs[0], params, lr)
     yield (
         "first batch",
         "only the first mini-batch of each epoch is used",
@@ -635,10 +641,10 @@ def test_train_steps(student, rng):
     params = [rng.normal(6, 4).float(), rng.normal(4).float()]
     for n, size in ((1, 9), (3, 4)):
         trained = call(student, "train", x, y, params, n, lr, size, seed)
-        epochs = [student.minibatches(x.double(), y, size, seed + k) for k in range(n)]
+        *epochs, extra = [student.minibatches(x.double(), y, size, seed + k) for k in range(n + 1)]
         exact = [p.double() for p in params]
         batches = [batch for epoch in epochs for batch in epoch]
-        known = list(wrong_training(epochs, exact, lr))
+        known = list(wrong_training(epochs, extra, exact, lr))
         check_values(
             trained,
             [p.float() for p in descend(batches, exact, lr)],
