@@ -187,6 +187,7 @@ def wrong_softmaxes(x: Tensor) -> tuple[Wrong, ...]:
     )
     return (
         Wrong("axis:0", AXIS, torch.softmax(x, 0)),
+        Wrong("axis:0", AXIS, shifted / shifted.sum(0)),
         Wrong("maximum of the columns", OF_COLUMNS, shifted_softmax(x, x.max(0).values)),
         Wrong("divided by the maximum", divided, softmax(x / x.max(1, keepdim=True).values)),
         Wrong("sum of the batch", SUM_OF_BATCH, x.flatten().softmax(0).reshape(x.shape)),
@@ -366,6 +367,7 @@ def test_log_softmax_backward(student, rng):
         wrong = (
             Wrong("softmax's", softmax_s, vjp(p, dout)),
             Wrong("p inside the sum", inside, dout - row_sum(p * dout)),
+            Wrong("p inside the sum", inside, dout - p * row_sum(p * dout)),
             Wrong("no sum", NO_SUM, dout - p * dout),
             Wrong("dout taken for one-hot", one_hot_dout, dout - p),
             Wrong("no p", "the sum is not multiplied by p_j", dout - total),
@@ -579,6 +581,7 @@ def wrong_joint_gradients(x: Tensor, y: Tensor, dout: Tensor) -> tuple[Wrong, ..
         Wrong("y − p", y_minus_p, scaled * (target - p)),
         Wrong("no dout", NO_DOUT, (p - target) / n),
         Wrong("twice", TWICE, scaled * (softmax(p) - target)),
+        Wrong("label as number", "the target is one-hot, not y itself", scaled * (p - y[:, None])),
         Wrong("no one-hot", "the 1 of the right class is not subtracted", scaled * p),
         Wrong("one step", one_step, -scaled * target),
         Wrong("all pairs", ALL_PAIRS, scaled * every_column),

@@ -8,9 +8,9 @@
 #
 # **Conventions.** A batch holds $N$ examples with $C$ classes: one example is a row. A forward
 # function returns `(out, cache)`, where `cache` is whatever the backward function needs. A backward
-# function receives `dout`, the gradient of the loss with respect to `out`, and returns the gradient
-# of the forward's first argument (labels have none). Nothing is modified in place, neither the
-# arguments nor a cache, and dtypes follow the inputs.
+# function receives `dout`, the gradient of the loss with respect to `out`, and the cache that the
+# forward returned, and returns the gradient of the forward's first argument (labels have none).
+# Nothing is modified in place, neither the arguments nor a cache, and dtypes follow the inputs.
 
 # %%
 import torch

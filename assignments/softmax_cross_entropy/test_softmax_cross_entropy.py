@@ -161,6 +161,7 @@ def wrong_softmaxes(x: Tensor) -> tuple[Wrong, ...]:
     )
     return (
         Wrong("axis:0", AXIS, torch.softmax(x, 0)),
+        Wrong("axis:0", AXIS, shifted / shifted.sum(0)),
         Wrong("maximum of the columns", OF_COLUMNS, shifted_softmax(x, x.max(0).values)),
         Wrong("divided by the maximum", divided, softmax(x / x.max(1, keepdim=True).values)),
         Wrong("sum of the batch", SUM_OF_BATCH, x.flatten().softmax(0).reshape(x.shape)),

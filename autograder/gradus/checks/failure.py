@@ -28,6 +28,11 @@ _HINTS = (
         "converted to Python scalars|converted to Scalar",
         "Python's math takes one number: for each element of a tensor use torch's functions.",
     ),
+    ("return_types", "max or min along an axis is (values, indices): amax is the values."),
+    (
+        "must match the size of tensor",
+        "Shapes are matched from the last axis on: does a sum or a maximum need keepdim=True?",
+    ),
     ("could not infer output dtype", "A mean needs floats: convert it first, with .double()."),
     ("NoneType", "Something is None here: does a function end without return?"),
     (
