@@ -56,6 +56,8 @@ def box_approximation(values, low, high, sharpness):
 
 MIRRORED = "the towers stand at −left and −right: which bias puts a step at p?"
 UNSCALED = "the bias is not −p: steepness · x + bias must be 0 at x = p"
+BOTH_PLUS = "both neurons weigh +height: none comes down"
+GENTLER = "the sides become gentler as the pieces become narrower: k δ is the sharpness"
 FIXED = "the sides keep one steepness: it must grow as the pieces become narrower"
 SAGGING = "the ends sag to half: the two outermost sides must be moved outwards"
 
@@ -86,7 +88,7 @@ def decimal(rng, low: float, high: float) -> float:
 def shown(value) -> str:
     """A number, or a short list of them, as a message shows it."""
     numbers = torch.as_tensor(value).flatten().tolist()
-    text = ", ".join(f"{v if abs(v) > 1e-9 else 0:.6g}" for v in numbers)
+    text = ", ".join(f"{0 if abs(v) <= 1e-9 else v:.6g}" for v in numbers)
     return f"({text})" if len(numbers) > 1 else text
 
 
@@ -117,14 +119,16 @@ def check(student, function, x, inputs, right, *wrong, towers=0) -> None:
 def parameters(function, value, n, dtype=torch.float64):
     """`value` as (w1, b1, w2) of a network with one input, one output, and at most 2n neurons."""
     three = isinstance(value, tuple | list) and len(value) == 3
-    require(three, f"{function} must return (w1, b1, w2)", diagnosis="structure")
+    text = f"{function} must return (w1, b1, w2), got {kind(value)}"
+    require(three, text, diagnosis="structure")
     b1 = value[1]
     hidden = len(b1) if isinstance(b1, Tensor) and b1.ndim == 1 else 2 * n
     shapes = dict(w1=(1, hidden), b1=(hidden,), w2=(hidden, 1))
     for (name, shape), part in zip(shapes.items(), value, strict=True):
         fits = isinstance(part, Tensor) and part.shape == shape
         text = f"{name} must be a tensor of shape {shape}, got {kind(part)}"
-        require(fits, text, f"That is for n = {n} towers.", diagnosis="shape")
+        why = f"There are n = {n} towers, and {hidden} hidden neurons by the length of b1."
+        require(fits, text, why, diagnosis="shape")
         text = f"{name} is {part.dtype}, expected {dtype} as in the inputs"
         require(part.dtype == dtype, text, diagnosis="dtype")
     require(hidden <= 2 * n, f"{hidden} neurons for {n} towers: two a tower must do")
@@ -226,10 +230,10 @@ def test_tower_2d(student, rng):
         early = (strength * (h * total - 1.5)).sigmoid()
         wrong = (
             ("no threshold", cross, h * total),
-            ("threshold:1/2", arms, h * rise(total, 0.5, strength)),
-            ("threshold:1", arms, h * rise(total, 1, strength)),
             ("height inside", late, early),
             ("height inside", late, h * early),
+            ("threshold:1/2", arms, h * rise(total, 0.5, strength)),
+            ("threshold:1", arms, h * rise(total, 1, strength)),
             ("product", "the walls are multiplied: neurons only add", h * walls.prod(1)[-n:]),
             ("minimum", "the lower wall is taken: neurons only add", h * walls.amin(1)[-n:]),
             ("strength", own, h * rise(total, 1.5, 1000)),
@@ -267,6 +271,7 @@ def test_tower_network_by_hand(student):
     by_hand = tensor(0, 0, 0, 0, 1.5, 3, 1.5, 0, -1, -2, -1, 0, 0)
     wrong = (
         ("sign", "the towers hang down: which neuron has the weight −height?", -by_hand),
+        ("sum", BOTH_PLUS, rise(x[:, None], at, 100) @ v.abs().copysign(tensor(1, -1, 1, -1))),
         ("bias:sign", MIRRORED, tensor(0, 2, -3, *[0] * 10)),
         ("bias:no steepness", UNSCALED, (100 * x[:, None] - at).sigmoid() @ v),
     )
@@ -284,7 +289,7 @@ def test_tower_network(student, rng):
         at, paired = torch.cat([left, right]), torch.stack([left, right], 1).flatten()
         v, both, column = torch.cat([height, -height]), torch.cat([height] * 2), x[:, None]
         wrong = (
-            ("sum", "both neurons weigh +height: none comes down", rise(column, at, k) @ both),
+            ("sum", BOTH_PLUS, rise(column, at, k) @ both),
             ("bias:sign", MIRRORED, rise(column, -at, k) @ v),
             ("bias:no steepness", UNSCALED, (k * column - at).sigmoid() @ v),
             ("order", order, rise(column, paired, k) @ v),
@@ -309,8 +314,9 @@ def test_approximate_by_hand(student):
         x, sag = grid(low, high, 4 * n + 1), right.clone()
         sag[[0, -1]] /= 2
         inputs = dict(values=tensor(*values), low=low, high=high, sharpness=80.0)
-        blunt = 2 * (rise(x, -0.1, 80) - rise(x, 0.2, 80))  # one tower, 0.1 wide
-        wrong = ("ends sag", SAGGING, sag), ("steepness", FIXED, blunt)
+        blunt, blunter = (box(x, -0.1, 0.2, 2, k) for k in (80, 8))  # one tower, 0.1 wide
+        steepness = ("steepness", FIXED, blunt), ("steepness", GENTLER, blunter)
+        wrong = ("ends sag", SAGGING, sag), *steepness
         check(student, "approximate", x, inputs, right, *wrong, towers=n)
 
 
@@ -327,6 +333,7 @@ def test_approximate(student, rng):
             ("ends sag", SAGGING, plain, plain + w, k),
             ("steepness", FIXED, left, right, sharpness),
             ("steepness", FIXED, left, right, sharpness / length),
+            ("steepness", GENTLER, left, right, sharpness * w),
             ("gaps", "there are gaps between the towers", plain + w / 4, plain + 3 * w / 4, k),
             ("overlap", "the towers overlap", plain - w / 2, plain + 3 * w / 2, k),
             ("pieces", apart, left - w / 2, right - w / 2, k),

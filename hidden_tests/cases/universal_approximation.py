@@ -177,6 +177,17 @@ def approximate(values, low, high, sharpness):
     return tower_network(sides[:-1], sides[1:], values, sharpness)
 
 
+@mistake(
+    "steepness times instead of divided by the width",
+    check=("test_approximate_by_hand", "test_approximate", "test_approximate_error_falls"),
+    diagnosis="steepness",
+)
+def approximate(values, low, high, sharpness):
+    sides = torch.linspace(low, high, len(values) + 1, dtype=values.dtype)
+    sides[0], sides[-1] = 2 * low - high, 2 * high - low
+    return tower_network(sides[:-1], sides[1:], values, sharpness * (high - low) / len(values))
+
+
 @mistake("towers half as wide as their pieces", check="test_approximate", diagnosis="gaps")
 def approximate(values, low, high, sharpness):
     width = (high - low) / len(values)
