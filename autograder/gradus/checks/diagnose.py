@@ -247,7 +247,7 @@ def _times(ratio: float) -> str:
 
 
 def _number(x: float) -> str:
-    return f"{x:.1f}" if abs(x - round(x, 1)) < 1e-6 else f"{x:.4g}"
+    return f"{x:.1f}" if abs(x - round(x, 1)) < 1e-6 and x < 1e9 else f"{x:.4g}"
 
 
 def _transposed(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
