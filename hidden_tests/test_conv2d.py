@@ -15,10 +15,12 @@ from gradus.checks import (
     check_gradients,
     check_raises,
     check_values,
+    kind,
     points,
     public,
     require,
 )
+from gradus.submission.errors import Raised
 
 # N, C, H, W, K, FH, FW. With stride 2 and padding 1 neither axis divides; the window of ONE is
 # lower than its stride, so that some rows are under no window.
@@ -81,6 +83,7 @@ WHY = {
     "one channel": "only one channel counts: the sum runs over the channels as well",
     "filters mixed": "the answers of all filters are added up: each filter makes an output channel "
     "of its own; over which axes does the sum run?",
+    "filters cut across": "reshape(-1, K) cuts across the filters: row k of the matrix is filter k",
     "mean": "the mean over the window is taken: the definition has a sum",
     "bias inside the sum": "the bias is added many times over: it stands outside the sums",
     "rows:channel last": "the rows are in the order (fh, fw, C): the channel comes first",
@@ -142,12 +145,17 @@ STAND_INS = {
 
 def check_numbers(student, function, rows, expected, mistakes):
     """One call for each row of arguments; a mistake is named when it explains all the results."""
-    results = [call(student, function, *row) for row in rows]
-    calls = [f"{function}({', '.join(map(str, row))})" for row in rows]
+    results, calls = [], [f"{function}({', '.join(map(str, row))})" for row in rows]
+    for text, row, right in zip(calls, rows, expected, strict=True):
+        try:
+            results.append(call(student, function, *row))
+        except Raised as raised:
+            raised.message += f"\n{text}: expected {right}"
+            raise
     for text, value in zip(calls, results, strict=True):
         require(
             isinstance(value, int),
-            f"{function} must return an int, got {type(value).__name__}",
+            f"{function} must return an int, got {kind(value)}",
             f"{text}: pixels and parameters are counted.",
             diagnosis="not an int",
         )
@@ -333,6 +341,7 @@ def wrong_convolutions(x, w, b, stride=1, padding=0):
     """Clues for the output of a convolution."""
     right = convolution(x, w, b, stride, padding)
     every = convolution(x, w, b, 1, padding)
+    across = w.reshape(-1, len(w)).T.reshape(w.shape)
     mistakes = {
         "flip": [convolution(x, w.flip(2, 3), b, stride, padding)],
         "flip:rows": [convolution(x, w.flip(2), b, stride, padding)],
@@ -344,6 +353,7 @@ def wrong_convolutions(x, w, b, stride=1, padding=0):
         "padding:one axis": [
             convolution(F.pad(x, form), w, b, stride) for form in one_axis(padding)
         ],
+        "filters cut across": [convolution(x, across, b, stride, padding)],
         "no stride": [every, every[:, :, : right.shape[2], : right.shape[3]]],
         "last window": [right[:, :, :-1, :-1], right[:, :, :-1], right[:, :, :, :-1]],
         "layout": [

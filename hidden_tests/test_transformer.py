@@ -89,7 +89,8 @@ def block(x, params, heads, mask=None, *, cut=()):
     normed = layer_norm(x, params["ln1"])
     queries, context = way("queries", normed), way("context", normed)
     branch = multi_head(queries, context, params["attention"], heads, mask)
-    u, into_ffn = way("x", x) + branch, way("x", x) + way("ffn to attention", branch)
+    x = way("x", x)
+    u, into_ffn = x + branch, way("ffn to x", x) + way("ffn to attention", branch)
     return way("u", u) + feed_forward(layer_norm(into_ffn, params["ln2"]), params["ffn"])
 
 
@@ -786,9 +787,9 @@ def block_clues(x, params, heads, mask):
         branch = multi_head(source[queries], source[context], params["attention"], heads, mask)
         return ffn_half(right, x + branch)
 
-    def ffn_half(half, u):
+    def ffn_half(half, u, norm="ln2"):
         return half(
-            u, lambda z: layer_norm(z, params["ln2"]), lambda z: feed_forward(z, params["ffn"])
+            u, lambda z: layer_norm(z, params[norm]), lambda z: feed_forward(z, params["ffn"])
         )
 
     wrong = [
@@ -810,6 +811,11 @@ def block_clues(x, params, heads, mask):
             "residual:x twice",
             "the second residual carries x: it carries u, which the attention half made of it",
             lambda: x + ffn_half(lambda u, norm, branch: branch(norm(u)), attention_half(right)),
+        ),
+        Wrong(
+            "norm:first twice",
+            "the feed-forward half uses ln1: each half has a norm of its own",
+            lambda: ffn_half(right, attention_half(right), "ln1"),
         ),
         Wrong(
             "norm:context",
@@ -861,6 +867,11 @@ LOST_WAYS = (
         ("ffn to attention",),
         "dout goes back into the attention half: what enters it is the whole gradient of u, the "
         "feed-forward half's share included",
+    ),
+    (
+        "lost way:into the residual",
+        ("ffn to x",),
+        "dout goes past the attention half: what goes past it is the whole gradient of u",
     ),
     (
         "lost way:context",
