@@ -153,11 +153,13 @@ def elu_backward(dout, cache):
 #
 # $$f(x) = x\, g(x), \qquad
 #   g(x) = \begin{cases}
-#     \Phi(x) & \text{GELU (Hendrycks and Gimpel, 2016)} \\
+#     \Phi(x) & \text{GELU} \\
 #     \tfrac12 \bigl[1 + \tanh u\bigr], \;
 #       u = \sqrt{2 / \pi}\,(x + 0.044715\, x^3) & \text{GELU, tanh form} \\
-#     \sigma(x) & \text{Swish, also SiLU (Ramachandran et al., 2017)}
+#     \sigma(x) & \text{Swish, also SiLU}
 #   \end{cases}$$
+#
+# (Hendrycks and Gimpel, 2016; Ramachandran et al., 2017.)
 #
 # The three are relatives, not the same: Swish is $x\,\sigma(x)$ and no kind of GELU. The tanh form
 # is an approximation from days when $\operatorname{erf}$ was slow; it is off by up to 0.0005,
