@@ -104,6 +104,7 @@ def test_step_decay(student, rng):
             ("every epoch", always, lr * factor**t),
             ("once", once, lr * factor ** behind.clamp(max=1)),
             ("rounded", rounded, lr * factor ** (t / period).round()),
+            ("rounded", "t / period is rounded up", lr * factor ** (t / period).ceil()),
         )
         inputs = dict(lr=lr, period=period, factor=factor)
         check_rates(student, "step_decay", t, lr * factor**behind, wrong, **inputs)
