@@ -111,6 +111,10 @@ def _namespaces_reason() -> str:
         return "needs Linux"
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed (apt install bubblewrap)"
+    if Path(sys.prefix).is_relative_to("/tmp"):
+        return (
+            f"Python lies in {sys.prefix}, and submissions see an empty /tmp: install it elsewhere"
+        )
     from gradus.submission.forking import reserve_uid
     from gradus.submission.view import bubblewrap
 
