@@ -357,6 +357,7 @@ def test_nbgrader_from_build_to_feedback(course: Course, tmp_path: Path) -> None
     cut = [c.source for c in source.cells if c.metadata.get("nbgrader", {}).get("solution")]
 
     def half(nb) -> None:
+        nb.cells.append(nbformat.v4.new_code_cell("scratch / 2"))
         for cell in nb.cells:
             cell.source = cell.source.replace("(x * y).sum()", "-(x * y).sum()")
             cell.source = cell.source.replace("factor() *", "3 *")
@@ -398,6 +399,7 @@ def test_nbgrader_from_build_to_feedback(course: Course, tmp_path: Path) -> None
     nbgrader(tmp_path, "generate_feedback", "tiny")
     page = (tmp_path / "feedback/half/tiny/tiny.html").read_text()
     assert "the sign is wrong" in page
+    assert page.count("was passed over") == 1  # said once, not below every function
     assert "no student should read" not in page
     names = {path.name for path in (tmp_path / "feedback/half/tiny").rglob("*") if path.is_file()}
     assert names == {"tiny.html", "README.md", "course.yaml", "test_tiny.py"}

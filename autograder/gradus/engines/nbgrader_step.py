@@ -85,7 +85,7 @@ def _outputs(cell: Any, result: Result, notes: Sequence[str]) -> list[Any]:
     possible = sum(check.max_points for check in checks)
     share = sum(check.points for check in checks) / possible if possible else 0.0
     points = str(round(float(meta["points"]) * share, 6))
-    text = "\n".join([report(checks), *(f"note: {note}" for note in result.notes)]) + "\n"
+    text = "\n".join([report(checks), *(f"note: {note}" for note in notes)]) + "\n"
     new = nbformat.v4.new_output
     return [
         new("stream", name="stdout", text=text),  # type: ignore[no-untyped-call]
