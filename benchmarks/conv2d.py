@@ -9,24 +9,15 @@ medians. Writes benchmarks/results/conv2d.md.
 """
 
 import argparse
-import importlib.util
 import time
-from pathlib import Path
 from statistics import median
 
 import torch
 import torch.nn.functional as F
+from references import ROOT, load_solution
 
-ROOT = Path(__file__).resolve().parent.parent
 GEOMETRIES = [(1, 0), (1, 2), (2, 2)]  # stride, padding; the first is the one that counts
 WARM_UP = 10
-
-
-def load_solution(topic):
-    spec = importlib.util.spec_from_file_location(topic, ROOT / "solutions" / f"{topic}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def candidates(stride, padding):

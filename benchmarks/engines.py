@@ -25,6 +25,7 @@ from rich.table import Table
 from gradus.audit.cases import compose, load_cases
 from gradus.checks.session import list_checks
 from gradus.course import find_course, load_course
+from gradus.files import write_tree
 from gradus.grading.gradebook import environment
 from gradus.release.nbgrader import nbgrader_files
 from gradus.release.otter import otter_files
@@ -58,9 +59,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for name, sandbox in (("stock", False), ("step", True)):
-            for path, data in nbgrader_files(course, topic, checks, given, sandbox=sandbox).items():
-                (root / name / path).parent.mkdir(parents=True, exist_ok=True)
-                (root / name / path).write_bytes(data)
+            files = nbgrader_files(course, topic, checks, given, sandbox=sandbox)
+            write_tree(root / name, files)
             run(BIN / "nbgrader", "generate_assignment", topic.id, cwd=root / name)
         release = nbformat.read(root / "stock/release" / topic.id / f"{topic.id}.ipynb", 4)
         notebooks = [filled(release, text) for text in texts]

@@ -8,24 +8,15 @@ reports after 30 epochs: train accuracy 0.9969 and loss 0.0187, validation 0.979
 """
 
 import argparse
-import importlib.util
 import time
-from pathlib import Path
 
 import torch
+from references import ROOT, load_solution
 from rich.progress import track
 
 from gradus.checks.data import mnist
 
-ROOT = Path(__file__).resolve().parent.parent
 SIZES, LR, BATCH, SEED = [784, 512, 128, 10], 0.01, 32, 0
-
-
-def load_solution(topic):
-    spec = importlib.util.spec_from_file_location(topic, ROOT / "solutions" / f"{topic}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def evaluate(mlp, x, y, params):

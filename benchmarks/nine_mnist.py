@@ -5,26 +5,17 @@ of the training images (10,000 and 4,000) and judged on the 10,000 test images b
 the mean of the share of nines and the share of other digits that are recognised.
 """
 
-import importlib.util
 import statistics
-from pathlib import Path
 
 import torch
+from references import load_solution
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from gradus.checks.data import mnist
 
-ROOT = Path(__file__).resolve().parent.parent
 SEEDS = 20
-
-
-def load_solution(topic):
-    spec = importlib.util.spec_from_file_location(topic, ROOT / "solutions" / f"{topic}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def balanced(nine, predicted):

@@ -17,6 +17,7 @@ from gradus.checks.session import Job, list_checks
 from gradus.course import Course, load_course
 from gradus.engines.nbgrader import nbgrader_runs
 from gradus.engines.otter import otter_runs, run_otter
+from gradus.files import write_tree
 from gradus.grading.command import grade
 from gradus.grading.gradebook import environment
 from gradus.grading.pool import NoResult
@@ -110,9 +111,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
         "solutions/tiny.py": SOLUTION,
         "hidden_tests/test_tiny.py": TESTS,
     }
-    for name, text in files.items():
-        (root / name).parent.mkdir(exist_ok=True)
-        (root / name).write_text(text)
+    write_tree(root, {name: text.encode() for name, text in files.items()})
     return load_course(root / "course.yaml")
 
 
@@ -326,10 +325,7 @@ def test_otter_does_not_import_what_lies_beside_the_notebook(
 
 
 def test_nbgrader_from_build_to_feedback(course: Course, tmp_path: Path) -> None:
-    files = bundle(course, nbgrader_files)
-    for name, data in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(data)
+    write_tree(tmp_path, bundle(course, nbgrader_files))
     nbgrader(tmp_path, "db", "student", "import", "students.csv")
     nbgrader(tmp_path, "generate_assignment", "tiny")
     release = nbformat.read(tmp_path / "release/tiny/tiny.ipynb", 4)
@@ -420,11 +416,9 @@ def test_a_gradebook_elsewhere_is_passed_through(course: Course) -> None:
 def test_check_in_a_kernel_judges_what_the_cells_define(course: Course, tmp_path: Path) -> None:
     from nbclient import NotebookClient
 
-    for name, data in bundle(course, nbgrader_files).items():
-        if name.startswith("source/tiny/"):
-            file = tmp_path / name.removeprefix("source/tiny/")
-            file.parent.mkdir(exist_ok=True)
-            file.write_bytes(data)
+    made = bundle(course, nbgrader_files).items()
+    given = {n.removeprefix("source/tiny/"): d for n, d in made if n.startswith("source/tiny/")}
+    write_tree(tmp_path, given)
     check = 'from gradus.notebook import check\ncheck("tiny", "times", points=5)'
     nb = nbformat.reads(
         notebook(

@@ -1,8 +1,9 @@
-"""Writing files whole or not at all."""
+"""Writing files: whole or not at all, and folders of them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -22,3 +23,11 @@ def write_whole(path: Path, data: bytes) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def write_tree(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write `files`, by their paths below `folder`, with the folders that these need."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)

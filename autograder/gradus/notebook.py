@@ -17,7 +17,7 @@ from pathlib import Path
 
 from gradus.course import COURSE_FILE, UsageError, load_course, read_salt, shown
 from gradus.grading.pool import Pool
-from gradus.rendering import report
+from gradus.rendering import cell_points, report
 from gradus.results import CheckResult, Result
 
 _pools: dict[str, Pool] = {}  # by topic
@@ -36,8 +36,7 @@ def check(topic: str, function: str, points: float) -> float | None:
         print(f"{function} is judged by hidden checks only")
         return None
     print(report(checks))
-    possible = sum(check.max_points for check in checks)
-    return round(points * sum(check.points for check in checks) / possible, 6)
+    return cell_points(checks, points)
 
 
 def require(topic: str, function: str, name: str) -> None:

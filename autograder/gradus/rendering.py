@@ -49,6 +49,12 @@ def report(checks: Sequence[CheckResult]) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
+def cell_points(checks: Sequence[CheckResult], points: float) -> float:
+    """What a function's checks earn of the `points` that its cell is worth."""
+    possible = sum(check.max_points for check in checks)
+    return round(points * sum(check.points for check in checks) / possible, 6)
+
+
 def _table(checks: Sequence[CheckResult]) -> Table:
     rows = Table.grid(padding=(0, 1), expand=True)
     rows.add_column(width=3, justify="right")

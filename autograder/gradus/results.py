@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal
 
@@ -117,6 +118,15 @@ class Result(BaseModel):
             key=lambda c: c.max_points - c.points,
         )
         return f"{worst.function}: {first_line(worst.message)}"
+
+
+def by_function(checks: Iterable[CheckResult]) -> dict[str, tuple[float, float]]:
+    """Points and possible points of each function that checks judge, in the checks' order."""
+    found: dict[str, tuple[float, float]] = {}
+    for check in checks:
+        points, possible = found.get(check.function, (0.0, 0.0))
+        found[check.function] = points + check.points, possible + check.max_points
+    return found
 
 
 def first_line(text: str) -> str:

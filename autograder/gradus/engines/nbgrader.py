@@ -17,6 +17,7 @@ import nbformat
 
 from gradus.checks.session import Job
 from gradus.course import UsageError
+from gradus.files import write_tree
 from gradus.grading.gradebook import environment
 from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
@@ -51,9 +52,7 @@ def nbgrader_runs(
     """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for name, data in files.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_bytes(data)
+        write_tree(root, files)
         _run(root, "generate_assignment", topic)
         tests = _test_cells(root / "release" / topic / f"{topic}.ipynb")
         numbered = {str(number): job for number, job in enumerate(jobs)}

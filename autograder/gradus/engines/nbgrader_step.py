@@ -16,7 +16,7 @@ from traitlets import Unicode
 from gradus.course import COURSE_FILE, load_course
 from gradus.grading.one_by_one import OneByOne
 from gradus.grading.store import Store
-from gradus.rendering import report
+from gradus.rendering import cell_points, report
 from gradus.results import Result
 
 RESULTS = "results"  # beside autograded/, not in it: nbgrader copies what is there to feedback/
@@ -82,9 +82,7 @@ def _outputs(cell: Any, result: Result, notes: Sequence[str]) -> list[Any]:
     """The report, and the points as the number that nbgrader takes for partial credit."""
     meta = cell.metadata.nbgrader
     checks = [check for check in result.checks if check.function == meta["grade_id"]]
-    possible = sum(check.max_points for check in checks)
-    share = sum(check.points for check in checks) / possible if possible else 0.0
-    points = str(round(float(meta["points"]) * share, 6))
+    points = str(cell_points(checks, float(meta["points"])) if checks else 0.0)
     text = "\n".join([report(checks), *(f"note: {note}" for note in notes)]) + "\n"
     new = nbformat.v4.new_output
     return [

@@ -12,6 +12,7 @@ from typing import Any
 
 from gradus.checks.session import Job
 from gradus.grading.pool import NoResult
+from gradus.release.otter import PLUGIN
 from gradus.results import Result
 
 Scores = dict[str, float]
@@ -81,10 +82,8 @@ def _otter_run(archive: Path, submission: Path) -> tuple[Scores, Any]:
 def _run_once(archive: Path, submission: Path) -> tuple[Scores, Any]:
     from otter.api import grade_submission
 
-    from gradus.engines.otter_plugin import NAME
-
     results = grade_submission(str(submission), str(archive), quiet=True)
     if results.has_catastrophic_failure():
         raise RuntimeError(f"otter has no results of its kernel: {results.catastrophic_error}")
     scores = {name: results.get_score(name) for name in results.test_files}
-    return scores, results.get_plugin_data(NAME)
+    return scores, results.get_plugin_data(PLUGIN)

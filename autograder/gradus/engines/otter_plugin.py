@@ -13,10 +13,9 @@ from otter.test_files import GradingResults
 
 from gradus.course import COURSE_FILE, load_course
 from gradus.grading.one_by_one import OneByOne
+from gradus.release.otter import PLUGIN
 from gradus.rendering import report
-from gradus.results import Result
-
-NAME = "gradus.engines.otter_plugin.Sandbox"
+from gradus.results import Result, by_function
 
 
 class Sandbox(AbstractOtterPlugin):  # type: ignore[misc]
@@ -47,12 +46,9 @@ class Sandbox(AbstractOtterPlugin):  # type: ignore[misc]
     def after_grading(self, results: GradingResults) -> None:
         """Partial credit, which otter's tests cannot give, and the whole result for Gradus."""
         assert self.result
-        earned: dict[str, float] = {}
-        for check in self.result.checks:
-            earned[check.function] = earned.get(check.function, 0.0) + check.points
-        for function, points in earned.items():
+        for function, (points, _) in by_function(self.result.checks).items():
             results.update_score(function, points)
-        results.set_plugin_data(NAME, self.result.model_dump(mode="json"))
+        results.set_plugin_data(PLUGIN, self.result.model_dump(mode="json"))
         if self.result.message or self.result.notes:
             results.set_output("\n".join([self.result.message, *self.result.notes]).strip())
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gradus.course import Topic, UsageError
-from gradus.results import Result
+from gradus.results import Result, by_function
 
 
 def export_gradebook(results: Sequence[Result], topic: Topic, database: str) -> str:
@@ -34,7 +34,7 @@ def export_gradebook(results: Sequence[Result], topic: Topic, database: str) -> 
         with Gradebook(url) as gradebook:
             gradebook.update_or_create_assignment(topic.id)
             gradebook.update_or_create_notebook(*names)
-            for function, (_, possible) in _by_function(results[0]).items():
+            for function, (_, possible) in by_function(results[0].checks).items():
                 gradebook.update_or_create_grade_cell(
                     function, *names, max_score=possible, cell_type="code"
                 )
@@ -43,7 +43,7 @@ def export_gradebook(results: Sequence[Result], topic: Topic, database: str) -> 
                 gradebook.update_or_create_student(student)
                 when = {"timestamp": at} if (at := _utc(result.handed_in.at)) else {}
                 gradebook.update_or_create_submission(topic.id, student, **when)
-                for function, (points, _) in _by_function(result).items():
+                for function, (points, _) in by_function(result.checks).items():
                     grade = gradebook.find_grade(function, *names, student)
                     grade.auto_score = points
                     grade.needs_manual_grade = grade.manual_score is not None
@@ -58,15 +58,6 @@ def environment() -> dict[str, str]:
     """For nbgrader, which calls alembic by its name: it lies beside this Python."""
     folders = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     return {**os.environ, "PATH": os.pathsep.join(folders)}
-
-
-def _by_function(result: Result) -> dict[str, tuple[float, float]]:
-    """Points and possible points of each function."""
-    found: dict[str, tuple[float, float]] = {}
-    for check in result.checks:
-        points, possible = found.get(check.function, (0.0, 0.0))
-        found[check.function] = points + check.points, possible + check.max_points
-    return found
 
 
 def _each(results: Sequence[Result]) -> Iterator[tuple[str, Result]]:

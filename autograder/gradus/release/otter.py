@@ -15,6 +15,7 @@ import nbformat
 
 from gradus.checks.session import CheckInfo
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, read_salt, shown
+from gradus.files import write_tree
 from gradus.release.archive import pack_zip
 from gradus.release.notebook import write_notebook
 from gradus.release.questions import Question, question_cells
@@ -134,9 +135,7 @@ def _otter_lines(source: str) -> Iterator[str]:
 def _assign(topic: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         root, made = Path(folder) / topic, Path(folder) / "made"
-        for name, data in files.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_bytes(data)
+        write_tree(root, files)
         # Our audit runs the solution; otter would start a kernel for it.
         arguments = ["assign", "--no-run-tests", str(root / f"{topic}.ipynb"), str(made)]
         if importlib.util.find_spec("otter") is None:
