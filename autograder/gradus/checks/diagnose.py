@@ -135,8 +135,8 @@ def _shape(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis
                     f"unreduced:{axis}", summary, f"A {how} over axis {axis} is missing."
                 )
     varied = bool((expected != expected.flatten()[:1]).any())  # a constant fits too many stories
+    whole = expected.double()  # labels are integers and have no mean
     for axis in range(expected.ndim) if varied else ():
-        whole = expected.double()  # labels are integers and have no mean
         for how, value in (("sum", whole.sum(axis)), ("mean", whole.mean(axis))):
             if agree(actual.squeeze(), value.squeeze(), actual.dtype):
                 yield Diagnosis(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+MEND_FIRST = "mend that first."
+
 # What torch and Python say of common slips, and what to do about it.
 _HINTS = (
     (

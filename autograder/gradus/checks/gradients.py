@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 from gradus.checks.calls import call, forward, unpack_forward
 from gradus.checks.compare import NO_CLUES, Leaf, check_leaves, pair_leaves
 from gradus.checks.diagnose import Clues, diagnose
-from gradus.checks.failure import CheckFailed, kind
+from gradus.checks.failure import MEND_FIRST, CheckFailed, kind
 from gradus.checks.record import current
 from gradus.checks.rng import Rng
 from gradus.checks.tolerance import agree
@@ -102,9 +102,9 @@ def check_gradients(
             current().remark(remark)
             return
         if consistent:
-            hint = f"It is right for your own {name}_forward, which is off: mend that first."
+            hint = f"It is right for your own {name}_forward, which is off: {MEND_FIRST}"
         elif why is not None and failure.diagnosis is None:
-            hint = f"Your {name}_forward, which makes the cache, is off as well: mend that first."
+            hint = f"Your {name}_forward, which makes the cache, is off as well: {MEND_FIRST}"
         else:
             raise
         raise CheckFailed(

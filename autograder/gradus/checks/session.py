@@ -18,7 +18,7 @@ import pytest
 
 import gradus
 from gradus.checks import record
-from gradus.checks.failure import CheckFailed, hint
+from gradus.checks.failure import MEND_FIRST, CheckFailed, hint
 from gradus.checks.plugin import SUBJECT, Subject
 from gradus.checks.rng import derive_seed
 from gradus.checks.stand_ins import needed
@@ -252,9 +252,9 @@ def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult
         relied = [name for name in subject.student.relies_on(info.function) if name in lost]
         forward = info.function.removesuffix("backward") + "forward"
         if relied:
-            message += f"\nIt calls {relied[0]}, which fails its own check: mend that first."
-        elif info.function.endswith("_backward") and forward in lost and "first." not in message:
-            message += f"\nThe cache is {forward}'s, which fails its own check: mend that first."
+            message += f"\nIt calls {relied[0]}, which fails its own check: {MEND_FIRST}"
+        elif info.function.endswith("_backward") and forward in lost and MEND_FIRST not in message:
+            message += f"\nThe cache is {forward}'s, which fails its own check: {MEND_FIRST}"
     return check_result(
         info,
         status,

@@ -180,7 +180,8 @@ def execute(source: Source) -> Loaded:
             raise Exited(f"sys.exit() was called while loading ({cell.label})") from None
         except BaseException as error:
             kind, text, location = describe(error)
-            where = _statement(error) or cell.label
+            through = places(error)
+            where = through[0][1] if through else cell.label
             inside = f" (in {location})" if location not in ("", where) else ""
             raised = f"{kind}{text and ': ' + text}{inside}"
             source.note(f"{where} was passed over: it raised {raised}")
@@ -223,25 +224,23 @@ def describe(error: BaseException) -> tuple[str, str, str]:
         text = clip(str(error), 500)
     except BaseException:
         text = "(its text cannot be had)"
-    location = ""
-    trace = error.__traceback__
-    while trace is not None:
-        file = trace.tb_frame.f_code.co_filename
-        if is_foreign(file):
-            location = f"{file}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return kind, text, location
+    through = places(error)
+    return kind, text, through[-1][1] if through else ""
 
 
-def _statement(error: BaseException) -> str:
-    """The place in the submission, outside of its functions, where an exception came through."""
+def places(error: BaseException) -> list[tuple[str, str]]:
+    """Function and place ("mlp.py:41") of the submission's frames that an exception came through.
+
+    Outermost first: the first is a statement outside of its functions while it is loaded.
+    """
+    found = []
     trace = error.__traceback__
     while trace is not None:
-        file = trace.tb_frame.f_code.co_filename
-        if is_foreign(file):
-            return f"{file}:{trace.tb_lineno}"
+        code = trace.tb_frame.f_code
+        if is_foreign(code.co_filename):
+            found.append((code.co_name, f"{code.co_filename}:{trace.tb_lineno}"))
         trace = trace.tb_next
-    return ""
+    return found
 
 
 def type_name(value: object) -> str:

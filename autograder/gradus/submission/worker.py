@@ -127,7 +127,8 @@ class Worker:
         except BaseException as error:
             kind, text, location = loading.describe(error)
             if isinstance(error, NotImplementedError):
-                return ("not_implemented", _function_of(error), text, location)
+                through = loading.places(error)
+                return ("not_implemented", through[-1][0] if through else "", text, location)
             if isinstance(error, RuntimeError) and any(t in text for t in _OUT_OF_MEMORY):
                 return ("memory",)
             return ("raised", kind, text, location)
@@ -184,17 +185,6 @@ def _devices(value: Any, device: torch.device) -> list[str]:
     parts = value if isinstance(value, tuple | list) else [value]
     other = {v.device.type for v in parts if isinstance(v, torch.Tensor)} - {device.type}
     return [f"the result is on {o}, the inputs were on {device.type}" for o in sorted(other)]
-
-
-def _function_of(error: BaseException) -> str:
-    """The submission's function that raised, as its traceback says."""
-    name = ""
-    trace = error.__traceback__
-    while trace is not None:
-        if loading.is_foreign(trace.tb_frame.f_code.co_filename):
-            name = trace.tb_frame.f_code.co_name
-        trace = trace.tb_next
-    return name
 
 
 def run(sock: socket.socket, message_bytes: int) -> None:
