@@ -39,7 +39,7 @@ test: install
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/gradus build --check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(BIN)/gradus audit --workers 2 --salts 20
 
 # The virtual environment stays, and so do results/ and dist/nbgrader, which may hold grades.

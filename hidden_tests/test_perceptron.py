@@ -161,7 +161,9 @@ def test_perceptron_step_refuses_other_labels(student, rng):
 def test_perceptron_epoch(student, rng):
     """Every example in turn, each with the newest weights; mistakes are counted on the way."""
     for n in (19, 1):
-        x, w, b = rng.normal(n, 3), rng.normal(3), rng.normal(1)[0]
+        # A small w, so that one step mends a single example; b ends away from 0, whatever is added.
+        x, w = rng.normal(n, 3), rng.uniform(3, low=-0.6, high=0.6)
+        b = rng.uniform(low=0.3, high=0.7)
         y = torch.where(rng.normal(n) < 0, -1.0, 1.0).double()
         if n == 1:
             y = -unit(x, w, b)

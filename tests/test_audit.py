@@ -538,17 +538,19 @@ def test_one_case_is_shown_as_a_student_reads_it(course, capsys):
 
 
 @pytest.mark.parametrize(
-    ("worst", "spread", "seeds", "safe"),
+    ("values", "safe"),
     [
-        (0.95, 0.03, 20, True),
-        (0.941, 0.03, 20, True),
-        (0.939, 0.03, 20, False),  # less than a third of the spread to spare
-        (0.939, 0.03, 19, True),  # too few seeds to know the spread
-        (0.93, 0.0, 20, False),  # no margin at all
-        (0.92, 0.0, 2, False),
+        ([0.97, 0.98] * 10, True),
+        ([0.95, 0.98] * 10, False),  # the worst is well above the threshold, the next may not be
+        ([0.95, 0.98] * 9, True),  # too few seeds to know how far they differ
+        ([0.93] * 20, False),  # no margin at all
+        ([0.95] * 20, True),
+        ([0.99] * 19 + [0.929], False),
+        ([0.92], False),
+        ([0.94], True),
     ],
 )
-def test_an_accuracy_must_stand_clear_of_its_threshold(worst, spread, seeds, safe):
-    accuracy = Accuracy("test_train", "accuracy", 0.93, worst, spread, seeds)
+def test_an_accuracy_must_stand_clear_of_its_threshold(values, safe):
+    accuracy = Accuracy("test_train", "accuracy", 0.93, values)
     assert accuracy.is_safe is safe
     assert bool(list(judge_accuracies([accuracy]))) is not safe

@@ -256,6 +256,14 @@ def export(results: Path, to: str, out: str | None) -> None:
     show_default=True,
     help="Secrets that the solution is tried with.",
 )
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Secrets that every mistake and alternative is tried with. More find a check that misses "
+    "a mistake only now and then.",
+)
 @WORKERS
 @click.option("--html", type=PATH, help="Write the findings as a page as well.")
 @click.option("--mutants/--no-mutants", default=True, help="Try the solution's mutants too.")
@@ -263,6 +271,7 @@ def export(results: Path, to: str, out: str | None) -> None:
 def audit(
     topics: tuple[str, ...],
     salts: int,
+    rounds: int,
     workers: int | None,
     html: Path | None,
     mutants: bool,
@@ -277,12 +286,20 @@ def audit(
     Examples:
       gradus audit mlp
       gradus audit --salts 10 --html audit.html
+      gradus audit mlp --no-mutants --rounds 20
       gradus audit mlp --only "bias gradient"
     """
     from gradus.audit.command import audit
 
     return audit(
-        _course(), topics, salts=salts, workers=workers, html=html, mutants=mutants, only=only
+        _course(),
+        topics,
+        salts=salts,
+        rounds=rounds,
+        workers=workers,
+        html=html,
+        mutants=mutants,
+        only=only,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,10 +33,11 @@ class CannotGrade(Exception):
 class Options:
     """What of an audit to do, and how."""
 
-    salts: int
+    salts: int  # that the solution is tried with
     workers: int
     level: Isolation
     mutants: bool = True
+    rounds: int = 1  # salts that every mistake and alternative is tried with
 
 
 @dataclass
@@ -110,7 +112,7 @@ class _Audit:
         by_name = {f"mutant-{n} (line {m.line})": m for n, m in enumerate(todo)}
         jobs = [
             *self._answers(),
-            *(_job(self.topic, name, m.source, stop=True) for name, m in by_name.items()),
+            *(_job(self.topic, name, m.source, suspect=m.function) for name, m in by_name.items()),
         ]
         results = _grade(self.course, self.topic, jobs, self.options, self.advance)
         if not _is_full(results["solution"]):
@@ -127,11 +129,6 @@ class _Audit:
         salts = [f"{SALT}-{n}" for n in range(1, self.options.salts)]
         sources = {
             "stub": make_stub(solution),
-            **{f"mistake-{n}": compose(solution, c) for n, c in enumerate(self.cases.mistakes)},
-            **{
-                f"alternative-{n}": compose(solution, c)
-                for n, c in enumerate(self.cases.alternatives)
-            },
             **{f"without-{name}": without(solution, name) for name in stubbed(solution)},
         }
         return [
@@ -139,6 +136,30 @@ class _Audit:
             *(_job(self.topic, f"salt-{salt}", solution, salt=salt) for salt in salts),
             _job(self.topic, "salt-course", solution, salt=read_salt(self.course)),
             *(_job(self.topic, name, source) for name, source in sources.items()),
+            *(
+                _job(self.topic, name, compose(solution, case), salt=salt)
+                for kind, cases in (
+                    ("mistake", self.cases.mistakes),
+                    ("alternative", self.cases.alternatives),
+                )
+                for n, case in enumerate(cases)
+                for name, salt in self._tries(f"{kind}-{n}").items()
+            ),
+        ]
+
+    def _tries(self, case: str) -> dict[str, str]:
+        """The salts that one case is tried with, by the name of the job."""
+        salts = [SALT, *(f"{SALT}-{n}" for n in range(1, self.options.rounds))]
+        return {f"{case} with {salt}": salt for salt in salts}
+
+    def _problems(
+        self, case: str, results: dict[str, Result], judge: Callable[[Result], Iterable[str]]
+    ) -> list[str]:
+        """What `judge` finds in one case; of several salts, which."""
+        return [
+            problem if salt == SALT else f"{problem}, with the salt '{salt}'"
+            for name, salt in self._tries(case).items()
+            for problem in judge(results[name])
         ]
 
     def _judge_answers(self, results: dict[str, Result]) -> None:
@@ -157,13 +178,21 @@ class _Audit:
             needed[name] = _needs(result)
             found.problems += verdicts.judge_without(name, result)
         judged = [
-            list(verdicts.judge_mistake(c, results[f"mistake-{n}"], _dependent(c, needed)))
+            self._problems(
+                f"mistake-{n}",
+                results,
+                partial(verdicts.judge_mistake, c, dependent=_dependent(c, needed)),
+            )
             for n, c in enumerate(cases.mistakes)
         ]
         found.mistakes = _count(judged)
         found.problems += [problem for problems in judged for problem in problems]
         judged = [
-            list(verdicts.judge_right(f"alternative '{c.title}'", results[f"alternative-{n}"]))
+            self._problems(
+                f"alternative-{n}",
+                results,
+                partial(verdicts.judge_right, f"alternative '{c.title}'"),
+            )
             for n, c in enumerate(cases.alternatives)
         ]
         found.alternatives = _count(judged)
@@ -232,9 +261,9 @@ def _job(
     source: str,
     *,
     salt: str | None = None,
-    stop: bool = False,
+    suspect: str | None = None,
 ) -> Job:
-    return Job(name, f"{topic.id}.py", source.encode(), salt, stop_at_first_failure=stop)
+    return Job(name, f"{topic.id}.py", source.encode(), salt, suspect)
 
 
 def _read(path: Path) -> str:

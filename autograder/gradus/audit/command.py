@@ -28,6 +28,7 @@ def audit(
     topics: Sequence[str] = (),
     *,
     salts: int = 50,
+    rounds: int = 1,
     workers: int | None = None,
     html: Path | None = None,
     mutants: bool = True,
@@ -35,12 +36,13 @@ def audit(
 ) -> int:
     """Audit the topics named, or all; prints a table and the problems, and returns an exit code.
 
-    0: every answer is judged rightly, 1: some are not. `salts` counts the course's own. `only`
-    runs just the cases with that text in their titles, prints what a student reads, and judges
-    nothing. Raises UsageError on wrong usage.
+    0: every answer is judged rightly, 1: some are not. `salts` counts the course's own. `rounds`
+    is the number of salts for each mistake and alternative. `only` runs just the cases with that
+    text in their titles, prints what a student reads, and judges nothing. Raises UsageError on
+    wrong usage.
     """
     chosen = course.select(topics)
-    options = Options(salts, workers or len(os.sched_getaffinity(0)), best_level(), mutants)
+    options = Options(salts, workers or len(os.sched_getaffinity(0)), best_level(), mutants, rounds)
     console = Console()
     if only is not None:
         return _show_cases(console, course, chosen, only, options)

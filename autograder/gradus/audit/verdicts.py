@@ -5,42 +5,50 @@ Every problem is one line that says what is wrong and where to put it right.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import mean, stdev
 
 from gradus.audit.cases import Case, Equivalent
 from gradus.audit.mutants import Mutant
 from gradus.course import Topic
 from gradus.results import CheckResult, Result, Status, SubmissionStatus, first_line
 
-ENOUGH_SEEDS = 20  # fewer say too little about the worst one
+ENOUGH_SEEDS = 20  # fewer say too little about how far seeds differ
+SAFE_DEVIATIONS = 4.0  # of a normal distribution three in 100,000 lie farther below
 CAUGHT_SHARE = 0.9
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How far the worst of many seeds stands above a threshold, all in the metric's own unit."""
+    """How far the values of many seeds stand above a threshold, all in the metric's own unit."""
 
     check: str
     metric: str
     threshold: float
-    worst: float
-    spread: float  # best seed − worst seed
-    seeds: int
+    values: Sequence[float]  # one for each seed
 
     @property
-    def margin(self) -> float:
-        return self.worst - self.threshold
+    def worst(self) -> float:
+        return min(self.values)
+
+    @property
+    def deviations(self) -> float:
+        """How many standard deviations lie between the mean and the threshold.
+
+        The worst of 20 seeds says much less: 20 others may have one far below it.
+        """
+        above = mean(self.values) - self.threshold
+        deviation = stdev(self.values) if len(self.values) > 1 else 0.0
+        return above / deviation if deviation else math.copysign(math.inf, above)
 
     @property
     def is_safe(self) -> bool:
-        """Whether a new seed may be expected to pass: a third of the spread is to spare.
-
-        The spread of 20 seeds is about four standard deviations, a third of it more than one.
-        """
-        needed = self.spread / 3 if self.seeds >= ENOUGH_SEEDS else 0.0
-        return self.margin > 0 and self.margin >= needed
+        """Whether a new seed may be expected to pass."""
+        enough = len(self.values) < ENOUGH_SEEDS or self.deviations >= SAFE_DEVIATIONS
+        return self.worst > self.threshold and enough
 
 
 def judge_stub(stub: Result) -> Iterator[str]:
@@ -110,13 +118,13 @@ def judge_salts(results: Mapping[str, Result]) -> Iterator[str]:
 
 
 def judge_accuracies(accuracies: Iterable[Accuracy]) -> Iterator[str]:
-    """The worst seed stands clear of its threshold."""
+    """Every seed stands clear of the threshold."""
     for a in accuracies:
         if not a.is_safe:
             yield (
-                f"{a.check}: the worst {a.metric} of {a.seeds} seeds, {a.worst:.4g}, is too close "
-                f"to the threshold {a.threshold:g}: {a.margin:+.4f}, while seeds differ by "
-                f"{a.spread:.4f}"
+                f"{a.check}: the threshold {a.threshold:g} is too close to what {len(a.values)} "
+                f"seeds reach: at worst a {a.metric} of {a.worst:.4g}, on average "
+                f"{a.deviations:.1f} standard deviations above it, not {SAFE_DEVIATIONS:g}"
             )
 
 
@@ -151,8 +159,7 @@ def accuracies(topic: Topic, results: Iterable[Result]) -> list[Accuracy]:
     for (name, metric), seen in values.items():
         threshold = _threshold(topic, name, metric)
         if threshold is not None:
-            spread = max(seen) - min(seen)
-            found.append(Accuracy(name, metric, threshold, min(seen), spread, len(seen)))
+            found.append(Accuracy(name, metric, threshold, seen))
     return found
 
 

@@ -34,15 +34,15 @@ class Job:
     """One submission to judge.
 
     `salt` replaces the session's own; `checks` restricts the run to the named ones; `up_to` leaves
-    out what comes after the last check of that function; `stop_at_first_failure` leaves the checks
-    after it out of the result.
+    out what comes after the last check of that function. `suspect` is a function whose checks come
+    first, and the first failure then ends the judging: the checks after it are not in the result.
     """
 
     submission: str
     filename: str
     source: bytes
     salt: str | None = None
-    stop_at_first_failure: bool = False
+    suspect: str | None = None
     checks: frozenset[str] | None = None
     up_to: str | None = None
 
@@ -187,6 +187,8 @@ def _judge(
     if job.up_to is not None:
         last = [n for n, i in enumerate(chosen, 1) if _describe(i).function == job.up_to]
         chosen = chosen[: last[-1] if last else 0]
+    if job.suspect is not None:
+        chosen = sorted(chosen, key=lambda i: _describe(i).function != job.suspect)
     checks: list[CheckResult] = []
     status, message = SubmissionStatus.GRADED, ""
     student = Student(launcher, job.filename, job.source, forbid=topic.forbid)
@@ -195,7 +197,7 @@ def _judge(
         subject = Subject(topic, launcher.device, job.salt or salt, student)
         for item in chosen:
             checks.append(_run_check(item, subject, checks))
-            if job.stop_at_first_failure and checks[-1].points < checks[-1].max_points:
+            if job.suspect is not None and checks[-1].points < checks[-1].max_points:
                 break
     except LoadError as error:
         status, message = error.submission_status, error.message
