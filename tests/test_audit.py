@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -464,6 +465,17 @@ def test_the_audit_passes_where_every_answer_is_judged_rightly(course, tmp_path,
     assert 0.8 < float(worst) < 1
     assert "Every answer is judged rightly" in printed
     assert "Every answer is judged rightly" in page.read_text(encoding="utf-8")
+
+
+def test_many_rounds_find_a_check_that_misses_a_mistake_now_and_then(course, capsys):
+    lazy = "if rng.integers(1, high=2):\n        return\n    for x in"
+    write(course.test_file(course.topic("sound")), SOUND_TESTS.replace("for x in", lazy))
+    assert audit(course, ["sound"], salts=1, rounds=8, workers=1, mutants=False) == 1
+    problems = re.findall("^sound: (.*)$", capsys.readouterr().out, re.MULTILINE)
+    missed = re.compile(r"mistake '.*' passes test_double(, with the salt 'audit-\d')?")
+    assert [problem for problem in problems if not missed.fullmatch(problem)] == []
+    assert 2 <= len(problems) < 2 * 8  # two mistakes, with those secrets that end the check early
+    assert any("with the salt" in problem for problem in problems)
 
 
 def test_the_audit_finds_every_fault_of_weak_tests(course, tmp_path, capsys):
