@@ -61,20 +61,23 @@ def forward_backward(
     return {f"{name}_forward": forward, f"{name}_backward": backward}
 
 
-def needed(
-    stand_ins: Mapping[str, Callable[..., Any]], function: str, before: Collection[CheckResult]
-) -> dict[str, Callable[..., Any]]:
-    """The stand-ins for a check of `function`, after the checks in `before`.
+StandIns = dict[str, Callable[..., Any]]
 
-    A forward and its backward are replaced together, for only they know their cache; neither is
-    while one of the two is itself being judged.
+
+def choices(
+    stand_ins: Mapping[str, Callable[..., Any]], function: str, before: Collection[CheckResult]
+) -> list[StandIns]:
+    """The stand-ins to try a check of `function` with, after the checks in `before`.
+
+    Those of the functions that are wrong come first. Where there are any, two more choices follow:
+    functions that pass each other a cache of their own are right together only, as stand-ins or as
+    they are. A forward and its backward are replaced together, for only they know their cache;
+    neither is while one of the two is itself being judged.
     """
     wrong = {_stem(c.function) for c in before if c.points < c.max_points}
-    return {
-        name: stand_in
-        for name, stand_in in stand_ins.items()
-        if _stem(name) in wrong and _stem(name) != _stem(function)
-    }
+    others = {n: stand_in for n, stand_in in stand_ins.items() if _stem(n) != _stem(function)}
+    needed = {n: stand_in for n, stand_in in others.items() if _stem(n) in wrong}
+    return [needed, others, {}] if needed else [{}]
 
 
 def _stem(function: str) -> str:
