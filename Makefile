@@ -5,6 +5,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Where it is set, every process would compile torch and the notebook tools anew: twice the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install demo test clean
 
