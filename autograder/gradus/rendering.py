@@ -50,9 +50,9 @@ def report(checks: Sequence[CheckResult]) -> str:
 
 
 def cell_points(checks: Sequence[CheckResult], points: float) -> float:
-    """What a function's checks earn of the `points` that its cell is worth."""
+    """What a function's checks earn of the `points` that its cell is worth; 0 without checks."""
     possible = sum(check.max_points for check in checks)
-    return round(points * sum(check.points for check in checks) / possible, 6)
+    return round(points * sum(check.points for check in checks) / possible, 6) if possible else 0.0
 
 
 def _table(checks: Sequence[CheckResult]) -> Table:

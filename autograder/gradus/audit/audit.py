@@ -126,31 +126,33 @@ class _Audit:
     def _answers(self) -> list[Job]:
         """All jobs but the mutants; the solution first, for nothing is told without it."""
         solution = self.solution
-        salts = [f"{SALT}-{n}" for n in range(1, self.options.salts)]
+        cases = {
+            **{f"mistake-{n}": case for n, case in enumerate(self.cases.mistakes)},
+            **{f"alternative-{n}": case for n, case in enumerate(self.cases.alternatives)},
+        }
+        composed = {name: compose(solution, case) for name, case in cases.items()}
         sources = {
             "stub": make_stub(solution),
             **{f"without-{name}": without(solution, name) for name in stubbed(solution)},
         }
         return [
             _job(self.topic, "solution", solution),
-            *(_job(self.topic, f"salt-{salt}", solution, salt=salt) for salt in salts),
+            *(
+                _job(self.topic, f"salt-{salt}", solution, salt=salt)
+                for salt in _salts(self.options.salts)[1:]
+            ),
             _job(self.topic, "salt-course", solution, salt=read_salt(self.course)),
             *(_job(self.topic, name, source) for name, source in sources.items()),
             *(
-                _job(self.topic, name, compose(solution, case), salt=salt)
-                for kind, cases in (
-                    ("mistake", self.cases.mistakes),
-                    ("alternative", self.cases.alternatives),
-                )
-                for n, case in enumerate(cases)
-                for name, salt in self._tries(f"{kind}-{n}").items()
+                _job(self.topic, name, source, salt=salt)
+                for case, source in composed.items()
+                for name, salt in self._tries(case).items()
             ),
         ]
 
     def _tries(self, case: str) -> dict[str, str]:
         """The salts that one case is tried with, by the name of the job."""
-        salts = [SALT, *(f"{SALT}-{n}" for n in range(1, self.options.rounds))]
-        return {f"{case} with {salt}": salt for salt in salts}
+        return {f"{case} with {salt}": salt for salt in _salts(self.options.rounds)}
 
     def _problems(
         self, case: str, results: dict[str, Result], judge: Callable[[Result], Iterable[str]]
@@ -253,6 +255,11 @@ def _grade(
             if job.submission == "solution" and not _is_full(result):
                 break
     return results
+
+
+def _salts(count: int) -> list[str]:
+    """The first `count` salts of an audit, the same each time."""
+    return [SALT, *(f"{SALT}-{n}" for n in range(1, count))]
 
 
 def _job(

@@ -77,7 +77,9 @@ def choices(
     wrong = {_stem(c.function) for c in before if c.points < c.max_points}
     others = {n: stand_in for n, stand_in in stand_ins.items() if _stem(n) != _stem(function)}
     needed = {n: stand_in for n, stand_in in others.items() if _stem(n) in wrong}
-    return [needed, others, {}] if needed else [{}]
+    if not needed:
+        return [{}]
+    return [needed, {}] if len(needed) == len(others) else [needed, others, {}]
 
 
 def _stem(function: str) -> str:

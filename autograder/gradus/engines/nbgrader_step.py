@@ -82,7 +82,7 @@ def _outputs(cell: Any, result: Result, notes: Sequence[str]) -> list[Any]:
     """The report, and the points as the number that nbgrader takes for partial credit."""
     meta = cell.metadata.nbgrader
     checks = [check for check in result.checks if check.function == meta["grade_id"]]
-    points = str(cell_points(checks, float(meta["points"])) if checks else 0.0)
+    points = str(cell_points(checks, float(meta["points"])))
     text = "\n".join([report(checks), *(f"note: {note}" for note in notes)]) + "\n"
     new = nbformat.v4.new_output
     return [
