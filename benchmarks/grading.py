@@ -23,15 +23,15 @@ from rich.table import Table
 from gradus.checks import session
 from gradus.checks.session import Job
 from gradus.course import Course, Topic, find_course, load_course
+from gradus.errors import Raised
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.results import Result
-from gradus.submission.errors import Raised
-from gradus.submission.sandbox import best_level
-from gradus.submission.student import Trace
+from gradus.sandbox.levels import best_level
+from gradus.student import Trace
 
 
 class Direct:
-    """What checks see of a submission.student.Student, with the functions in this process."""
+    """What checks see of a student.Student, with the functions in this process."""
 
     def __init__(self, launcher: Any, filename: str, source: bytes, forbid: object = ()) -> None:
         self.source = source

@@ -26,7 +26,7 @@ from gradus.release.otter import otter_files
 from gradus.release.stub import make_stub
 from gradus.release.student import student_files
 from gradus.results import Result
-from gradus.submission.sandbox import best_level
+from gradus.sandbox.levels import best_level
 
 Scores = Mapping[str, float | None]
 

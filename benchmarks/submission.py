@@ -23,8 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from gradus.course import Limits
-from gradus.submission.sandbox import LEVELS, Launcher, available_levels
-from gradus.submission.student import Student
+from gradus.sandbox.launcher import Launcher
+from gradus.sandbox.levels import LEVELS, available_levels
+from gradus.student import Student
 
 SOURCE = b"""
 import torch

@@ -350,7 +350,7 @@ def positive(x):
 
 WEAK_TESTS = '''\
 from gradus.checks import points, require
-from gradus.submission.errors import SubmissionError
+from gradus.errors import SubmissionError
 
 
 @points(1, of="double")

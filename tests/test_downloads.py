@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gradus.course import UsageError
 from gradus.grading.downloads import gather
 from gradus.grading.found import MAX_BYTES, Found, Unreadable
-from gradus.submission.notebook import code_cells, without_outputs
+from gradus.inside.notebook import code_cells, without_outputs
 
 CODE = "def relu_forward(x): ...\n"
 

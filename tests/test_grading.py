@@ -18,7 +18,7 @@ from gradus.grading import pool
 from gradus.grading.command import grade
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.results import Result
-from gradus.submission.sandbox import best_level
+from gradus.sandbox.levels import best_level
 
 GRADUS = [str(Path(sys.executable).parent / "gradus")]
 

@@ -7,7 +7,7 @@ import pytest
 from gradus.course import load_course
 from gradus.grading.command import grade
 from gradus.results import Result
-from gradus.submission.sandbox import best_level
+from gradus.sandbox.levels import best_level
 
 ATTACKS = sorted((Path(__file__).parent / "hostile").glob("*.py"))
 

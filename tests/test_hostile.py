@@ -17,8 +17,7 @@ import pytest
 import torch
 
 from gradus.course import Limits
-from gradus.results import SubmissionStatus
-from gradus.submission.errors import (
+from gradus.errors import (
     Killed,
     LoadError,
     NotData,
@@ -26,9 +25,11 @@ from gradus.submission.errors import (
     SubmissionError,
     TimedOut,
 )
-from gradus.submission.sandbox import Launcher, available_levels
-from gradus.submission.student import Student, Trace
-from gradus.submission.wire import Handle
+from gradus.results import SubmissionStatus
+from gradus.sandbox.launcher import Launcher
+from gradus.sandbox.levels import available_levels
+from gradus.student import Student, Trace
+from gradus.wire.frames import Handle
 
 HOSTILE = Path(__file__).parent / "hostile"
 CANARY = "gradus-canary"
@@ -85,6 +86,7 @@ AT_CALL: dict[str, Any] = {
     "reduce": lambda value: type(value[0]) is type(value[1]["again"]) is Handle,
     "lying_classes": lambda v: v[:4] == [[1, 2], {"a": 1}, "text", 3] and type(v[4]) is Handle,
     "walk_files": lambda value: value == [],
+    "read_gradus": lambda value: value == [],
     "write_results": lambda value: value == [],
     "leave_traces": equals(X + 1),
     "daemon": equals(X + 1),
@@ -277,8 +279,8 @@ def test_everything_ends_with_the_judge(level: str, tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from gradus.course import Limits
-from gradus.submission.sandbox import Launcher
-from gradus.submission.student import Student
+from gradus.sandbox.launcher import Launcher
+from gradus.student import Student
 launcher = Launcher({level!r}, Limits(check_seconds=60))
 one = Student(launcher, "hang.py", Path({str(HOSTILE / "swallow_everything.py")!r}).read_bytes())
 one.begin("f")

@@ -20,10 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradus.course import Limits
-from gradus.results import SubmissionStatus
-from gradus.submission import contain
-from gradus.submission.channel import Channel, Closed, Late
-from gradus.submission.errors import (
+from gradus.errors import (
     Forbidden,
     Killed,
     LoadError,
@@ -32,9 +29,13 @@ from gradus.submission.errors import (
     Raised,
     TimedOut,
 )
-from gradus.submission.sandbox import Launcher, available_levels, best_level
-from gradus.submission.student import Student
-from gradus.submission.wire import Garbage, Handle
+from gradus.results import SubmissionStatus
+from gradus.sandbox import contain
+from gradus.sandbox.launcher import Launcher
+from gradus.sandbox.levels import available_levels, best_level
+from gradus.student import Student
+from gradus.wire.channel import Channel, Closed, Late
+from gradus.wire.frames import Garbage, Handle
 
 LIMITS = Limits(check_seconds=5.0, submission_seconds=60.0, memory_mb=512, output_kb=4)
 UNREADABLE, CRASHED = SubmissionStatus.UNREADABLE, SubmissionStatus.CRASHED
@@ -515,6 +516,9 @@ class TestForbidden:
         assert student.f(torch.zeros(2)).tolist() == [0.5, 0.5]
 
 
+INSIDE = ("gradus.inside", "gradus.wire")  # all of ours that a worker imports
+
+
 class TestLevels:
     def test_a_plain_process_behaves_the_same(self) -> None:
         with Launcher("process", LIMITS) as launcher:
@@ -528,18 +532,18 @@ class TestLevels:
 
     def test_nothing_heavy_is_imported_before_it_is_needed(self) -> None:
         script = (
-            "import sys, gradus.submission.sandbox, gradus.submission.student\n"
+            "import sys, gradus.sandbox.launcher, gradus.student\n"
             "assert 'torch' not in sys.modules\n"
             "print([m for m in sys.modules if m.startswith('gradus')])\n"
         )
         subprocess.run([sys.executable, "-c", script], check=True)
         script = (
-            "import sys, gradus.submission.worker, gradus.submission.zygote\n"
+            "import sys, gradus.inside.worker, gradus.sandbox.zygote\n"
             "print(*[m for m in sys.modules if m.startswith(('gradus.', 'pydantic'))])\n"
         )
         ran = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
-        assert all(m.startswith("gradus.submission") for m in ran.stdout.decode().split())
-        assert b"student" not in ran.stdout
+        seen = {m for m in ran.stdout.decode().split() if not m.startswith(INSIDE)}
+        assert seen == {"gradus.sandbox", "gradus.sandbox.contain", "gradus.sandbox.zygote"}
 
     @pytest.mark.skipif(bool(available_levels()["user"]), reason="needs root")
     def test_user_level_refuses_open_secrets(

@@ -17,7 +17,7 @@ from gradus.checks import (
     public,
     require,
 )
-from gradus.submission.errors import Raised
+from gradus.errors import Raised
 
 # N, C, H, W, K, FH, FW. With stride 2 and padding 1 neither axis divides; the window of ONE is
 # lower than its stride, so that some rows are under no window.

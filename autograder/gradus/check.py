@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradus.course import Course, Topic, UsageError, find_course, load_course, shown
-from gradus.submission.sandbox import Launcher
+from gradus.sandbox.launcher import Launcher
 
 if TYPE_CHECKING:
     from gradus.checks.session import Job

@@ -16,7 +16,7 @@ from gradus.grading.command import grade
 from gradus.release.build import build, possible_targets
 from gradus.release.notebook import make_notebook
 from gradus.release.stub import BEGIN, END, make_stub, stubbed_functions
-from gradus.submission.sandbox import best_level
+from gradus.sandbox.levels import best_level
 
 # fmt: off
 _PEOPLE = [

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from rich.table import Table
 
 from gradus.course import Course, UsageError, find_course, load_course, shown
-from gradus.submission.sandbox import available_levels
+from gradus.sandbox.levels import available_levels
 
 
 @dataclass(frozen=True)

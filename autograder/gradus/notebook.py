@@ -90,7 +90,7 @@ def _grade(topic: str, function: str, cells: bytes) -> Result:
 def _pool(topic: str) -> Pool:
     """A judge with all checks where they are to be found, else with the public ones."""
     from gradus.checks.plugin import PUBLIC_SALT
-    from gradus.submission.sandbox import best_level
+    from gradus.sandbox.levels import best_level
 
     here = Path.cwd()
     near = [here, *here.parents]

@@ -20,7 +20,7 @@ from gradus.audit.audit import CannotGrade, Options, audit_topic, run_cases
 from gradus.audit.table import page, print_audits, print_case
 from gradus.course import Course, Topic, UsageError
 from gradus.files import write_whole
-from gradus.submission.sandbox import best_level
+from gradus.sandbox.levels import best_level
 
 
 def audit(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from gradus.checks.failure import CheckFailed, kind
 from gradus.checks.record import current
-from gradus.submission.errors import Raised
+from gradus.errors import Raised
 
 if TYPE_CHECKING:
-    from gradus.submission.student import Student
+    from gradus.student import Student
 
 
 def call(student: Student, function: str, *args: Any, **kwargs: Any) -> Any:

@@ -18,7 +18,7 @@ from gradus.checks.rng import Rng
 from gradus.checks.tolerance import agree
 
 if TYPE_CHECKING:
-    from gradus.submission.student import Student
+    from gradus.student import Student
 
 STEP = 1e-5  # of the central differences, in float64
 NOTHING: Mapping[str, Any] = {}

@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from gradus.checks.rng import Rng
     from gradus.course import Topic
-    from gradus.submission.student import Student
+    from gradus.student import Student
 
 PUBLIC_SALT = "public"  # of a student's own runs; a class is graded with the course's secret one
 
@@ -85,8 +85,8 @@ def _topic_id(test_file: Path) -> str:
 def _beside(request: pytest.FixtureRequest) -> Iterator[Student]:
     """`pytest test_mlp.py` run by hand: the submission is the mlp.py beside it."""
     from gradus.course import Limits
-    from gradus.submission.sandbox import Launcher
-    from gradus.submission.student import Student
+    from gradus.sandbox.launcher import Launcher
+    from gradus.student import Student
 
     path = request.path.with_name(f"{_topic_id(request.path)}.py")
     if not path.exists():

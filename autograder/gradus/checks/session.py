@@ -23,10 +23,10 @@ from gradus.checks.plugin import SUBJECT, Subject
 from gradus.checks.rng import derive_seed
 from gradus.checks.stand_ins import StandIns, choices
 from gradus.course import Topic, UsageError
+from gradus.errors import LoadError, Raised, SubmissionError
 from gradus.results import CheckResult, Result, Status, SubmissionStatus, Visibility
-from gradus.submission.errors import LoadError, Raised, SubmissionError
-from gradus.submission.sandbox import Launcher
-from gradus.submission.student import Student
+from gradus.sandbox.launcher import Launcher
+from gradus.student import Student
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from gradus.checks.diagnose import Clues, Wrong
 from gradus.checks.failure import CheckFailed, kind, require
 
 if TYPE_CHECKING:
-    from gradus.submission.student import Student
+    from gradus.student import Student
 
 Update = tuple[Sequence[Tensor], Any]  # the parameters after it and the state after it
 

@@ -29,7 +29,7 @@ from gradus.grading.found import Found, printable
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.grading.store import Store
 from gradus.results import Isolation, Result
-from gradus.submission.sandbox import LEVELS, choose_level
+from gradus.sandbox.levels import LEVELS, choose_level
 
 if TYPE_CHECKING:
     from gradus.checks.session import Job

@@ -16,8 +16,8 @@ from gradus.grading.collect import collect
 from gradus.grading.found import SUFFIXES, Found, Unreadable, printable
 from gradus.grading.layouts import NOISE, File, Piece, folders, recognise
 from gradus.grading.zips import Refused, members
+from gradus.inside.notebook import code_cells
 from gradus.results import HandedIn
-from gradus.submission.notebook import code_cells
 
 _MAX_DEPTH = 8
 _MAX_LISTED = 10

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gradus.grading.zips import Refused, read_member
+from gradus.inside.notebook import without_outputs
 from gradus.results import HandedIn
-from gradus.submission.notebook import without_outputs
 
 SUFFIXES = (".py", ".ipynb")
 MAX_BYTES = 10_000_000

@@ -19,7 +19,7 @@ from gradus.course import Topic
 from gradus.files import write_whole
 from gradus.grading.found import Found, Unreadable, printable
 from gradus.results import CheckResult, Result, SubmissionStatus
-from gradus.submission.sandbox import Launcher
+from gradus.sandbox.launcher import Launcher
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import msgpack
 
 from gradus.course import Topic
 from gradus.results import Result
-from gradus.submission.sandbox import Launcher
+from gradus.sandbox.launcher import Launcher
 
 if TYPE_CHECKING:
     from gradus.checks.session import Job

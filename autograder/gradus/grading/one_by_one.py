@@ -9,7 +9,7 @@ from gradus.course import Course, Topic, read_salt
 from gradus.grading.found import Found, Unreadable
 from gradus.grading.pool import Pool
 from gradus.results import Result
-from gradus.submission.sandbox import choose_level
+from gradus.sandbox.levels import choose_level
 
 
 class OneByOne:

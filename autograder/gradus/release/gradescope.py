@@ -50,7 +50,7 @@ install=(/opt/gradus/bin/python -m pip install --quiet)
 
 # The labels of the digits come with scikit-learn: nobody but root may read them.
 /opt/gradus/bin/python -P -c '
-from gradus.submission.view import hidden_paths
+from gradus.sandbox.view import hidden_paths
 for path in hidden_paths(()):
     path.chmod(0o700)
 '

@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 
-from gradus.submission import changes, guard, loading, policy, values
-from gradus.submission.channel import Channel, Closed
-from gradus.submission.wire import Callback, Decoder, Handle, Refused
+from gradus.inside import changes, guard, loading, policy, values
+from gradus.wire.channel import Channel, Closed
+from gradus.wire.frames import Callback, Decoder, Handle, Refused
 
 _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc", "bad allocation")
 
@@ -67,8 +67,8 @@ class Worker:
             read = loading.read(filename, source)
         except loading.Unreadable as error:
             return ("unreadable", error.message, error.location)
-        uses = policy.inspect([(cell.tree, cell.file) for cell in read.cells], forbid)
-        self._send(("read", uses.found, uses.calls))
+        found, calls = policy.inspect([(cell.tree, cell.file) for cell in read.cells], forbid)
+        self._send(("read", found, calls))
         if forbid:
             self.guard = guard.Guard(forbid, device)
         self.count = itertools.count(first_handle)
@@ -198,14 +198,6 @@ def run(sock: socket.socket, message_bytes: int) -> None:
         Worker(Channel(sock, message_bytes)).serve()
 
 
-def connect(number: str) -> socket.socket:
-    """The judge's socket: an inherited descriptor, or shared through stdin on Windows."""
-    if sys.platform == "win32":
-        size = int.from_bytes(sys.stdin.buffer.read(4), "little")
-        return socket.fromshare(sys.stdin.buffer.read(size))
-    return socket.socket(fileno=int(number))
-
-
 def warm_up() -> None:
     """Touches what every submission needs first, so that a fork finds it in place."""
     torch.set_num_threads(1)
@@ -213,12 +205,3 @@ def warm_up() -> None:
     x = torch.ones(2, 2, dtype=torch.float64)
     changes.same(x @ x, x)
     loading.execute(loading.read("warm_up.py", b"def f(x):\n    return x\n"))
-
-
-if __name__ == "__main__":
-    if sys.platform != "win32":
-        from gradus.submission.contain import limit_resources
-
-        linux = sys.platform == "linux"  # elsewhere the address space says nothing about memory
-        limit_resources(int(sys.argv[3]) if linux else 0, int(sys.argv[4]))
-    run(connect(sys.argv[1]), int(sys.argv[2]))

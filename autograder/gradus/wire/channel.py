@@ -14,7 +14,7 @@ from typing import Any
 
 import msgpack
 
-from gradus.submission.wire import MAX_HEADER, Callback, Decoder, Encoder, Garbage, Handle, Refused
+from gradus.wire.frames import MAX_HEADER, Callback, Decoder, Encoder, Garbage, Handle, Refused
 
 _FRAME = struct.Struct("<IQ")
 

@@ -1,4 +1,4 @@
-"""The levels of isolation, and a launcher of contained processes at one of them."""
+"""The levels of isolation, and which of them this machine has."""
 
 from __future__ import annotations
 
@@ -7,69 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from gradus.course import UsageError
 from gradus.results import Isolation
-from gradus.submission.launch import Bounds, ForkedWorker, ProcessWorker, Worker
 
 LEVELS: tuple[Isolation, ...] = ("process", "user", "namespaces")
-
-
-class Launcher:
-    """Starts contained processes at one level; a context manager.
-
-    `forbid_read` are paths that no submission may read. With `fork`, level `process` forks this
-    process where it can (Linux), which saves an import of torch but shares its memory: for a
-    student's own machine. Raises OSError when the level is not to be had on this machine. Start
-    and use it in one thread that lives as long as it does.
-    """
-
-    def __init__(
-        self,
-        level: Isolation,
-        limits: Bounds,
-        device: str = "cpu",
-        forbid_read: Sequence[Path] = (),
-        fork: bool = False,
-    ) -> None:
-        self._plain = ForkedWorker if fork and sys.platform == "linux" else ProcessWorker
-        self.level = level
-        self.limits = limits
-        self.device = device
-        self._ready: list[Worker] = []
-        self._zygote = None
-        if level != "process":
-            from gradus.submission.forking import ZygoteProcess
-
-            self._zygote = ZygoteProcess(level, limits, device, forbid_read)
-
-    def prestart(self) -> None:
-        """Begins to start a process now, so that it imports torch while the judge does."""
-        if self._zygote is not None:
-            self._zygote.start()
-        elif not self._ready:
-            self._ready.append(self._plain(self.limits))
-
-    def start(self) -> Worker:
-        """A fresh process that no submission has run in."""
-        if self._zygote is not None:
-            return self._zygote.fork()
-        return self._ready.pop() if self._ready else self._plain(self.limits)
-
-    def close(self) -> None:
-        """Ends the processes that wait for a submission; each Worker ends by its own `kill`."""
-        while self._ready:
-            self._ready.pop().kill()
-        if self._zygote is not None:
-            self._zygote.close()
-
-    def __enter__(self) -> Launcher:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 @functools.cache
@@ -115,11 +58,11 @@ def _namespaces_reason() -> str:
         return (
             f"Python lies in {sys.prefix}, and submissions see an empty /tmp: install it elsewhere"
         )
-    from gradus.submission.forking import reserve_uid
-    from gradus.submission.view import bubblewrap
+    from gradus.sandbox.forking import reserve_uid
+    from gradus.sandbox.view import bubblewrap
 
     uid, reserved = reserve_uid()
-    command = [*bubblewrap(()), sys.executable, "-P", "-m", "gradus.submission.contain"]
+    command = [*bubblewrap(()), sys.executable, "-P", "-m", "gradus.sandbox.contain"]
     if os.geteuid() == 0:
         command.append(str(uid))
     try:

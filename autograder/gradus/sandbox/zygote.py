@@ -20,7 +20,7 @@ from typing import Any
 
 import msgpack
 
-from gradus.submission import contain
+from gradus.sandbox import contain
 
 FAILED = 97  # exit status of a child that could not be contained
 
@@ -72,7 +72,7 @@ class Zygote:
         reader, writer = os.pipe()
         pid = os.fork()
         if not pid:
-            from gradus.submission import worker
+            from gradus.inside import worker
 
             try:
                 os.close(reader)
@@ -192,7 +192,7 @@ def main() -> None:
         os.chmod("/tmp", 0o1777)  # its own; some packages need one to be imported
         contain.become(config["uid"])
     contain.set_dumpable(False)
-    from gradus.submission import worker  # imports torch, which should not happen as root
+    from gradus.inside import worker  # imports torch, which should not happen as root
 
     worker.warm_up()
     tempfile.tempdir = None  # each child has its own

@@ -7,10 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradus.results import SubmissionStatus
-from gradus.submission import policy
-from gradus.submission.channel import Closed, Late
-from gradus.submission.errors import (
+from gradus.errors import (
     Forbidden,
     Killed,
     LoadError,
@@ -22,9 +19,12 @@ from gradus.submission.errors import (
     TimedOut,
     one_line,
 )
-from gradus.submission.link import GRACE, Link
-from gradus.submission.sandbox import Launcher
-from gradus.submission.wire import Garbage, Handle
+from gradus.link import GRACE, Link
+from gradus.results import SubmissionStatus
+from gradus.sandbox.launcher import Launcher
+from gradus.uses import Uses
+from gradus.wire.channel import Closed, Late
+from gradus.wire.frames import Garbage, Handle
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Student:
         self._launcher = launcher
         self._source = source
         self._forbid = list(forbid)
-        self._uses = policy.Uses()
+        self._uses = Uses()
         self._link: Link | None = None
         self._generation = 0
         self._failure: LoadError | None = None
@@ -133,7 +133,7 @@ class Student:
         if isinstance(target, str):
             if name not in self.functions:
                 raise Missing(f"{name} is not defined", function=name)
-            used = policy.first_use(self._uses, name, self._check[1])
+            used = self._uses.first(name, self._check[1])
             if used is not None:
                 raise self._forbidden(name, *used)
         cached = name.endswith("_forward")
@@ -145,7 +145,7 @@ class Student:
 
     def relies_on(self, function: str) -> list[str]:
         """The submission's functions that `function` calls, directly or not, nearest first."""
-        names = policy.reached(self._uses, function)[1:]
+        names = self._uses.reached(function)[1:]
         return [name for name in names if name in self.functions]
 
     def close(self) -> None:
@@ -198,7 +198,7 @@ class Student:
             if reply[0] == "read":
                 stage = SubmissionStatus.CRASHED
                 _, found, calls = reply
-                self._uses = policy.Uses(
+                self._uses = Uses(
                     {str(k): (str(a), str(b)) for k, (a, b) in found.items()},
                     {str(k): [str(n) for n in names] for k, names in calls.items()},
                 )

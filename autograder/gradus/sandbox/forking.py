@@ -17,16 +17,16 @@ from typing import Any
 import msgpack
 
 from gradus.results import Isolation
-from gradus.submission import contain
-from gradus.submission.channel import Channel
-from gradus.submission.launch import (
+from gradus.sandbox import contain
+from gradus.sandbox.process import (
     Bounds,
     Output,
     child_environment,
     explain_exit,
     remove_tree,
 )
-from gradus.submission.view import bubblewrap, hidden_paths, landlock_rules
+from gradus.sandbox.view import bubblewrap, hidden_paths, landlock_rules
+from gradus.wire.channel import Channel
 
 START_SECONDS = 120.0  # torch from a cold disk
 ANSWER_SECONDS = 20.0
@@ -84,7 +84,7 @@ class ZygoteProcess:
             config |= self._user_rights()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._log = Output(64)
-        module = [sys.executable, "-P", "-m", "gradus.submission.zygote"]
+        module = [sys.executable, "-P", "-m", "gradus.sandbox.zygote"]
         self._process = subprocess.Popen(
             [*prefix, *module, str(theirs.fileno()), json.dumps(config)],
             pass_fds=[theirs.fileno()],
@@ -98,7 +98,7 @@ class ZygoteProcess:
         theirs.close()
         self._control, self._is_ready = ours, False
 
-    def fork(self) -> ForkedWorker:
+    def fork(self) -> ZygoteWorker:
         """A fresh contained process; a zygote that died is replaced once."""
         try:
             return self._fork()
@@ -134,7 +134,7 @@ class ZygoteProcess:
             self.close()  # at both levels its children end with it
             return None
 
-    def _fork(self) -> ForkedWorker:
+    def _fork(self) -> ZygoteWorker:
         self.start()
         if not self._is_ready:
             try:
@@ -144,7 +144,7 @@ class ZygoteProcess:
                 raise OSError(f"the zygote does not start: {error} {log[-1000:]}") from None
             self._is_ready = True
         self._count += 1
-        return ForkedWorker(self, self._count, self._level, self._base)
+        return ZygoteWorker(self, self._count, self._level, self._base)
 
     def _send(self, packet: list[Any], descriptors: list[int]) -> None:
         if self._control is None:
@@ -196,8 +196,8 @@ def _may_read(uid: int, path: Path) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
-class ForkedWorker:
-    """A child of a zygote; see launch.Worker."""
+class ZygoteWorker:
+    """A child of a zygote; see process.Worker."""
 
     def __init__(self, zygote: ZygoteProcess, ident: int, level: Isolation, base: str) -> None:
         limits = zygote.limits

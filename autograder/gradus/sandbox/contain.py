@@ -1,6 +1,6 @@
 """System calls with which a forked process gives up its rights. Linux only, nothing but ctypes.
 
-Each function raises OSError when the kernel refuses. `python -P -m gradus.submission.contain`
+Each function raises OSError when the kernel refuses. `python -P -m gradus.sandbox.contain`
 tries what level `namespaces` needs and prints what is missing.
 """
 
@@ -75,13 +75,14 @@ def enter_namespaces() -> None:
 
 
 def empty_file_system(disk_mb: int, hide_proc: bool) -> None:
-    """A fresh, bounded /tmp (also seen as /dev/shm) and nothing in /proc."""
+    """A fresh, bounded /tmp (also seen as /dev/shm), nothing in /proc and in this folder."""
     mount("none", "/", "none", MS_REC | MS_PRIVATE)
     flags = MS_NOSUID | MS_NODEV
     mount("tmpfs", "/tmp", "tmpfs", flags, f"size={disk_mb}m,nr_inodes=10k,mode=0700")
     mount("/tmp", "/dev/shm", "none", MS_BIND)
-    if hide_proc:
-        mount("tmpfs", "/proc", "tmpfs", flags | MS_NOEXEC | MS_RDONLY, "size=4k,nr_inodes=2")
+    empty = [os.path.dirname(os.path.abspath(__file__)), *(["/proc"] if hide_proc else [])]
+    for folder in empty:
+        mount("tmpfs", folder, "tmpfs", flags | MS_NOEXEC | MS_RDONLY, "size=4k,nr_inodes=2")
 
 
 def limit_resources(

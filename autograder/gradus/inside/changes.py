@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gradus.submission.wire import flat_bytes
+from gradus.wire.frames import flat_bytes
 
 MAX_PATHS = 50
 _ABSENT = object()

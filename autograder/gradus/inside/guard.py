@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from gradus.submission.loading import is_foreign
+from gradus.inside.loading import is_foreign
 
 CONVOLUTION = ("convolution", "_convolution", "mkldnn_convolution", "_slow_conv2d_forward")
 # operators under which a function reaches the dispatcher, where its own name is not one of them

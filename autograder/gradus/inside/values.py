@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gradus.submission.wire import DTYPES, Refused
+from gradus.wire.frames import DTYPES, Refused
 
 ITERATORS = (types.GeneratorType, map, zip, filter, enumerate, range, reversed, itertools.chain)
 MAX_GENERATED = 100_000

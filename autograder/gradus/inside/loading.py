@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradus.submission import notebook
+from gradus.inside import notebook
 
 MAX_NOTES = 20
 MAX_SOURCE = 8 << 20  # bytes

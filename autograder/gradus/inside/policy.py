@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 # what a forbidden module offers under other names
 IMPLIED = {
@@ -33,35 +32,13 @@ HARMLESS = tuple(
 )
 
 
-@dataclass
-class Uses:
-    """Per name of the module: the forbidden name it uses first, with its place; names it uses."""
-
-    found: dict[str, tuple[str, str]] = field(default_factory=dict)
-    calls: dict[str, list[str]] = field(default_factory=dict)
+Found = dict[str, tuple[str, str]]  # name of the module → the forbidden name it uses first, where
+Calls = dict[str, list[str]]  # name of the module → names it uses
 
 
-def first_use(uses: Uses, function: str, replaced: Collection[str] = ()) -> tuple[str, str] | None:
-    """The forbidden name that `function` or a helper of its uses, and where; None if none."""
-    found = (uses.found.get(name) for name in reached(uses, function, replaced))
-    return next((use for use in found if use is not None), None)
-
-
-def reached(uses: Uses, function: str, replaced: Collection[str] = ()) -> list[str]:
-    """`function` and what it uses of its module, directly or through others, nearest first.
-
-    Names in `replaced` are left out: something else stands in their place.
-    """
-    names, left_out = [function], {function, *replaced}
-    for name in names:  # grows while it is gone through
-        for other in uses.calls.get(name, ()):
-            if other not in left_out:
-                left_out.add(other)
-                names.append(other)
-    return names
-
-
-def inspect(cells: Iterable[tuple[ast.Module, str]], forbid: Collection[str]) -> Uses:
+def inspect(
+    cells: Iterable[tuple[ast.Module, str]], forbid: Collection[str]
+) -> tuple[Found, Calls]:
     """What each top-level name of the cells uses; `cells` are trees with the file they name."""
     entries = [name for entry in forbid for name in (entry, f"{entry}_", *IMPLIED.get(entry, ()))]
     statements = [(s, file) for tree, file in cells for s in _flat(tree.body)]
@@ -72,7 +49,8 @@ def inspect(cells: Iterable[tuple[ast.Module, str]], forbid: Collection[str]) ->
         if isinstance(node, ast.FunctionDef)
     }
     aliases = _aliases((s for s, _ in statements), {})
-    uses = Uses()
+    found: Found = {}
+    calls: Calls = {}
     for statement, file in statements:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             continue
@@ -82,11 +60,11 @@ def inspect(cells: Iterable[tuple[ast.Module, str]], forbid: Collection[str]) ->
         except RecursionError:
             continue  # nested too deeply to be compiled either
         for name in _bound(statement):
-            uses.calls[name] = sorted(visitor.calls - {name})[:500]
-            uses.found.pop(name, None)  # the last definition is the one that counts
+            calls[name] = sorted(visitor.calls - {name})[:500]
+            found.pop(name, None)  # the last definition is the one that counts
             if visitor.found:
-                uses.found[name] = visitor.found[0]
-    return uses
+                found[name] = visitor.found[0]
+    return found, calls
 
 
 def _methods(forbid: Iterable[str]) -> set[str]:

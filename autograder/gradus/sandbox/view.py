@@ -1,4 +1,4 @@
-"""What a submission can see of the file system: Python, torch, this package's worker, no more."""
+"""What a submission can see of the file system: Python, torch, our `inside` and `wire`, no more."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ import gradus
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
+OURS = ("__init__.py", "inside", "wire")  # of this package, what a worker imports
 HIDDEN_PACKAGES = ("sklearn", "torchvision")  # the labels of the digits; models to copy from
+
+_PACKAGE = Path(gradus.__file__).resolve().parent
 
 
 def readable_paths() -> list[Path]:
-    """What Python itself, torch and this package's worker need."""
-    package = Path(gradus.__file__).resolve().parent
+    """What Python itself, torch and a worker need."""
     found = [Path(sys.prefix), Path(sys.base_prefix), Path(sysconfig.get_path("purelib"))]
     found += [Path(sysconfig.get_path("platlib")), Path(sys.executable).resolve().parent.parent]
     if site.ENABLE_USER_SITE:
         found.append(Path(site.getusersitepackages()))
-    found += [package / "__init__.py", package / "submission"]
+    found += [_PACKAGE / name for name in OURS]
     found += [Path(p) for p in (*SYSTEM, *SYSTEM_FILES)]
     return [path for path in dict.fromkeys(found) if path.exists()]
 
@@ -48,7 +50,9 @@ def bubblewrap(forbid_read: Iterable[Path], device: str = "cpu") -> list[str]:
     devices = [Path(p) for p in DEVICES]
     if device != "cpu":
         devices += sorted(Path("/dev").glob("nvidia*"))
-    above = {p for path in (*readable_paths(), *devices) for p in path.parents}
+    above = {
+        p for path in (*readable_paths(), _PACKAGE / "sandbox", *devices) for p in path.parents
+    }
     for path in sorted(above - {Path("/")}):
         command += ["--dir", str(path)]  # else bubblewrap makes them with mode 700
     for path in sorted(readable_paths()):
@@ -56,9 +60,15 @@ def bubblewrap(forbid_read: Iterable[Path], device: str = "cpu") -> list[str]:
             command += ["--symlink", os.readlink(path), str(path)]
         else:
             command += ["--ro-bind", str(path), str(path)]
+    command += ["--tmpfs", str(_PACKAGE)]  # an installed package lies within a readable path
+    for name in (*OURS, "sandbox"):  # the zygote's own code; contain.py covers it for a submission
+        command += ["--ro-bind", str(_PACKAGE / name), str(_PACKAGE / name)]
+    command += ["--remount-ro", str(_PACKAGE)]
     for path in hidden_paths(forbid_read):
-        masked = ["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", "/dev/null", str(path)]
-        command += masked
+        if path.is_dir():
+            command += ["--tmpfs", str(path), "--remount-ro", str(path)]
+        else:
+            command += ["--ro-bind", "/dev/null", str(path)]
     for path in devices:
         command += ["--dev-bind", str(path), str(path)]
     command += ["--dir", "/dev/shm", "--tmpfs", "/tmp", "--proc", "/proc"]
@@ -67,7 +77,7 @@ def bubblewrap(forbid_read: Iterable[Path], device: str = "cpu") -> list[str]:
 
 def landlock_rules(forbid_read: Iterable[Path]) -> dict[str, list[str]]:
     """The readable paths with the hidden ones left out; around those, directories to be listed."""
-    hidden = hidden_paths(forbid_read)
+    hidden = {*hidden_paths(forbid_read), *(p for p in _PACKAGE.iterdir() if p.name not in OURS)}
     read: list[str] = []
     names: list[str] = []
     seen: set[Path] = set()

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gradus.submission.channel import Closed, Late
-from gradus.submission.errors import one_line
-from gradus.submission.launch import Output
-from gradus.submission.sandbox import Launcher
-from gradus.submission.wire import Callback, Garbage, Handle
+from gradus.errors import one_line
+from gradus.sandbox.launcher import Launcher
+from gradus.sandbox.process import Output
+from gradus.wire.channel import Closed, Late
+from gradus.wire.frames import Callback, Garbage, Handle
 
 START_SECONDS = 120.0  # of a process, before it sees the submission: torch from a cold disk
 GRACE = 0.5  # a process that crashed is still on its way out when its socket closes

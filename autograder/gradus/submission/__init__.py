@@ -1,1 +1,0 @@
-"""How foreign code is loaded, contained and called."""
