@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.table import Table
 
 from gradus.checks import session
-from gradus.checks.session import Job
 from gradus.course import Course, Topic, find_course, load_course
 from gradus.errors import Raised
 from gradus.grading.pool import NoResult, run_jobs
+from gradus.jobs import Job
 from gradus.results import Result
 from gradus.sandbox.levels import best_level
 from gradus.student import Trace

@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from gradus.audit.cases import compose, load_cases
-from gradus.checks.session import Job, list_checks
+from gradus.checks.session import list_checks
 from gradus.course import Course, Topic, find_course, load_course, read_salt
 from gradus.engines.nbgrader import nbgrader_runs
 from gradus.engines.otter import otter_runs, run_otter
 from gradus.grading.pool import run_jobs
+from gradus.jobs import Job
 from gradus.release.nbgrader import nbgrader_files
 from gradus.release.otter import otter_files
 from gradus.release.stub import make_stub

@@ -14,10 +14,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from gradus.checks.session import Job, list_checks
+from gradus.checks.session import list_checks
 from gradus.course import find_course, load_course
 from gradus.engines.nbgrader import nbgrader_runs
 from gradus.engines.otter import otter_runs
+from gradus.jobs import Job
 from gradus.release.nbgrader import nbgrader_files
 from gradus.release.otter import otter_files
 from gradus.release.student import student_files

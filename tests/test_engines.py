@@ -13,7 +13,7 @@ import nbformat
 import pytest
 
 from gradus.audit.cases import compose, load_cases
-from gradus.checks.session import Job, list_checks
+from gradus.checks.session import list_checks
 from gradus.course import Course, load_course
 from gradus.engines.nbgrader import nbgrader_runs
 from gradus.engines.otter import otter_runs, run_otter
@@ -22,6 +22,7 @@ from gradus.grading.command import grade
 from gradus.grading.gradebook import environment
 from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
+from gradus.jobs import Job
 from gradus.notebook import require
 from gradus.release.nbgrader import nbgrader_files
 from gradus.release.otter import otter_files

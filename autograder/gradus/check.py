@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradus.course import Course, Topic, UsageError, find_course, load_course, shown
+from gradus.jobs import Job
 from gradus.sandbox.launcher import Launcher
 
 if TYPE_CHECKING:
-    from gradus.checks.session import Job
     from gradus.results import Result
 
 
@@ -85,8 +85,6 @@ def _other(files: list[Path], one: Path) -> Path:
 
 
 def _jobs(file: Path, watch: bool) -> Iterator[Job]:
-    from gradus.checks.session import Job
-
     seen = file.read_bytes()
     yield Job(file.stem, file.name, seen)
     if not watch:

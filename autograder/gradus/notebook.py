@@ -17,6 +17,7 @@ from pathlib import Path
 
 from gradus.course import COURSE_FILE, UsageError, load_course, read_salt, shown
 from gradus.grading.pool import Pool
+from gradus.jobs import Job
 from gradus.rendering import cell_points, report
 from gradus.results import CheckResult, Result
 
@@ -79,8 +80,6 @@ def _cells() -> bytes | None:
 
 
 def _grade(topic: str, function: str, cells: bytes) -> Result:
-    from gradus.checks.session import Job
-
     if topic not in _pools:
         _pools[topic] = _pool(topic)
         atexit.register(_pools[topic].close)

@@ -14,9 +14,9 @@ from gradus.audit import verdicts
 from gradus.audit.cases import Case, Cases, Equivalent, compose, load_cases
 from gradus.audit.mutants import Mutant, mutants, stubbed, without
 from gradus.audit.verdicts import Accuracy
-from gradus.checks.session import Job
 from gradus.course import Course, Topic, UsageError, check_points, read_salt, shown
 from gradus.grading.pool import NoResult, run_jobs
+from gradus.jobs import Job
 from gradus.release.stub import make_stub
 from gradus.results import Isolation, Result
 

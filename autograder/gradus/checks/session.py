@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -24,39 +23,10 @@ from gradus.checks.rng import derive_seed
 from gradus.checks.stand_ins import StandIns, choices
 from gradus.course import Topic, UsageError
 from gradus.errors import LoadError, Raised, SubmissionError
-from gradus.results import CheckResult, Result, Status, SubmissionStatus, Visibility
+from gradus.jobs import CheckInfo, Job
+from gradus.results import CheckResult, Result, Status, SubmissionStatus
 from gradus.sandbox.launcher import Launcher
 from gradus.student import Student
-
-
-@dataclass(frozen=True)
-class Job:
-    """One submission to judge.
-
-    `salt` replaces the session's own; `checks` restricts the run to the named ones; `up_to` leaves
-    out what comes after the last check of that function. `suspect` is a function whose checks come
-    first, and the first failure then ends the judging: the checks after it are not in the result.
-    """
-
-    submission: str
-    filename: str
-    source: bytes
-    salt: str | None = None
-    suspect: str | None = None
-    checks: frozenset[str] | None = None
-    up_to: str | None = None
-
-
-@dataclass(frozen=True)
-class CheckInfo:
-    """What a check says of itself."""
-
-    name: str
-    title: str
-    function: str
-    points: float
-    public: bool
-    visibility: Visibility
 
 
 def list_checks(test_file: Path) -> list[CheckInfo]:

@@ -15,12 +15,12 @@ from typing import Any
 
 import nbformat
 
-from gradus.checks.session import Job
 from gradus.course import UsageError
 from gradus.files import write_tree
 from gradus.grading.gradebook import environment
 from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
+from gradus.jobs import Job
 from gradus.release.notebook import write_notebook
 from gradus.results import Result
 

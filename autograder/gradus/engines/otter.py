@@ -10,8 +10,8 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from gradus.checks.session import Job
 from gradus.grading.pool import NoResult
+from gradus.jobs import Job
 from gradus.release.otter import PLUGIN
 from gradus.results import Result
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from gradus.checks.session import Job
 from gradus.course import Course, UsageError
 from gradus.grading.found import Found
 from gradus.grading.grade import Conditions, unreadable
 from gradus.grading.pool import NoResult
+from gradus.jobs import Job
 from gradus.results import Result, first_line
 
 Outcomes = Iterator[tuple[Job, Result | NoResult]]

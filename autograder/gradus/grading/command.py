@@ -28,11 +28,11 @@ from gradus.grading.downloads import gather
 from gradus.grading.found import Found, printable
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.grading.store import Store
+from gradus.jobs import Job
 from gradus.results import Isolation, Result
 from gradus.sandbox.levels import LEVELS, choose_level
 
 if TYPE_CHECKING:
-    from gradus.checks.session import Job
     from gradus.grading.grade import Graded
 
 

@@ -9,11 +9,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradus.checks.session import CheckInfo, Job, check_result, tests_version
+from gradus.checks.session import check_result, tests_version
 from gradus.course import Topic, shown
 from gradus.grading.found import Found, Unreadable
 from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
+from gradus.jobs import CheckInfo, Job
 from gradus.results import Isolation, Result, Status, SubmissionStatus
 
 

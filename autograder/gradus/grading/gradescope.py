@@ -18,6 +18,7 @@ from typing import Any
 from gradus.course import Topic
 from gradus.files import write_whole
 from gradus.grading.found import Found, Unreadable, printable
+from gradus.jobs import Job
 from gradus.results import CheckResult, Result, SubmissionStatus
 from gradus.sandbox.launcher import Launcher
 
@@ -110,7 +111,7 @@ def _grade(root: Path, topic: Topic, found: Found) -> Result:
     closed.append(root / "submission_metadata.json")
     with Launcher("user", topic.limits, forbid_read=closed) as launcher:
         launcher.prestart()  # both import torch for seconds: at the same time
-        from gradus.checks.session import Job, run_session
+        from gradus.checks.session import run_session
 
         results: list[Result] = []
         run_session(

@@ -12,16 +12,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import msgpack
 
 from gradus.course import Topic
+from gradus.jobs import Job
 from gradus.results import Result
 from gradus.sandbox.launcher import Launcher
-
-if TYPE_CHECKING:
-    from gradus.checks.session import Job
 
 
 def main() -> None:
@@ -53,7 +51,7 @@ def _grade(
     outbox: BinaryIO,
     unfinished: _Unfinished,
 ) -> None:
-    from gradus.checks.session import Job, run_session
+    from gradus.checks.session import run_session
 
     def jobs() -> Iterator[Job]:
         while (message := messages.get()) is not None:

@@ -9,14 +9,12 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgpack
 
 from gradus.grading.judge import pack
-
-if TYPE_CHECKING:
-    from gradus.checks.session import Job
+from gradus.jobs import Job
 
 _COMMAND = (sys.executable, "-P", "-m", "gradus.grading.judge")  # -P: no module of the class's
 

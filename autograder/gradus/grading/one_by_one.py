@@ -8,6 +8,7 @@ from pathlib import Path
 from gradus.course import Course, Topic, read_salt
 from gradus.grading.found import Found, Unreadable
 from gradus.grading.pool import Pool
+from gradus.jobs import Job
 from gradus.results import Result
 from gradus.sandbox.levels import choose_level
 
@@ -48,8 +49,6 @@ class OneByOne:
 
     def grade_source(self, source: bytes, filename: str, name: str) -> Result:
         """The result of the submission `name`; RuntimeError when the judge fails."""
-        from gradus.checks.session import Job
-
         return self._pool.run_one(Job(name, filename, source))
 
     def close(self) -> None:

@@ -10,14 +10,11 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gradus.course import Topic
 from gradus.grading.judge_process import JudgeProcess, Task
+from gradus.jobs import Job
 from gradus.results import Isolation, Result
-
-if TYPE_CHECKING:
-    from gradus.checks.session import Job
 
 _START_SECONDS = 120.0
 

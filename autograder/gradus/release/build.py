@@ -10,9 +10,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from gradus.checks.session import CheckInfo, list_checks
+from gradus.checks.session import list_checks
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, check_points, shown
 from gradus.files import write_whole
+from gradus.jobs import CheckInfo
 from gradus.release.gradescope import gradescope_zip
 from gradus.release.nbgrader import nbgrader_files
 from gradus.release.otter import otter_files

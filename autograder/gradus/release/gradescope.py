@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gradus.checks.session import CheckInfo, check_result, tests_version
+from gradus.checks.session import check_result, tests_version
 from gradus.course import Course, Topic, read_salt
 from gradus.grading.gradescope import results_json
+from gradus.jobs import CheckInfo
 from gradus.release.archive import pack_zip
 from gradus.release.wheel import make_wheel, requirement
 from gradus.results import Result, Status, SubmissionStatus

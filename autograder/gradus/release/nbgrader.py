@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gradus.checks.session import CheckInfo
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, read_salt, shown
+from gradus.jobs import CheckInfo
 from gradus.release.notebook import write_notebook
 from gradus.release.questions import Cell, question_cells
 from gradus.release.student import tool_course

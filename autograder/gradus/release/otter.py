@@ -13,9 +13,9 @@ from pathlib import Path
 
 import nbformat
 
-from gradus.checks.session import CheckInfo
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, read_salt, shown
 from gradus.files import write_tree
+from gradus.jobs import CheckInfo
 from gradus.release.archive import pack_zip
 from gradus.release.notebook import write_notebook
 from gradus.release.questions import Question, question_cells

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gradus.checks.session import CheckInfo
 from gradus.course import UsageError
+from gradus.jobs import CheckInfo
 from gradus.release.notebook import notebook_cells
 from gradus.release.stub import BEGIN, END
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, shown
+from gradus.jobs import CheckInfo
 from gradus.release.archive import pack_zip
 from gradus.release.notebook import make_notebook
 from gradus.release.public import public_tests
 from gradus.release.stub import StubbedFunction, make_stub, stubbed_functions
-
-if TYPE_CHECKING:
-    from gradus.checks.session import CheckInfo
 
 
 def student_files(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> dict[str, bytes]:

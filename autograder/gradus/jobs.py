@@ -1,0 +1,37 @@
+"""What judging is about: a submission to judge, and what a check says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradus.results import Visibility
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission to judge.
+
+    `salt` replaces the session's own; `checks` restricts the run to the named ones; `up_to` leaves
+    out what comes after the last check of that function. `suspect` is a function whose checks come
+    first, and the first failure then ends the judging: the checks after it are not in the result.
+    """
+
+    submission: str
+    filename: str
+    source: bytes
+    salt: str | None = None
+    suspect: str | None = None
+    checks: frozenset[str] | None = None
+    up_to: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckInfo:
+    """What a check says of itself."""
+
+    name: str
+    title: str
+    function: str
+    points: float
+    public: bool
+    visibility: Visibility
