@@ -31,6 +31,7 @@ from gradus.release.nbgrader import nbgrader_files
 from gradus.release.otter import otter_files
 from gradus.release.questions import question_cells
 from gradus.release.student import student_files
+from gradus.solution import Solution
 
 BIN = Path(sys.executable).parent
 DISTINCT = 5  # notebooks
@@ -106,7 +107,7 @@ def main() -> None:
 def filled(release: nbformat.NotebookNode, text: str) -> str:
     """nbgrader's student notebook with the functions of a submission written into it."""
     made = nbformat.from_dict(release)
-    written = question_cells(text, (), "submission")
+    written = question_cells(Solution(text, "submission"), ())
     code = [cell.source for cell in written if cell.kind == "code"]
     (first, *_) = [c for c in made.cells if c.metadata.get("nbgrader", {}).get("solution")]
     for cell in made.cells:

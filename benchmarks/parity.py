@@ -24,10 +24,10 @@ from gradus.grading.pool import run_jobs
 from gradus.jobs import Job
 from gradus.release.nbgrader import nbgrader_files
 from gradus.release.otter import otter_files
-from gradus.release.stub import make_stub
 from gradus.release.student import student_files
 from gradus.results import Result
 from gradus.sandbox.levels import best_level
+from gradus.solution import Solution
 
 Scores = Mapping[str, float | None]
 
@@ -36,7 +36,7 @@ def jobs_of(course: Course, topic: Topic) -> list[Job]:
     """Every case as a submission called like it."""
     solution = course.solution(topic).read_text()
     cases = load_cases(course.cases(topic))
-    texts = {"stub": make_stub(solution), "solution": solution}
+    texts = {"stub": Solution(solution).stub(), "solution": solution}
     texts |= {
         case.title: compose(solution, case) for case in (*cases.alternatives, *cases.mistakes)
     }

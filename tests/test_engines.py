@@ -26,8 +26,8 @@ from gradus.jobs import Job
 from gradus.notebook import require
 from gradus.release.nbgrader import nbgrader_files
 from gradus.release.otter import otter_files
-from gradus.release.stub import make_stub
 from gradus.release.student import student_files
+from gradus.solution import Solution
 
 COURSE = """
 title: Two functions
@@ -97,7 +97,7 @@ def test_dot(student, rng):
         raise CheckFailed("the sign is wrong", diagnosis="sign", credit=0.4)
     check_values(value, x @ y, "out")
 '''
-STUB = make_stub(SOLUTION)
+STUB = Solution(SOLUTION).stub()
 HALF = SOLUTION.replace("factor() * x", "6 * x").replace("(x * y).sum()", "-(x * y).sum()")
 FORBIDDEN = SOLUTION.replace("(x * y).sum()", "torch.dot(x, y)")
 SCRATCH = "1 / 0\n" + SOLUTION + "\nprint(times(torch.ones(2)))\n"

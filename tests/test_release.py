@@ -18,7 +18,7 @@ from gradus.course import UsageError, load_course
 from gradus.release.build import TARGETS, build, stale
 from gradus.release.notebook import make_notebook
 from gradus.release.public import public_tests
-from gradus.release.stub import BEGIN, END, make_stub, stubbed_functions
+from gradus.solution import BEGIN, END, Solution
 
 # ---------------------------------------------------------------------------------------- stubs
 
@@ -82,13 +82,13 @@ def raises(text: str) -> int:
 @given(solutions())
 def test_a_stub_compiles_keeps_docstrings_and_raises_once_for_each_block(made):
     solution, holes = made
-    stub = make_stub(solution)
+    stub = Solution(solution).stub()
     assert raises(stub) == stub.count("raise NotImplementedError") == holes
     assert documentation(stub) == documentation(solution)
     assert "SECRET" not in stub
     assert "SOLUTION" not in stub
     assert stub.count("given") == solution_without_helpers(solution).count("given")
-    assert make_stub(stub) == stub
+    assert Solution(stub).stub() == stub
 
 
 def solution_without_helpers(solution: str) -> str:
@@ -104,7 +104,7 @@ def test_a_lost_mark_is_named_by_file_and_line(made, data):
         return
     lost = data.draw(st.sampled_from(marks))
     with pytest.raises(UsageError, match=rf"^s\.py:\d+: '{END}' without '{BEGIN}'"):
-        make_stub("\n".join(lines[:lost] + lines[lost + 1 :]), "s.py")
+        Solution("\n".join(lines[:lost] + lines[lost + 1 :]), "s.py").stub()
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_lost_mark_is_named_by_file_and_line(made, data):
 def test_marks_that_do_not_fit_are_errors(source, message):
     text = source.replace("BEGIN", BEGIN).replace("END", END) + "\n"
     with pytest.raises(UsageError) as error:
-        make_stub(text, "s.py")
+        Solution(text, "s.py").stub()
     assert str(error.value).startswith(f"s.py:{message}")
 
 
@@ -145,7 +145,7 @@ def test_a_cell_of_helpers_disappears_from_the_stub():
     solution = (
         f"# %%\nimport torch\n\n# %%\n{BEGIN}\ndef helper():\n    return 1\n{END}\n\n# %%\nA = 1\n"
     )
-    assert make_stub(solution) == "# %%\nimport torch\n\n# %%\nA = 1\n"
+    assert Solution(solution).stub() == "# %%\nimport torch\n\n# %%\nA = 1\n"
 
 
 def test_the_functions_that_students_write_are_listed_with_their_summaries():
@@ -155,7 +155,9 @@ def test_the_functions_that_students_write_are_listed_with_their_summaries():
         f'        """One\n        step. N: 3.\n\n        More."""\n'
         f"        {BEGIN}\n        return 1\n        {END}\n"
     )
-    assert [(f.name, f.summary) for f in stubbed_functions(solution)] == [("Net.step", "One step")]
+    assert [(f.name, f.summary) for f in Solution(solution).functions()] == [
+        ("Net.step", "One step")
+    ]
 
 
 # ------------------------------------------------------------------------------------ notebooks

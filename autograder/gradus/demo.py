@@ -9,14 +9,14 @@ from itertools import chain
 
 import click
 
-from gradus.audit.cases import Case, compose, load_cases
+from gradus.audit.cases import compose, load_cases
 from gradus.course import Course, Topic, UsageError, shown
 from gradus.files import write_whole
 from gradus.grading.command import grade
 from gradus.release.build import build, possible_targets
 from gradus.release.notebook import make_notebook
-from gradus.release.stub import BEGIN, END, make_stub, stubbed_functions
 from gradus.sandbox.levels import best_level
+from gradus.solution import Solution, without_marks
 
 # fmt: off
 _PEOPLE = [
@@ -74,11 +74,12 @@ def example_class(course: Course, topic: Topic) -> dict[str, bytes]:
     solution = course.solution(topic).read_text(encoding="utf-8")
     cases = load_cases(course.cases(topic))
     mistaken = (compose(solution, case) for case in cases.mistakes)
-    scripts = chain(_unfinished(solution), _broken(solution), mistaken)
-    notebooks = [make_notebook(_without_marks(text)) for text in (solution, make_stub(solution))]
+    source = Solution(solution)
+    scripts = chain(_unfinished(source), _broken(source), mistaken)
+    notebooks = [make_notebook(without_marks(text)) for text in (solution, source.stub())]
     sources = [(".ipynb", text) for text in notebooks] + [(".py", text) for text in scripts]
     return {
-        f"{name}{suffix}": _without_marks(text).encode()
+        f"{name}{suffix}": without_marks(text).encode()
         for name, (suffix, text) in zip(_names(), sources, strict=False)
     }
 
@@ -91,40 +92,29 @@ def _names() -> Iterator[str]:
         number += 1
 
 
-def _unfinished(solution: str) -> Iterator[str]:
+def _unfinished(solution: Solution) -> Iterator[str]:
     """Nothing done, the first function, the first two, … and all."""
-    stub = make_stub(solution)
-    names = [function.name for function in stubbed_functions(solution)]
+    stub = solution.stub()
+    names = [function.name for function in solution.functions()]
     parts = {
         node.name: ast.get_source_segment(stub, node) or ""
         for node in ast.parse(stub).body
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in names
     }
     for done in range(len(names)):
-        yield _replaced(solution, {n: text for n, text in parts.items() if n in names[done:]})
-    yield solution
+        yield solution.replaced({n: text for n, text in parts.items() if n in names[done:]})
+    yield solution.text
 
 
-def _broken(solution: str) -> Iterator[str]:
+def _broken(solution: Solution) -> Iterator[str]:
     """A syntax error, an exit on import, a hang, a segmentation fault."""
-    names = [function.name for function in stubbed_functions(solution) if "." not in function.name]
-    yield solution[: solution.index(f"def {names[-1]}(") + 8]
-    yield f"import os\n\nos._exit(0)\n\n{solution}"
-    yield _replaced(solution, {names[-1]: _body(names[-1], "while True:\n        pass")})
+    names = [function.name for function in solution.functions() if "." not in function.name]
+    yield solution.text[: solution.text.index(f"def {names[-1]}(") + 8]
+    yield f"import os\n\nos._exit(0)\n\n{solution.text}"
+    yield solution.replaced({names[-1]: _body(names[-1], "while True:\n        pass")})
     crash = "import ctypes\n    ctypes.string_at(0)"
-    yield _replaced(solution, {names[0]: _body(names[0], crash)})
+    yield solution.replaced({names[0]: _body(names[0], crash)})
 
 
 def _body(name: str, body: str) -> str:
     return f"def {name}(*args, **kwargs):\n    {body}"
-
-
-def _replaced(solution: str, parts: dict[str, str]) -> str:
-    if not parts:
-        return solution
-    return compose(solution, Case("mistake", "", parts, where="example class"))
-
-
-def _without_marks(text: str) -> str:
-    """As students have it: without the lines that show where a stub was."""
-    return "".join(line for line in text.splitlines(True) if line.strip() not in (BEGIN, END))

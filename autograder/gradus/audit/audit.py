@@ -12,13 +12,13 @@ from types import SimpleNamespace
 
 from gradus.audit import verdicts
 from gradus.audit.cases import Case, Cases, Equivalent, compose, load_cases
-from gradus.audit.mutants import Mutant, mutants, stubbed, without
+from gradus.audit.mutants import Mutant, mutants
 from gradus.audit.verdicts import Accuracy
 from gradus.course import Course, Topic, UsageError, check_points, read_salt, shown
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.jobs import Job
-from gradus.release.stub import make_stub
 from gradus.results import Isolation, Result
+from gradus.solution import Solution
 
 SALT = "audit"  # fixed, so that an audit can be repeated; the course's own is one of the salts
 
@@ -125,15 +125,15 @@ class _Audit:
 
     def _answers(self) -> list[Job]:
         """All jobs but the mutants; the solution first, for nothing is told without it."""
-        solution = self.solution
+        solution, source = self.solution, Solution(self.solution)
         cases = {
             **{f"mistake-{n}": case for n, case in enumerate(self.cases.mistakes)},
             **{f"alternative-{n}": case for n, case in enumerate(self.cases.alternatives)},
         }
         composed = {name: compose(solution, case) for name, case in cases.items()}
         sources = {
-            "stub": make_stub(solution),
-            **{f"without-{name}": without(solution, name) for name in stubbed(solution)},
+            "stub": source.stub(),
+            **{f"without-{name}": source.without(name) for name in source.parts()},
         }
         return [
             _job(self.topic, "solution", solution),
@@ -175,7 +175,7 @@ class _Audit:
             found.problems.append(str(error))
         found.problems += verdicts.judge_stub(results["stub"])
         needed = {}
-        for name in stubbed(self.solution):
+        for name in Solution(self.solution).parts():
             result = results[f"without-{name}"]
             needed[name] = _needs(result)
             found.problems += verdicts.judge_without(name, result)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from gradus.course import UsageError, shown
+from gradus.solution import Definition, Solution, first_line
 
 T = TypeVar("T")
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def mistake(
@@ -107,15 +107,9 @@ def compose(solution: str, case: Case) -> str:
     Helpers that the solution does not have stand before the first function replaced. Raises
     `CaseError` when the case replaces nothing, or brings a helper that nothing uses.
     """
-    lines = solution.splitlines()
-    spans = {
-        node.name: (_first_line(node), node.end_lineno or node.lineno)
-        for node in ast.parse(solution).body
-        if isinstance(node, Definition)
-    }
-    replaced = sorted((n for n in case.parts if n in spans), key=lambda n: spans[n][0])
-    helpers = [name for name in case.parts if name not in spans]
-    if not replaced:
+    source = Solution(solution)
+    helpers = [name for name in case.parts if name not in source.spans]
+    if len(helpers) == len(case.parts):
         unknown = ", ".join(repr(name) for name in helpers)
         raise CaseError(f"{case.where}: the solution has no function {unknown}")
     for name in helpers:
@@ -124,13 +118,8 @@ def compose(solution: str, case: Case) -> str:
             raise CaseError(
                 f"{case.where}: {name!r} is neither in the solution nor used by this case"
             )
-    for name in reversed(replaced):
-        start, end = spans[name]
-        text = [case.parts[name]]
-        if name == replaced[0]:
-            text = [*filter(None, [case.preamble]), *(case.parts[h] for h in helpers), *text]
-        lines[start - 1 : end] = "\n\n\n".join(text).splitlines()
-    return "\n".join(lines) + "\n"
+    above = [*filter(None, [case.preamble]), *(case.parts[name] for name in helpers)]
+    return source.replaced(case.parts, above)
 
 
 @dataclass
@@ -162,7 +151,7 @@ class _Reader:
                 if isinstance(child, Definition):
                     if child.name in parts:
                         raise self.error(child, f"{child.name!r} is defined twice in this case")
-                    parts[child.name] = self.text(_first_line(child), child.end_lineno)
+                    parts[child.name] = self.text(first_line(child), child.end_lineno)
                 elif not _is_string(child) and not isinstance(child, ast.Pass):
                     preamble.append(self.text(child.lineno, child.end_lineno))
         else:
@@ -233,10 +222,6 @@ class _Reader:
 
     def error(self, node: ast.AST, text: str) -> CaseError:
         return CaseError(f"{self.where(node)}: {text}")
-
-
-def _first_line(node: Definition) -> int:
-    return min([node.lineno, *(d.lineno for d in node.decorator_list)])
 
 
 def _called(node: ast.expr) -> str:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ast
-import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gradus.release.stub import make_stub
-
-_MARK = re.compile(r"^\s*#\s*(BEGIN|END) SOLUTION\s*$")
+from gradus.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -36,10 +33,10 @@ class Mutant:
 def mutants(solution: str) -> list[Mutant]:
     """Every mutant of the code that students write, in the order of the lines.
 
-    Only code between `# BEGIN SOLUTION` and `# END SOLUTION` changes; annotations, decorators
+    Only what students write changes; annotations, decorators
     and `raise` statements do not. What does not compile, or is the same program, is left out.
     """
-    marked = _marked_lines(solution)
+    marked = Solution(solution).marked_lines()
     lines = solution.splitlines(keepends=True)
     found: list[Mutant] = []
     for node in ast.parse(solution).body:
@@ -61,37 +58,6 @@ def mutants(solution: str) -> list[Mutant]:
             changes.append(Mutant(name, first + line, old, new, operator, source))
         found += sorted(changes, key=lambda mutant: mutant.line)
     return found
-
-
-def stubbed(solution: str) -> list[str]:
-    """The functions (and classes) of a solution in which there is something to write, in order."""
-    marked = _marked_lines(solution)
-    return [
-        node.name
-        for node in ast.parse(solution).body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        and node.lineno not in marked
-        and marked.intersection(range(node.lineno, (node.end_lineno or 0) + 1))
-    ]
-
-
-def without(solution: str, function: str) -> str:
-    """The solution in which one of the functions `stubbed` is not implemented."""
-    lines = solution.splitlines()
-    (node,) = (n for n in ast.parse(solution).body if getattr(n, "name", "") == function)
-    inside = range(node.lineno - 1, (node.end_lineno or 0) + 1)
-    kept = ("" if _MARK.match(x) and i not in inside else x for i, x in enumerate(lines))
-    return make_stub("\n".join(kept))
-
-
-def _marked_lines(source: str) -> set[int]:
-    inside, marked = False, set()
-    for number, line in enumerate(source.splitlines(), start=1):
-        if mark := _MARK.match(line):
-            inside = mark[1] == "BEGIN"
-        elif inside:
-            marked.add(number)
-    return marked
 
 
 def _changes(text: str, marked: set[int]) -> Iterator[tuple[str, str]]:

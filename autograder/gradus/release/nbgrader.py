@@ -10,6 +10,7 @@ from gradus.jobs import CheckInfo
 from gradus.release.notebook import write_notebook
 from gradus.release.questions import Cell, question_cells
 from gradus.release.student import tool_course
+from gradus.solution import Solution
 
 _CONFIG = """\
 # Made by `gradus build`. Run nbgrader in this folder.
@@ -100,8 +101,8 @@ def _config(course: Course) -> str:
 
 
 def _notebook(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> str:
-    solution = course.solution(topic)
-    cells = question_cells(solution.read_text(encoding="utf-8"), checks, shown(solution))
+    file = course.solution(topic)
+    cells = question_cells(Solution(file.read_text(encoding="utf-8"), shown(file)), checks)
     return write_notebook(_cells(topic.id, cells))
 
 

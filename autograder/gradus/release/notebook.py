@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from gradus.course import UsageError
+from gradus.solution import Solution
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-MISSING = "{} is not installed: pip install 'gradus[instructor]'"
 
 
 def make_notebook(text: str) -> str:
@@ -17,17 +17,7 @@ def make_notebook(text: str) -> str:
 
     Raises UsageError where jupytext and nbformat are not installed.
     """
-    return write_notebook([(kind, source, {}) for kind, source in notebook_cells(text)])
-
-
-def notebook_cells(text: str) -> list[tuple[str, str]]:
-    """Type ("markdown", "code", "raw") and source of each cell of a py:percent text."""
-    try:
-        import jupytext
-    except ImportError:
-        raise UsageError(MISSING.format("jupytext")) from None
-    notebook = jupytext.reads(text, fmt="py:percent")
-    return [(str(cell.cell_type), str(cell.source)) for cell in notebook.cells]
+    return write_notebook([(kind, source, {}) for kind, source in Solution(text).cells()])
 
 
 def write_notebook(cells: Iterable[tuple[str, str, dict[str, Any]]]) -> str:
@@ -38,7 +28,7 @@ def write_notebook(cells: Iterable[tuple[str, str, dict[str, Any]]]) -> str:
     try:
         import nbformat
     except ImportError:
-        raise UsageError(MISSING.format("nbformat")) from None
+        raise UsageError("nbformat is not installed: pip install 'gradus[instructor]'") from None
     seen: dict[str, int] = {}
     notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}

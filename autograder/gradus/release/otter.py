@@ -19,13 +19,14 @@ from gradus.jobs import CheckInfo
 from gradus.release.archive import pack_zip
 from gradus.release.notebook import write_notebook
 from gradus.release.questions import Question, question_cells
-from gradus.release.stub import BEGIN, END
 from gradus.release.student import tool_course
 from gradus.release.wheel import make_wheel
+from gradus.solution import BEGIN, END, Solution, mark
 
 PLUGIN = "gradus.engines.otter_plugin.Sandbox"
 
-# What students find instead of a solution; otter takes the marks out, and the block with them.
+# What students find instead of a solution. Otter's marks are ours, and it takes them out with the
+# block.
 _PROMPT = (END, '""" # BEGIN PROMPT', "raise NotImplementedError", '""" # END PROMPT')
 
 _TEST = '''\
@@ -81,8 +82,8 @@ def otter_files(
             "plugins": [PLUGIN] if plugin else [],
         },
     }
-    solution = course.solution(topic)
-    cells = question_cells(solution.read_text(encoding="utf-8"), checks, shown(solution))
+    file = course.solution(topic)
+    cells = question_cells(Solution(file.read_text(encoding="utf-8"), shown(file)), checks)
     raw = [("raw", f"# ASSIGNMENT CONFIG\n{json.dumps(config, indent=1)}")]
     for cell in cells:
         raw += (
@@ -100,9 +101,9 @@ def _asked(source: str, questions: Iterable[Question], topic: str) -> Iterator[t
     for question in questions:
         yield "raw", f"# BEGIN QUESTION\nname: {question.function}"
         if source:
-            yield "raw", "# BEGIN SOLUTION"
+            yield "raw", BEGIN
             yield "code", "\n".join(_otter_lines(source))
-            yield "raw", "# END SOLUTION"
+            yield "raw", END
             source = ""
         yield "raw", "# BEGIN TESTS"
         for check in question.checks:
@@ -123,13 +124,12 @@ def _asked(source: str, questions: Iterable[Question], topic: str) -> Iterator[t
 def _otter_lines(source: str) -> Iterator[str]:
     for line in source.split("\n"):
         indent = line[: len(line) - len(line.lstrip())]
-        match line.strip():
-            case mark if mark == BEGIN:
-                yield f"{indent}{BEGIN} NO PROMPT"
-            case mark if mark == END:
-                yield from (indent + part for part in _PROMPT)
-            case _:
-                yield line
+        if mark(line) == BEGIN:
+            yield f"{indent}{BEGIN} NO PROMPT"
+        elif mark(line) == END:
+            yield from (indent + part for part in _PROMPT)
+        else:
+            yield line
 
 
 def _assign(topic: str, files: Mapping[str, bytes]) -> dict[str, bytes]:

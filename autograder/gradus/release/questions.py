@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from gradus.course import UsageError
 from gradus.jobs import CheckInfo
-from gradus.release.notebook import notebook_cells
-from gradus.release.stub import BEGIN, END
+from gradus.solution import BEGIN, END, Solution, mark
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,10 @@ class Cell:
     @property
     def is_solution(self) -> bool:
         """Whether students have something to write in it."""
-        return self.kind == "code" and any(line.strip() == BEGIN for line in _lines(self.source))
+        return self.kind == "code" and any(map(mark, self.source.split("\n")))
 
 
-def question_cells(solution: str, checks: Iterable[CheckInfo], filename: str) -> list[Cell]:
+def question_cells(solution: Solution, checks: Iterable[CheckInfo]) -> list[Cell]:
     """The solution's cells, code cut so that each judged function ends one.
 
     UsageError where a block to be written stands outside of every function: nbgrader would put
@@ -48,17 +47,17 @@ def question_cells(solution: str, checks: Iterable[CheckInfo], filename: str) ->
     for check in checks:
         by_function.setdefault(check.function, []).append(check)
     cells: list[Cell] = []
-    for kind, source in notebook_cells(solution):
+    for kind, source in solution.cells():
         if kind != "code":
             cells.append(Cell("markdown", source))
             continue
-        _check_blocks(source, filename)
+        _check_blocks(source, solution.filename)
         for part, names in _cut(source, by_function):
             questions = tuple(Question(name, tuple(by_function.pop(name))) for name in names)
             cells.append(Cell("code", part, questions))
     if by_function:
         names = ", ".join(by_function)
-        raise UsageError(f"{filename}: no cell defines {names}, which checks judge")
+        raise UsageError(f"{solution.filename}: no cell defines {names}, which checks judge")
     return cells
 
 
@@ -73,7 +72,7 @@ def _cut(source: str, judged: Iterable[str]) -> Iterator[tuple[str, Sequence[str
     for node in ast.parse(source).body:
         if names := [name for name in _defined(node) if name in known]:
             end = node.end_lineno or node.lineno
-            while end < len(lines) and lines[end].strip() == END:  # the mark may stand below
+            while end < len(lines) and mark(lines[end]) == END:  # the mark may stand below
                 end += 1
             ends.append((end, names))
     if not ends:
@@ -96,12 +95,8 @@ def _defined(node: ast.AST, prefix: str = "") -> Iterator[str]:
 
 
 def _check_blocks(source: str, filename: str) -> None:
-    for line in _lines(source):
-        if line == BEGIN:  # not indented
+    for line in source.split("\n"):
+        if mark(line) == BEGIN and not line[0].isspace():
             raise UsageError(
                 f"{filename}: '{BEGIN}' outside of a function: otter and nbgrader need it in one"
             )
-
-
-def _lines(source: str) -> list[str]:
-    return [line.rstrip() for line in source.split("\n")]

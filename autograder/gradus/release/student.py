@@ -13,7 +13,7 @@ from gradus.jobs import CheckInfo
 from gradus.release.archive import pack_zip
 from gradus.release.notebook import make_notebook
 from gradus.release.public import public_tests
-from gradus.release.stub import StubbedFunction, make_stub, stubbed_functions
+from gradus.solution import Function, Solution
 
 
 def student_files(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> dict[str, bytes]:
@@ -22,14 +22,13 @@ def student_files(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> 
     UsageError names the file and line of what cannot be released.
     """
     solution_file, test_file = course.solution(topic), course.test_file(topic)
-    solution = _read(solution_file)
-    stub = make_stub(solution, shown(solution_file))
-    functions = stubbed_functions(solution, shown(solution_file))
+    solution = Solution(_read(solution_file), shown(solution_file))
+    stub = solution.stub()
     files = {
         f"{topic.id}.py": stub,
         f"{topic.id}.ipynb": make_notebook(stub),
         f"test_{topic.id}.py": public_tests(_read(test_file), shown(test_file)),
-        "README.md": _readme(topic, functions, checks),
+        "README.md": _readme(topic, solution.functions(), checks),
     }
     return {name: text.encode() for name, text in files.items()}
 
@@ -69,7 +68,7 @@ def _read(path: Path) -> str:
         raise UsageError(f"{shown(path)} is not UTF-8 text") from None
 
 
-def _readme(topic: Topic, functions: Sequence[StubbedFunction], checks: Iterable[CheckInfo]) -> str:
+def _readme(topic: Topic, functions: Sequence[Function], checks: Iterable[CheckInfo]) -> str:
     points: dict[str, float] = {}
     for check in checks:
         points[check.function] = points.get(check.function, 0) + check.points
