@@ -26,12 +26,12 @@ from gradus.audit.cases import compose, load_cases
 from gradus.checks.session import list_checks
 from gradus.course import find_course, load_course
 from gradus.files import write_tree
-from gradus.grading.gradebook import environment
-from gradus.release.nbgrader import nbgrader_files
-from gradus.release.otter import otter_files
-from gradus.release.questions import question_cells
 from gradus.release.student import student_files
 from gradus.solution import Solution
+from gradus.tools.nbgrader.bundle import nbgrader_files
+from gradus.tools.nbgrader.gradebook import environment
+from gradus.tools.otter.bundle import otter_files
+from gradus.tools.questions import question_cells
 
 BIN = Path(sys.executable).parent
 DISTINCT = 5  # notebooks

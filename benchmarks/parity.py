@@ -18,16 +18,16 @@ from rich.table import Table
 from gradus.audit.cases import compose, load_cases
 from gradus.checks.session import list_checks
 from gradus.course import Course, Topic, find_course, load_course, read_salt
-from gradus.engines.nbgrader import nbgrader_runs
-from gradus.engines.otter import otter_runs, run_otter
 from gradus.grading.pool import run_jobs
 from gradus.jobs import Job
-from gradus.release.nbgrader import nbgrader_files
-from gradus.release.otter import otter_files
 from gradus.release.student import student_files
 from gradus.results import Result
 from gradus.sandbox.levels import best_level
 from gradus.solution import Solution
+from gradus.tools.nbgrader.bundle import nbgrader_files
+from gradus.tools.nbgrader.grade import nbgrader_runs
+from gradus.tools.otter.bundle import otter_files
+from gradus.tools.otter.grade import otter_runs, run_otter
 
 Scores = Mapping[str, float | None]
 

@@ -16,12 +16,12 @@ from rich.table import Table
 
 from gradus.checks.session import list_checks
 from gradus.course import find_course, load_course
-from gradus.engines.nbgrader import nbgrader_runs
-from gradus.engines.otter import otter_runs
 from gradus.jobs import Job
-from gradus.release.nbgrader import nbgrader_files
-from gradus.release.otter import otter_files
 from gradus.release.student import student_files
+from gradus.tools.nbgrader.bundle import nbgrader_files
+from gradus.tools.nbgrader.grade import nbgrader_runs
+from gradus.tools.otter.bundle import otter_files
+from gradus.tools.otter.grade import otter_runs
 
 ATTACKS = {
     "rebinds the check": """

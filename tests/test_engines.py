@@ -15,19 +15,19 @@ import pytest
 from gradus.audit.cases import compose, load_cases
 from gradus.checks.session import list_checks
 from gradus.course import Course, load_course
-from gradus.engines.nbgrader import nbgrader_runs
-from gradus.engines.otter import otter_runs, run_otter
 from gradus.files import write_tree
 from gradus.grading.command import grade
-from gradus.grading.gradebook import environment
 from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
 from gradus.jobs import Job
 from gradus.notebook import require
-from gradus.release.nbgrader import nbgrader_files
-from gradus.release.otter import otter_files
 from gradus.release.student import student_files
 from gradus.solution import Solution
+from gradus.tools.nbgrader.bundle import nbgrader_files
+from gradus.tools.nbgrader.grade import nbgrader_runs
+from gradus.tools.nbgrader.gradebook import environment
+from gradus.tools.otter.bundle import otter_files
+from gradus.tools.otter.grade import otter_runs, run_otter
 
 COURSE = """
 title: Two functions

@@ -18,9 +18,9 @@ from gradescope_container import MEMORY_MB, Image, Ran
 
 from gradus.course import Topic, load_course
 from gradus.grading.found import Unreadable
-from gradus.grading.gradescope import find_submission, results_json, when_handed_in
 from gradus.release.build import build
 from gradus.results import CheckResult, Result, Status, SubmissionStatus
+from gradus.tools.gradescope.grade import find_submission, results_json, when_handed_in
 
 REPOSITORY = Path(__file__).parents[1]
 SCHEMA = json.loads((Path(__file__).parent / "gradescope_results.schema.json").read_text())
@@ -153,7 +153,7 @@ def valid(results):
 def test_setup_closes_the_labels_and_installs_gradus_from_the_wheel(image):
     (site,) = image.installed.glob("lib/python3*/site-packages")
     assert stat.S_IMODE((site / "sklearn").stat().st_mode) == 0o700
-    assert (site / "gradus/grading/gradescope.py").is_file()
+    assert (site / "gradus/tools/gradescope/grade.py").is_file()
     direct = json.loads(next(site.glob("gradus-*.dist-info/direct_url.json")).read_text())
     assert direct["url"].startswith("file:///autograder/source/gradus-")
 

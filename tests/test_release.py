@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from gradus.course import UsageError, load_course
 from gradus.release.build import TARGETS, build, stale
-from gradus.release.notebook import make_notebook
 from gradus.release.public import public_tests
 from gradus.solution import BEGIN, END, Solution
+from gradus.tools.notebook import make_notebook
 
 # ---------------------------------------------------------------------------------------- stubs
 

@@ -232,7 +232,7 @@ def export(results: Path, to: str, out: str | None) -> None:
 
     course = _course()
     if to == "nbgrader":
-        from gradus.grading.gradebook import export_gradebook
+        from gradus.tools.nbgrader.gradebook import export_gradebook
 
         database = out or course.nbgrader.database
         if not database:

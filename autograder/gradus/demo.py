@@ -14,9 +14,9 @@ from gradus.course import Course, Topic, UsageError, shown
 from gradus.files import write_whole
 from gradus.grading.command import grade
 from gradus.release.build import build, possible_targets
-from gradus.release.notebook import make_notebook
 from gradus.sandbox.levels import best_level
 from gradus.solution import Solution, without_marks
+from gradus.tools.notebook import make_notebook
 
 # fmt: off
 _PEOPLE = [

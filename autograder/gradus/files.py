@@ -1,10 +1,14 @@
-"""Writing files: whole or not at all, and folders of them."""
+"""Writing files: whole or not at all, folders of them, and zips."""
 
 from __future__ import annotations
 
+import io
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+
+_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -31,3 +35,19 @@ def write_tree(folder: Path, files: Mapping[str, bytes]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+
+
+def pack_zip(files: Mapping[str, bytes], modes: Mapping[str, int] | None = None) -> bytes:
+    """A zip of `files`, by name, in their order, the same bytes whenever and wherever it is made.
+
+    `modes` where they are not 0o644.
+    """
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in files.items():
+            entry = zipfile.ZipInfo(name, _TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, on whatever system it is built
+            entry.external_attr = (0o100000 | (modes or {}).get(name, 0o644)) << 16
+            archive.writestr(entry, data)
+    return out.getvalue()

@@ -98,9 +98,11 @@ def grade(
             forbid_read=[course.solution(chosen).parent, store.folder, *folders],
         )
     else:
-        from gradus.engines.run import engine as other_engine
+        from gradus.release.student import student_files
+        from gradus.tools.engine import engine as other_engine
 
-        run = other_engine(course, conditions, workers)
+        given = partial(student_files, course, chosen, checks)
+        run = other_engine(course, conditions, workers, given)
     outcomes = grade_class(
         found,
         conditions,

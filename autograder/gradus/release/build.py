@@ -14,10 +14,11 @@ from gradus.checks.session import list_checks
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, check_points, shown
 from gradus.files import write_whole
 from gradus.jobs import CheckInfo
-from gradus.release.gradescope import gradescope_zip
-from gradus.release.nbgrader import nbgrader_files
-from gradus.release.otter import otter_files
-from gradus.release.student import student_course, student_files, student_zip
+from gradus.release.student import student_files, student_zip
+from gradus.tools.course_yaml import student_course
+from gradus.tools.gradescope.bundle import gradescope_zip
+from gradus.tools.nbgrader.bundle import nbgrader_files
+from gradus.tools.otter.bundle import otter_files
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, shown
+from gradus.files import pack_zip
 from gradus.jobs import CheckInfo
-from gradus.release.archive import pack_zip
-from gradus.release.notebook import make_notebook
 from gradus.release.public import public_tests
 from gradus.solution import Function, Solution
+from gradus.tools.notebook import make_notebook
 
 
 def student_files(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> dict[str, bytes]:
@@ -31,26 +28,6 @@ def student_files(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> 
         "README.md": _readme(topic, solution.functions(), checks),
     }
     return {name: text.encode() for name, text in files.items()}
-
-
-def student_course(course: Course) -> bytes:
-    """course.yaml as students have it, beside the topics' folders: what `gradus list` and
-    `gradus check` need of it."""
-    return _course_yaml(course, course.topics, assignments=".")
-
-
-def tool_course(course: Course, topics: Iterable[Topic]) -> bytes:
-    """course.yaml for a folder that another tool grades in."""
-    return _course_yaml(course, topics, isolation=course.isolation)
-
-
-def _course_yaml(course: Course, topics: Iterable[Topic], **keys: str) -> bytes:
-    entries = [topic.model_dump(exclude_defaults=True) for topic in topics]
-    out = io.StringIO()
-    yaml = YAML()
-    yaml.width = 100
-    yaml.dump({"title": course.title, **keys, "topics": entries}, out)
-    return f"# Made by `gradus build`.\n{out.getvalue()}".encode()
 
 
 def student_zip(topic: Topic, files: Mapping[str, bytes], course: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -19,11 +19,15 @@ Outcomes = Iterator[tuple[Job, Result | NoResult]]
 
 
 def engine(
-    course: Course, conditions: Conditions, workers: int
+    course: Course,
+    conditions: Conditions,
+    workers: int,
+    student_files: Callable[[], Mapping[str, bytes]],
 ) -> Callable[[Iterable[Job]], Outcomes]:
     """What grades jobs with otter or nbgrader; nbgrader uses one process, whatever `workers` is.
 
-    Raises UsageError where the tool is not installed.
+    `student_files` makes the files of assignments/T, which both tools are given. Raises
+    UsageError where the tool is not installed.
     """
     name, topic, checks = conditions.engine, conditions.topic, conditions.checks
     if importlib.util.find_spec(name) is None:
@@ -37,19 +41,17 @@ def engine(
         broken.clear()
         if first is None:  # nothing has changed: the tool need not start
             return
-        from gradus.release.student import student_files
-
-        given = student_files(course, topic, checks)
+        given = student_files()
         todo = chain([first], waiting)
         if name == "otter":
-            from gradus.engines.otter import run_otter
-            from gradus.release.otter import otter_files
+            from gradus.tools.otter.bundle import otter_files
+            from gradus.tools.otter.grade import run_otter
 
             archive = otter_files(course, topic, checks, given)[f"{topic.id}.zip"]
             yield from run_otter(archive, todo, workers)
         else:
-            from gradus.engines.nbgrader import run_nbgrader
-            from gradus.release.nbgrader import nbgrader_files
+            from gradus.tools.nbgrader.bundle import nbgrader_files
+            from gradus.tools.nbgrader.grade import run_nbgrader
 
             own = course.model_copy(update={"topics": [topic]})  # with the limits asked for
             yield from run_nbgrader(topic.id, nbgrader_files(own, topic, checks, given), todo)

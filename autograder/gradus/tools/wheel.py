@@ -9,7 +9,7 @@ from pathlib import Path
 
 import gradus
 from gradus.course import UsageError
-from gradus.release.archive import pack_zip
+from gradus.files import pack_zip
 
 _TAG = "py3-none-any"
 _KEPT = ("METADATA", "entry_points.txt")

@@ -13,9 +13,9 @@ from otter.test_files import GradingResults
 
 from gradus.course import COURSE_FILE, load_course
 from gradus.grading.one_by_one import OneByOne
-from gradus.release.otter import PLUGIN
 from gradus.rendering import report
 from gradus.results import Result, by_function
+from gradus.tools.otter.bundle import PLUGIN
 
 
 class Sandbox(AbstractOtterPlugin):  # type: ignore[misc]

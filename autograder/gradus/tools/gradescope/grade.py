@@ -1,7 +1,7 @@
 """Gradescope: one submission in /autograder -> /autograder/results/results.json.
 
-`python -m gradus.grading.gradescope /autograder` is what a bundle's run_autograder calls. A results
-file that says "grading did not finish" is there before, and stands if this fails.
+`python -m gradus.tools.gradescope.grade /autograder` is what a bundle's run_autograder calls. A
+results file that says "grading did not finish" is there before, and stands if this fails.
 """
 
 from __future__ import annotations

@@ -14,16 +14,15 @@ from pathlib import Path
 import nbformat
 
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, read_salt, shown
-from gradus.files import write_tree
+from gradus.files import pack_zip, write_tree
 from gradus.jobs import CheckInfo
-from gradus.release.archive import pack_zip
-from gradus.release.notebook import write_notebook
-from gradus.release.questions import Question, question_cells
-from gradus.release.student import tool_course
-from gradus.release.wheel import make_wheel
 from gradus.solution import BEGIN, END, Solution, mark
+from gradus.tools.course_yaml import tool_course
+from gradus.tools.notebook import write_notebook
+from gradus.tools.questions import Question, question_cells
+from gradus.tools.wheel import make_wheel
 
-PLUGIN = "gradus.engines.otter_plugin.Sandbox"
+PLUGIN = "gradus.tools.otter.plugin.Sandbox"
 
 # What students find instead of a solution. Otter's marks are ours, and it takes them out with the
 # block.

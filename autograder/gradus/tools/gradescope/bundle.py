@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from gradus.checks.session import check_result, tests_version
 from gradus.course import Course, Topic, read_salt
-from gradus.grading.gradescope import results_json
+from gradus.files import pack_zip
 from gradus.jobs import CheckInfo
-from gradus.release.archive import pack_zip
-from gradus.release.wheel import make_wheel, requirement
 from gradus.results import Result, Status, SubmissionStatus
+from gradus.tools.gradescope.grade import results_json
+from gradus.tools.wheel import make_wheel, requirement
 
 # What students read if the grader is ended in the middle of its work.
 UNFINISHED = "Grading did not finish. Please submit again; if this stays, tell the course's staff."
@@ -71,7 +71,8 @@ cp source/unfinished.json results/results.json
 # One thread, so that sums come out as they do elsewhere. After ten minutes Gradescope would end it
 # all and show nothing.
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-timeout --kill-after=5 540 /opt/gradus/bin/python -P -m gradus.grading.gradescope /autograder 2>&1
+python=/opt/gradus/bin/python
+timeout --kill-after=5 540 $python -P -m gradus.tools.gradescope.grade /autograder 2>&1
 exit 0
 """
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, read_salt, shown
 from gradus.jobs import CheckInfo
-from gradus.release.notebook import write_notebook
-from gradus.release.questions import Cell, question_cells
-from gradus.release.student import tool_course
 from gradus.solution import Solution
+from gradus.tools.course_yaml import tool_course
+from gradus.tools.notebook import write_notebook
+from gradus.tools.questions import Cell, question_cells
 
 _CONFIG = """\
 # Made by `gradus build`. Run nbgrader in this folder.
@@ -36,7 +36,7 @@ from nbgrader.preprocessors import (  # noqa: E402
     SaveAutoGrades,
 )
 
-from gradus.engines.nbgrader_step import Sandbox, Tidy  # noqa: E402
+from gradus.tools.nbgrader.step import Sandbox, Tidy  # noqa: E402
 
 c.Sandbox.course = c.CourseDirectory.root
 c.Autograde.sanitize_preprocessors = [

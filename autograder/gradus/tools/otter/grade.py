@@ -12,8 +12,8 @@ from typing import Any
 
 from gradus.grading.pool import NoResult
 from gradus.jobs import Job
-from gradus.release.otter import PLUGIN
 from gradus.results import Result
+from gradus.tools.otter.bundle import PLUGIN
 
 Scores = dict[str, float]
 

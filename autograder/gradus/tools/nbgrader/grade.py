@@ -17,12 +17,12 @@ import nbformat
 
 from gradus.course import UsageError
 from gradus.files import write_tree
-from gradus.grading.gradebook import environment
 from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
 from gradus.jobs import Job
-from gradus.release.notebook import write_notebook
 from gradus.results import Result
+from gradus.tools.nbgrader.gradebook import environment
+from gradus.tools.notebook import write_notebook
 
 _STUDENT = re.compile(r"Creating/updating student with ID '(\d+)'")
 

@@ -1,1 +1,0 @@
-"""Other tools that grade with Gradus's checks: otter-grader and nbgrader."""

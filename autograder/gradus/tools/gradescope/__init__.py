@@ -1,0 +1,1 @@
+"""Gradescope: the zip to upload, and what grades in it."""
