@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gradus.course import UsageError
-from gradus.grading.collect import MAX_BYTES, Found, Unreadable, collect
+from gradus.inbox.collect import collect
+from gradus.inbox.found import MAX_BYTES, Found, Unreadable
 
 CODE = "def relu_forward(x): ...\n"
 
@@ -148,7 +149,8 @@ def test_a_folder_that_becomes_a_link_is_not_followed(tmp_path):
 def test_a_file_without_permission_is_a_result_not_a_stop():
     """In a process without root's rights, which may read everything."""
     script = (
-        "import os, sys; from pathlib import Path; from gradus.grading.collect import *\n"
+        "import os, sys; from pathlib import Path\n"
+        "from gradus.inbox.collect import collect; from gradus.inbox.found import Unreadable\n"
         "if os.geteuid() == 0: os.setuid(65534)\n"
         "for item in collect([Path(sys.argv[1])], 'mlp'):\n"
         "    try: print(item.name, len(item.read()))\n"

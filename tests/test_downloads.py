@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradus.course import UsageError
-from gradus.grading.downloads import gather
-from gradus.grading.found import MAX_BYTES, Found, Unreadable
-from gradus.inside.notebook import code_cells, without_outputs
+from gradus.inbox.downloads import gather
+from gradus.inbox.found import MAX_BYTES, Found, Unreadable
+from gradus.inbox.outputs import without_outputs
+from gradus.inside.notebook import code_cells
 
 CODE = "def relu_forward(x): ...\n"
 

@@ -17,7 +17,7 @@ import pytest
 from gradescope_container import MEMORY_MB, Image, Ran
 
 from gradus.course import Topic, load_course
-from gradus.grading.found import Unreadable
+from gradus.inbox.found import Unreadable
 from gradus.release.build import build
 from gradus.results import CheckResult, Result, Status, SubmissionStatus
 from gradus.tools.gradescope.grade import find_submission, results_json, when_handed_in

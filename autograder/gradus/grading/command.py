@@ -24,10 +24,10 @@ from gradus.course import (
     read_salt,
     shown,
 )
-from gradus.grading.downloads import gather
-from gradus.grading.found import Found, printable
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.grading.store import Store
+from gradus.inbox.downloads import gather
+from gradus.inbox.found import Found, printable
 from gradus.jobs import Job
 from gradus.results import Isolation, Result
 from gradus.sandbox.levels import LEVELS, choose_level

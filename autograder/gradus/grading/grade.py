@@ -11,9 +11,9 @@ from pathlib import Path
 
 from gradus.checks.session import check_result, tests_version
 from gradus.course import Topic, shown
-from gradus.grading.found import Found, Unreadable
 from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
+from gradus.inbox.found import Found, Unreadable
 from gradus.jobs import CheckInfo, Job
 from gradus.results import Isolation, Result, Status, SubmissionStatus
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gradus.course import Course, Topic, read_salt
-from gradus.grading.found import Found, Unreadable
 from gradus.grading.pool import Pool
+from gradus.inbox.found import Found, Unreadable
 from gradus.jobs import Job
 from gradus.results import Result
 from gradus.sandbox.levels import choose_level

@@ -9,9 +9,9 @@ from itertools import chain
 from pathlib import Path
 
 from gradus.course import Course, UsageError
-from gradus.grading.found import Found
 from gradus.grading.grade import Conditions, unreadable
 from gradus.grading.pool import NoResult
+from gradus.inbox.found import Found
 from gradus.jobs import Job
 from gradus.results import Result, first_line
 

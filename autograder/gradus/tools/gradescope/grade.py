@@ -17,7 +17,7 @@ from typing import Any
 
 from gradus.course import Topic
 from gradus.files import write_whole
-from gradus.grading.found import Found, Unreadable, printable
+from gradus.inbox.found import Found, Unreadable, printable
 from gradus.jobs import Job
 from gradus.results import CheckResult, Result, SubmissionStatus
 from gradus.sandbox.launcher import Launcher

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 
 from gradus.course import UsageError, shown
-from gradus.grading.collect import collect
-from gradus.grading.found import SUFFIXES, Found, Unreadable, printable
-from gradus.grading.layouts import NOISE, File, Piece, folders, recognise
-from gradus.grading.zips import Refused, members
+from gradus.inbox.collect import collect
+from gradus.inbox.found import SUFFIXES, Found, Unreadable, printable
+from gradus.inbox.layouts import NOISE, File, Piece, folders, recognise
+from gradus.inbox.zips import Refused, members
 from gradus.inside.notebook import code_cells
 from gradus.results import HandedIn
 

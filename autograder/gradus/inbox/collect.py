@@ -10,9 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gradus.course import UsageError, shown
-from gradus.grading.found import MAX_BYTES, SUFFIXES, Found, Unreadable, printable
-
-__all__ = ["MAX_BYTES", "Found", "Unreadable", "collect", "printable"]
+from gradus.inbox.found import SUFFIXES, Found, printable
 
 _SKIPPED_FOLDERS = ("__pycache__", "__MACOSX")
 

@@ -17,7 +17,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from gradus.course import UsageError, shown
-from gradus.grading.found import SUFFIXES, Found, Unreadable
+from gradus.inbox.found import SUFFIXES, Found, Unreadable
 from gradus.results import Person
 
 NOISE = ("__pycache__", "__MACOSX", "node_modules", "site-packages", "venv", "env")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from gradus.grading.zips import Refused, read_member
-from gradus.inside.notebook import without_outputs
+from gradus.inbox.outputs import without_outputs
+from gradus.inbox.zips import Refused, read_member
 from gradus.results import HandedIn
 
 SUFFIXES = (".py", ".ipynb")

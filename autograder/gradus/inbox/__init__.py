@@ -1,0 +1,1 @@
+"""What people download and type, LMS zips, folders, single files -> submissions."""
