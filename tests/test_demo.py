@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gradus.commands.demo import demo, example_class
 from gradus.course import UsageError, find_course, load_course
-from gradus.demo import demo, example_class
 from gradus.results import Result
 
 COURSE = """

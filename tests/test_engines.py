@@ -14,9 +14,9 @@ import pytest
 
 from gradus.audit.cases import compose, load_cases
 from gradus.checks.session import list_checks
+from gradus.commands.grade import grade
 from gradus.course import Course, load_course
 from gradus.files import write_tree
-from gradus.grading.command import grade
 from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
 from gradus.jobs import Job

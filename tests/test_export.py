@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradus.course import Course, UsageError, load_course
-from gradus.grading.export import FORMATS, export
 from gradus.grading.store import Store
+from gradus.report.export import FORMATS, export_table
 from gradus.results import CheckResult, HandedIn, Person, Result, Status, SubmissionStatus
 
 GRADUS = [str(Path(sys.executable).parent / "gradus")]
@@ -61,8 +61,8 @@ def table(course: Course, to: str, *results: Result) -> list[dict[str, str]]:
     store = Store(course.root / "results" / "mlp")
     for one in results:
         store.save(one)
-    text = export(course, course.root / "results", to).decode()
-    assert export(course, store.folder, to).decode() == text
+    text = export_table(course, course.root / "results", to).decode()
+    assert export_table(course, store.folder, to).decode() == text
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
@@ -149,16 +149,16 @@ def load_course_of_one():
 def test_what_cannot_be_exported_is_said_in_one_line(course):
     folder = course.root / "results"
     with pytest.raises(UsageError, match="no results in"):
-        export(course, folder, "csv")
+        export_table(course, folder, "csv")
     Store(folder / "mlp").save(result("ada", 1))
     Store(folder / "adam").save(result("ada", 1, topic="adam"))
     with pytest.raises(UsageError, match=r"several topics: name one, .*adam or .*mlp"):
-        export(course, folder, "csv")
+        export_table(course, folder, "csv")
     with pytest.raises(UsageError, match="no topic 'adam'"):
-        export(course, folder / "adam", "csv")
+        export_table(course, folder / "adam", "csv")
     (folder / "mlp" / "eve.json").write_text("{}")
     with pytest.raises(UsageError, match=r"eve.json is not a result"):
-        export(course, folder / "mlp", "csv")
+        export_table(course, folder / "mlp", "csv")
 
 
 def test_the_command_writes_what_it_is_asked_to(course):
@@ -167,5 +167,5 @@ def test_the_command_writes_what_it_is_asked_to(course):
     done = subprocess.run(command, cwd=course.root, capture_output=True, check=True)
     subprocess.run([*command, "--out", "out/scores.csv"], cwd=course.root, check=True)
     assert (course.root / "out" / "scores.csv").read_bytes() == done.stdout
-    assert done.stdout == export(course, course.root / "results" / "mlp", "gradescope")
+    assert done.stdout == export_table(course, course.root / "results" / "mlp", "gradescope")
     assert "Zoë".encode() in done.stdout

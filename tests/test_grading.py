@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from gradus.commands.grade import grade
 from gradus.course import Course, UsageError, load_course
 from gradus.grading import pool
-from gradus.grading.command import grade
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.jobs import Job
 from gradus.results import Result

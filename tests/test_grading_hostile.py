@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from gradus.commands.grade import grade
 from gradus.course import load_course
-from gradus.grading.command import grade
 from gradus.results import Result
 from gradus.sandbox.levels import best_level
 

@@ -61,12 +61,9 @@ def cli() -> None:
 @cli.command("list")
 def list_() -> None:
     """Show the topics and my progress."""
-    from rich.console import Console
+    from gradus.commands.topics import topics
 
-    from gradus.progress import read_progress, topics_table
-
-    course = _course()
-    Console().print(topics_table(course, read_progress(course)))
+    topics(_course())
 
 
 @cli.command()
@@ -83,7 +80,7 @@ def check(topic: str, path: Path | None, watch: bool) -> int:
       gradus check mlp
       gradus check mlp my_notebook.ipynb --watch
     """
-    from gradus.check import check
+    from gradus.commands.check import check
 
     return check(topic, path, watch)
 
@@ -110,16 +107,9 @@ def build(topics: tuple[str, ...], check: bool, targets: tuple[str, ...]) -> int
       gradus build --target nbgrader   a course directory in dist/nbgrader
       gradus build --check             is assignments/ up to date?
     """
-    from gradus.release.build import build, possible_targets, stale
+    from gradus.commands.build import build
 
-    course = _course()
-    chosen = course.select(topics)
-    if check:
-        lines = stale(course, chosen)
-        click.echo("\n".join(lines) if lines else "assignments/ is up to date")
-        return 1 if lines else 0
-    build(course, chosen, targets or possible_targets(click.echo), click.echo)
-    return 0
+    return build(_course(), topics, targets, check=check)
 
 
 @cli.command()
@@ -182,7 +172,7 @@ def grade(
       gradus grade mlp submissions/ --workers 4 --jsonl > mlp.jsonl
       gradus grade mlp submissions.zip --due 2026-11-20T23:59
     """
-    from gradus.grading.command import grade
+    from gradus.commands.grade import grade
 
     return grade(
         _course(),
@@ -205,7 +195,7 @@ def grade(
 @click.option(
     "--to",
     required=True,
-    # nbgrader, and the keys of gradus.grading.export.FORMATS
+    # nbgrader, and the keys of gradus.report.export.FORMATS
     type=click.Choice(["csv", "canvas", "gradescope", "nbgrader"]),
     help="Whose: everything as a table, Canvas's or Gradescope's table, nbgrader's database.",
 )
@@ -226,25 +216,9 @@ def export(results: Path, to: str, out: str | None) -> None:
       gradus export results/mlp --to canvas --out canvas.csv
       gradus export results/mlp --to nbgrader --out ../nbgrader/gradebook.db
     """
-    from gradus.course import UsageError
-    from gradus.files import write_whole
-    from gradus.grading.export import export, read_results
+    from gradus.commands.export import export
 
-    course = _course()
-    if to == "nbgrader":
-        from gradus.tools.nbgrader.gradebook import export_gradebook
-
-        database = out or course.nbgrader.database
-        if not database:
-            raise UsageError("which gradebook? --out gradebook.db, or a URL in course.yaml")
-        found = read_results(results)
-        click.echo(export_gradebook(found, course.topic(found[0].topic), database))
-        return
-    table = export(course, results, to)
-    if out is None:
-        click.echo(table, nl=False)
-    else:
-        write_whole(Path(out), table)
+    export(_course(), results, to, out)
 
 
 @cli.command()
@@ -306,16 +280,14 @@ def audit(
 @cli.command()
 def doctor() -> None:
     """Say what this machine can do: isolation, GPU, notebooks, otter, nbgrader."""
-    from rich.console import Console
+    from gradus.commands.doctor import doctor
 
-    from gradus.doctor import course_here, examine, report
-
-    Console().print(report(examine(course_here())))
+    doctor()
 
 
 @cli.command()
 def demo() -> int:
     """Build, grade a small class and show what everyone gets, in a minute or so."""
-    from gradus.demo import demo
+    from gradus.commands.demo import demo
 
     return demo(_course())

@@ -10,9 +10,9 @@ from itertools import chain
 import click
 
 from gradus.audit.cases import compose, load_cases
+from gradus.commands.grade import grade
 from gradus.course import Course, Topic, UsageError, shown
 from gradus.files import write_whole
-from gradus.grading.command import grade
 from gradus.release.build import build, possible_targets
 from gradus.sandbox.levels import best_level
 from gradus.solution import Solution, without_marks

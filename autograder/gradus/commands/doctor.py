@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from rich.console import Console
 from rich.table import Table
 
 from gradus.course import Course, UsageError, find_course, load_course, shown
@@ -22,6 +23,11 @@ class Finding:
     subject: str
     ok: bool | None
     detail: str
+
+
+def doctor() -> None:
+    """Print what was found, as a table."""
+    Console().print(report(examine(course_here())))
 
 
 def examine(course: Course | None) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""`gradus export`: results -> tables that a gradebook takes."""
+"""Results -> tables that a gradebook takes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gradus.results import Person, Result
 Row = list[str]
 
 
-def export(course: Course, path: Path, to: str) -> bytes:
+def export_table(course: Course, path: Path, to: str) -> bytes:
     """The results in a folder as a CSV file for `to`, a key of FORMATS, in UTF-8.
 
     `path` is results/TOPIC, or results/ where it holds one topic. Raises UsageError for a folder

@@ -1,0 +1,25 @@
+"""`gradus build`: assignments/ and dist/ are made, or what is stale is named."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import click
+
+from gradus.course import Course
+from gradus.release.build import build as write
+from gradus.release.build import possible_targets, stale
+
+
+def build(course: Course, topics: Sequence[str], targets: Collection[str], *, check: bool) -> int:
+    """Make the topics named, or all, for `targets`, or all that can be made here; returns 0.
+
+    With `check` nothing is written: 1 when assignments/ is stale. Raises UsageError.
+    """
+    chosen = course.select(topics)
+    if check:
+        lines = stale(course, chosen)
+        click.echo("\n".join(lines) if lines else "assignments/ is up to date")
+        return 1 if lines else 0
+    write(course, chosen, targets or possible_targets(click.echo), click.echo)
+    return 0
