@@ -111,9 +111,9 @@ def layernorm_forward(x, gamma, beta, eps=1e-5):
 # wait outside the bracket. Here each has its own: $\gamma$ is inside $g$, and stays there.
 #
 # The two averages are no detail: they re-centre and re-scale the gradients, and that matters more
-# than what the layer does to the values (Xu et al., 2019, by experiment). *How not to test it:* with
-# $\gamma = 1$ and $\bar y = 1$ everywhere, the gradient of $x$ is zero, and so is that of many a
-# wrong formula.
+# than what the layer does to the values (Xu et al., 2019, by experiment). *How not to test it:*
+# with $\gamma = 1$ and $\bar y = 1$ everywhere, the gradient of $x$ is zero, and so is that of many
+# a wrong formula.
 #
 # **With pencil and paper.** For the row above let $\bar y = (-3, 0, 3, 6)$. Then
 # $g = (-9, 0, 9, 24)$, its average is 6, and that of $g\, \hat x = (9, 0, 3, 24)$ is 9. Your
