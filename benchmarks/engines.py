@@ -22,10 +22,11 @@ import nbformat
 from rich.console import Console
 from rich.table import Table
 
-from gradus.audit.cases import compose, load_cases
 from gradus.checks.session import list_checks
 from gradus.course import find_course, load_course
 from gradus.files import write_tree
+from gradus.mistakes.prepare import sources_of
+from gradus.mistakes.reference import Reference
 from gradus.release.student import student_files
 from gradus.solution import Solution
 from gradus.tools.nbgrader.bundle import nbgrader_files
@@ -53,10 +54,13 @@ def main() -> None:
     topic = course.topic(parser.parse_args().topic)
     checks = list_checks(course.test_file(topic))
     given = student_files(course, topic, checks)
-    solution = course.solution(topic).read_text()
-    mistakes = load_cases(course.cases(topic)).mistakes
+    sources = sources_of(course, topic)
+    solution, reference = sources.solution, Reference(sources.solution)
+    mistakes = sources.mistakes.mistakes
     step = max(1, len(mistakes) // (DISTINCT - 1))
-    texts = [solution, *(compose(solution, case) for case in mistakes[::step])][:DISTINCT]
+    texts = [solution, *(reference.composed(reference.parts(m)) for m in mistakes[::step])][
+        :DISTINCT
+    ]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for name, sandbox in (("stock", False), ("step", True)):

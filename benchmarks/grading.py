@@ -101,7 +101,7 @@ def measure(course: Course, topic: Topic, rounds: int) -> tuple[list[float], lis
             pooled.append(time.perf_counter() - start)
 
     outcomes = run_jobs(
-        topic, test_file, alternately(), workers=1, level=best_level(), salt="benchmark"
+        topic, test_file, alternately(), judges=1, level=best_level(), salt="benchmark"
     )
     for _, result in outcomes:
         if isinstance(result, NoResult) or result.score < result.max_score:

@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from rich.console import Console
 from rich.table import Table
 
-from gradus.audit.cases import compose, load_cases
 from gradus.checks.session import list_checks
 from gradus.course import Course, Topic, find_course, load_course, read_salt
 from gradus.grading.pool import run_jobs
 from gradus.jobs import Job
+from gradus.mistakes.prepare import sources_of
+from gradus.mistakes.reference import Reference
 from gradus.release.student import student_files
 from gradus.results import Result
 from gradus.sandbox.levels import best_level
@@ -33,13 +34,13 @@ Scores = Mapping[str, float | None]
 
 
 def jobs_of(course: Course, topic: Topic) -> list[Job]:
-    """Every case as a submission called like it."""
-    solution = course.solution(topic).read_text()
-    cases = load_cases(course.cases(topic))
+    """Every alternative and mistake as a submission."""
+    sources = sources_of(course, topic)
+    solution, reference = sources.solution, Reference(sources.solution)
+    written = sources.mistakes
     texts = {"stub": Solution(solution).stub(), "solution": solution}
-    texts |= {
-        case.title: compose(solution, case) for case in (*cases.alternatives, *cases.mistakes)
-    }
+    texts |= {a.title: reference.composed(reference.parts(a)) for a in written.alternatives}
+    texts |= {m.where: reference.composed(reference.parts(m)) for m in written.mistakes}
     return [
         Job(f"{n}: {name}", f"{topic.id}.py", text.encode())
         for n, (name, text) in enumerate(texts.items())
@@ -60,7 +61,7 @@ def all_scores(
     checks = list_checks(test_file)
     given = student_files(course, topic, checks)
     salt = read_salt(course)
-    own = run_jobs(topic, test_file, jobs, workers=2, level=best_level(), salt=salt)
+    own = run_jobs(topic, test_file, jobs, judges=2, level=best_level(), salt=salt)
     yield "gradus", {job.submission: score(result) for job, result in own}
     files = nbgrader_files(course, topic, checks, given)
     yield "nbgrader", _by_case((j, s) for j, s, _ in nbgrader_runs(topic.id, files, jobs))

@@ -48,8 +48,7 @@ def sigmoid_forward(x):
     x: any shape, floating point. Returns (out, cache), out: the shape of x.
     """
     # BEGIN SOLUTION
-    e = (-x.abs()).exp()
-    out = torch.where(x >= 0, 1, e) / (1 + e)
+    out = 1 / (1 + (-x).exp())  # exp may be infinite here: 1 / ∞ is 0
     return out, out
     # END SOLUTION
 
@@ -57,7 +56,8 @@ def sigmoid_forward(x):
 def sigmoid_backward(dout, cache):
     """Gradient of the sigmoid. dout: any shape. Returns dx of that shape."""
     # BEGIN SOLUTION
-    return dout * cache * (1 - cache)
+    y = cache
+    return dout * y * (1 - y)
     # END SOLUTION
 
 
@@ -70,8 +70,8 @@ def tanh_forward(x):
 def tanh_backward(dout, cache):
     """Gradient of tanh. dout: any shape, cache: that of tanh_forward. Returns dx."""
     # BEGIN SOLUTION
-    _, out = cache
-    return dout * (1 - out * out)
+    _, y = cache
+    return dout * (1 - y * y)
     # END SOLUTION
 
 
@@ -146,7 +146,9 @@ def selu_constants():
         return math.exp(t * t / 2) * (1 + math.erf(-t / math.sqrt(2))) / 2
 
     alpha = 1 / math.sqrt(2 * math.pi) / (below(0) - below(1))
-    return alpha, (below(0) + alpha**2 * (below(2) - 2 * below(1) + below(0))) ** -0.5
+    square = below(0) + alpha**2 * (below(2) - 2 * below(1) + below(0))  # E[f²] / λ²
+    scale = square**-0.5
+    return alpha, scale
     # END SOLUTION
 
 
@@ -157,7 +159,9 @@ def elu_forward(x, alpha=1.0, scale=1.0):
     Returns (out, cache), out: the shape of x. (Clevert et al., 2016.)
     """
     # BEGIN SOLUTION
-    return scale * torch.where(x > 0, x, alpha * torch.expm1(x)), (x, alpha, scale)
+    on = x > 0
+    left = alpha * torch.expm1(x)
+    return scale * torch.where(on, x, left), (x, alpha, scale)
     # END SOLUTION
 
 
@@ -165,7 +169,9 @@ def elu_backward(dout, cache):
     """Gradient of elu_forward; at x = 0 it is that of the left side. Returns dx."""
     # BEGIN SOLUTION
     x, alpha, scale = cache
-    return dout * scale * torch.where(x > 0, 1, alpha * x.exp())
+    on = x > 0
+    left = alpha * x.exp()
+    return dout * scale * torch.where(on, 1, left)
     # END SOLUTION
 
 
@@ -258,8 +264,10 @@ def maxout_backward(dout, cache):
     dout: (N, M), cache: that of maxout_forward. Returns dx: (N, M, K).
     """
     # BEGIN SOLUTION
-    winner = cache.argmax(-1, keepdim=True)
-    return torch.zeros_like(cache).scatter(-1, winner, dout.unsqueeze(-1))
+    best = cache.amax(-1, keepdim=True)
+    top = cache == best
+    first = top & (top.cumsum(-1) < 2)
+    return dout.unsqueeze(-1) * first
     # END SOLUTION
 
 
@@ -289,8 +297,10 @@ def bru_forward(x, r=2.0):
     # BEGIN SOLUTION
     if r <= 0:
         raise ValueError(f"the radix must be positive, got {r}")
+    right = x >= 0
     root = (r * r * x + 1) ** (1 / r)
-    return torch.where(x >= 0, root, (r * x).exp()) - 1 / r, (x, r)
+    left = (r * x).exp()
+    return torch.where(right, root, left) - 1 / r, (x, r)
     # END SOLUTION
 
 
@@ -298,8 +308,10 @@ def bru_backward(dout, cache):
     """Gradient of bru_forward. dout: any shape. Returns dx of that shape."""
     # BEGIN SOLUTION
     x, r = cache
+    right = x >= 0
     root = (r * r * x + 1) ** (1 / r - 1)
-    return dout * r * torch.where(x >= 0, root, (r * x).exp())
+    left = (r * x).exp()
+    return dout * r * torch.where(right, root, left)
     # END SOLUTION
 
 
@@ -400,7 +412,8 @@ def train(x, y, params, name, steps, lr):
         loss, dlogits = cross_entropy(h @ w2 + b2, y)
         dz = backward(dlogits @ w2.T, cache)
         grads = x.T @ dz, dz.sum(0), h.T @ dlogits, dlogits.sum(0)
-        params = tuple(p - lr * g for p, g in zip(params, grads, strict=True))
+        pairs = zip(params, grads, strict=True)
+        params = tuple(p - lr * g for p, g in pairs)
         losses.append(loss)
     return params, losses
     # END SOLUTION

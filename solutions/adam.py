@@ -95,7 +95,8 @@ def adam_update(params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)
     for p, g, m, v in zip(params, grads, state["m"], state["v"], strict=True):
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2
-        m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+        m_hat = m / (1 - beta1**t)
+        v_hat = v / (1 - beta2**t)
         updated.append(p - lr * m_hat / (v_hat.sqrt() + eps))
         ms.append(m)
         vs.append(v)
@@ -138,7 +139,8 @@ def adamax_update(params, grads, state, lr=2e-3, beta1=0.9, beta2=0.999, eps=1e-
     for p, g, m, u in zip(params, grads, state["m"], state["v"], strict=True):
         m = beta1 * m + (1 - beta1) * g
         u = torch.maximum(beta2 * u, g.abs())
-        updated.append(p - lr * m / (1 - beta1**t) / (u + eps))
+        m_hat = m / (1 - beta1**t)
+        updated.append(p - lr * m_hat / (u + eps))
         ms.append(m)
         us.append(u)
     return updated, {"t": t, "m": ms, "v": us}
@@ -180,8 +182,10 @@ def nadam_update(params, grads, state, lr=2e-3, beta1=0.9, beta2=0.999, eps=1e-8
     for p, g, m, v in zip(params, grads, state["m"], state["v"], strict=True):
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2
-        ahead = beta1 * m / (1 - beta1 ** (t + 1)) + (1 - beta1) * g / (1 - beta1**t)
-        updated.append(p - lr * ahead / ((v / (1 - beta2**t)).sqrt() + eps))
+        ahead = beta1 * m / (1 - beta1 ** (t + 1))
+        now = (1 - beta1) * g / (1 - beta1**t)
+        v_hat = v / (1 - beta2**t)
+        updated.append(p - lr * (ahead + now) / (v_hat.sqrt() + eps))
         ms.append(m)
         vs.append(v)
     return updated, {"t": t, "m": ms, "v": vs}

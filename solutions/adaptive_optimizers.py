@@ -212,9 +212,10 @@ def adadelta_update(params, grads, state, rho=0.95, eps=1e-6):
     for p, g, v, u in zip(params, grads, state["v"], state["u"], strict=True):
         v = rho * v + (1 - rho) * g**2
         delta = ((u + eps) / (v + eps)).sqrt() * g
+        u = rho * u + (1 - rho) * delta**2
         updated.append(p - delta)
         vs.append(v)
-        us.append(rho * u + (1 - rho) * delta**2)
+        us.append(u)
     return updated, {"v": vs, "u": us}
     # END SOLUTION
 
@@ -295,7 +296,8 @@ def train(x, y, params, optimiser, epochs, batch_size, seed, **settings):
     """
     # BEGIN SOLUTION
     updates = {"adagrad": adagrad_update, "rmsprop": rmsprop_update, "adadelta": adadelta_update}
-    state, losses = init_state(params, optimiser), []
+    state = init_state(params, optimiser)
+    losses = []
     for epoch in range(epochs):
         for x_batch, y_batch in minibatches(x, y, batch_size, seed + epoch):
             loss, grads = network_gradient(x_batch, y_batch, params)

@@ -70,7 +70,8 @@ def batch_statistics(x):
     if len(x) < 2:
         raise ValueError("a batch needs at least two rows to be normalised")
     mean = x.mean(0)
-    return mean, (x - mean).square().mean(0)
+    squares = (x - mean).square()
+    return mean, squares.mean(0)
     # END SOLUTION
 
 
@@ -85,10 +86,8 @@ def update_running(running, statistics, n, retention=0.9):
     # BEGIN SOLUTION
     (mean, var), (batch_mean, batch_var) = running, statistics
     unbiased = batch_var * n / (n - 1)
-    return (
-        retention * mean + (1 - retention) * batch_mean,
-        retention * var + (1 - retention) * unbiased,
-    )
+    keep, take = retention, 1 - retention
+    return keep * mean + take * batch_mean, keep * var + take * unbiased
     # END SOLUTION
 
 
@@ -129,9 +128,10 @@ def batchnorm_forward(x, gamma, beta, running, training, retention=0.9, eps=1e-5
         running = update_running(running, (mean, var), len(x), retention)
     else:
         mean, var = running
-    inv_std = (var + eps).rsqrt()
-    x_hat = (x - mean) * inv_std
-    return gamma * x_hat + beta, (x_hat, gamma * inv_std, training), running
+    std = (var + eps).sqrt()
+    x_hat = (x - mean) / std
+    out = gamma * x_hat + beta
+    return out, (x, gamma, mean, var, eps, training), running
     # END SOLUTION
 
 
@@ -183,11 +183,18 @@ def batchnorm_backward(dout, cache):
     constants. Returns (dx, dgamma, dbeta) of shapes (N, D), (D,), (D,).
     """
     # BEGIN SOLUTION
-    x_hat, scale, training = cache
-    dgamma, dbeta = (dout * x_hat).sum(0), dout.sum(0)
+    x, gamma, mean, var, eps, training = cache
+    n = len(x)
+    std = (var + eps).sqrt()
+    x_hat = (x - mean) / std
+    dgamma = (dout * x_hat).sum(0)
+    dbeta = dout.sum(0)
+    bracket = dout
     if training:
-        dout = dout - (dbeta + dgamma * x_hat) / len(dout)
-    return scale * dout, dgamma, dbeta
+        through_mean = dbeta / n
+        through_var = x_hat * dgamma / n
+        bracket = dout - through_mean - through_var
+    return gamma / std * bracket, dgamma, dbeta
     # END SOLUTION
 
 
@@ -216,7 +223,8 @@ def batchnorm2d_forward(x, gamma, beta, running, training, retention=0.9, eps=1e
     channels_last = x.movedim(1, -1)
     rows = channels_last.reshape(-1, x.shape[1])
     out, cache, running = batchnorm_forward(rows, gamma, beta, running, training, retention, eps)
-    return out.reshape(channels_last.shape).movedim(-1, 1), cache, running
+    out = out.reshape(channels_last.shape).movedim(-1, 1)
+    return out, cache, running
     # END SOLUTION
 
 
@@ -229,7 +237,8 @@ def batchnorm2d_backward(dout, cache):
     channels_last = dout.movedim(1, -1)
     rows = channels_last.reshape(-1, dout.shape[1])
     dx, dgamma, dbeta = batchnorm_backward(rows, cache)
-    return dx.reshape(channels_last.shape).movedim(-1, 1), dgamma, dbeta
+    dx = dx.reshape(channels_last.shape).movedim(-1, 1)
+    return dx, dgamma, dbeta
     # END SOLUTION
 
 

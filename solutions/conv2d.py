@@ -162,12 +162,12 @@ def conv2d_naive_forward(x, w, b, stride=1, padding=0):
     out_h = conv_output_size(height, fh, stride, padding)
     out_w = conv_output_size(width, fw, stride, padding)
     x = zero_pad(x, padding)
-    out = x.new_empty(n, k, out_h, out_w)
+    out = torch.empty(n, k, out_h, out_w, dtype=x.dtype, device=x.device)
     for i in range(out_h):
         for j in range(out_w):
             top, left = i * stride, j * stride
-            window = x[:, :, top : top + fh, left : left + fw]
-            out[:, :, i, j] = torch.einsum("ncuv,kcuv->nk", window, w) + b
+            pixels = x[:, :, top : top + fh, left : left + fw]
+            out[:, :, i, j] = pixels.flatten(1) @ w.flatten(1).T + b
     return out, None
     # END SOLUTION
 
@@ -236,16 +236,17 @@ def col2im(cols, x_shape, fh, fw, stride=1, padding=0):
     into im2col with the same fh, fw, stride and padding. Returns a tensor of that shape.
     """
     # BEGIN SOLUTION
-    n, c, height, width = x_shape
+    _, c, height, width = x_shape
     out_h = conv_output_size(height, fh, stride, padding)
     out_w = conv_output_size(width, fw, stride, padding)
-    cols = cols.reshape(n, c, fh, fw, out_h, out_w)
-    x = cols.new_zeros(n, c, height + 2 * padding, width + 2 * padding)
+    cols = cols.unflatten(1, (c, fh, fw)).unflatten(4, (out_h, out_w))
+    x = zero_pad(cols.new_zeros(x_shape), padding)
     for u in range(fh):
         for v in range(fw):
             rows, columns = u + stride * out_h, v + stride * out_w
             x[:, :, u:rows:stride, v:columns:stride] += cols[:, :, u, v]
-    return x[:, :, padding : padding + height, padding : padding + width]
+    bottom, right = padding + height, padding + width
+    return x[:, :, padding:bottom, padding:right]
     # END SOLUTION
 
 
@@ -289,7 +290,8 @@ def conv2d_forward(x, w, b, stride=1, padding=0):
     out_w = conv_output_size(width, fw, stride, padding)
     cols = im2col(x, fh, fw, stride, padding)
     out = w.flatten(1) @ cols + b[:, None]
-    return out.reshape(n, k, out_h, out_w), (cols, x.shape, w, stride, padding)
+    out = out.reshape(n, k, out_h, out_w)
+    return out, (cols, x.shape, w, stride, padding)
     # END SOLUTION
 
 
@@ -300,8 +302,9 @@ def conv2d_backward(dout, cache):
     """
     # BEGIN SOLUTION
     cols, x_shape, w, stride, padding = cache
+    db = dout.sum((0, 2, 3))
     dout = dout.flatten(2)
     dw = (dout @ cols.mT).sum(0).reshape(w.shape)
     dx = col2im(w.flatten(1).T @ dout, x_shape, *w.shape[2:], stride, padding)
-    return dx, dw, dout.sum((0, 2))
+    return dx, dw, db
     # END SOLUTION

@@ -90,7 +90,11 @@ def sgd_update(params, grads, state, lr, weight_decay=0.0):
     or fewer gradients than parameters.
     """
     # BEGIN SOLUTION
-    return [p - lr * (g + weight_decay * p) for p, g in zip(params, grads, strict=True)], state
+    updated = []
+    for p, g in zip(params, grads, strict=True):
+        g = g + weight_decay * p
+        updated.append(p - lr * g)
+    return updated, state
     # END SOLUTION
 
 
@@ -152,9 +156,13 @@ def momentum_update(params, grads, state, lr, beta, weight_decay=0.0):
     Polyak, 1964.
     """
     # BEGIN SOLUTION
-    triples = zip(params, grads, state, strict=True)
-    velocities = [beta * u + g + weight_decay * p for p, g, u in triples]
-    return sgd_update(params, velocities, None, lr)[0], velocities
+    updated, velocities = [], []
+    for p, g, u in zip(params, grads, state, strict=True):
+        g = g + weight_decay * p
+        u = beta * u + g
+        updated.append(p - lr * u)
+        velocities.append(u)
+    return updated, velocities
     # END SOLUTION
 
 
@@ -201,7 +209,9 @@ def nesterov_update(params, objective, state, lr, beta):
     """
     # BEGIN SOLUTION
     ahead, _ = sgd_update(params, state, None, lr * beta)
-    return momentum_update(params, objective(ahead)[1], state, lr, beta)
+    _, grads = objective(ahead)
+    updated, velocities = momentum_update(params, grads, state, lr, beta)
+    return updated, velocities
     # END SOLUTION
 
 
@@ -272,7 +282,8 @@ def line_search(params, objective, lr, shrink, c):
     slope = sum(g.square().sum() for g in grads)
     while True:
         trial, _ = sgd_update(params, grads, None, lr)
-        if objective(trial)[0] <= loss - c * lr * slope:
+        after, _ = objective(trial)
+        if after <= loss - c * lr * slope:
             return lr
         lr *= shrink
     # END SOLUTION

@@ -49,8 +49,10 @@ def rescale(x, source, target):
     (low, high), (a, b) = source, target
     if not low < high:
         raise ValueError(f"a range needs low < high, got {source}")
-    x = x if x.is_floating_point() else x.float()
-    return a + (b - a) * (x - low) / (high - low)
+    if not x.is_floating_point():
+        x = x.float()
+    share = (x - low) / (high - low)
+    return a + (b - a) * share
     # END SOLUTION
 
 
@@ -87,9 +89,9 @@ def fit_standardiser(x):
     however small.
     """
     # BEGIN SOLUTION
-    constant = (x == x[0]).all(0)
     std = x.std(0, correction=0)
-    return x.mean(0), torch.where(constant, torch.ones_like(std), std)
+    std[(x == x[0]).all(0)] = 1
+    return x.mean(0), std
     # END SOLUTION
 
 
@@ -202,7 +204,8 @@ def draw_weights(fan_in, fan_out, std, distribution, seed):
     if distribution == "normal":
         return std * torch.randn(fan_in, fan_out, generator=generator)
     if distribution == "uniform":
-        return math.sqrt(3) * std * (2 * torch.rand(fan_in, fan_out, generator=generator) - 1)
+        bound = math.sqrt(3) * std
+        return bound * (2 * torch.rand(fan_in, fan_out, generator=generator) - 1)
     raise ValueError(f'distribution must be "normal" or "uniform", got {distribution!r}')
     # END SOLUTION
 
@@ -240,12 +243,14 @@ def init_params(sizes, scheme, distribution, seed):
     """
     # BEGIN SOLUTION
     params = []
-    for k, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for k in range(len(sizes) - 1):
+        fan_in, fan_out = sizes[k], sizes[k + 1]
         if scheme == "identical":
             w = torch.full((fan_in, fan_out), 1 / fan_in)
         else:
             std = init_std(scheme, fan_in, fan_out)
-            w = draw_weights(fan_in, fan_out, std, distribution, len(sizes) * seed + k)
+            own = len(sizes) * seed + k
+            w = draw_weights(fan_in, fan_out, std, distribution, own)
         params.append((w, torch.zeros(fan_out)))
     return params
     # END SOLUTION
@@ -337,7 +342,8 @@ def train(x_train, y_train, x_test, sizes, scheme, steps, lr, seed):
     # BEGIN SOLUTION
     x_train, x_test = standardise_split(x_train, x_test)
     start = init_params(sizes, scheme, "normal", seed)
-    params, losses = [(w.to(x_train), b.to(x_train)) for w, b in start], []
+    params = [(w.to(x_train), b.to(x_train)) for w, b in start]
+    losses = []
     for _ in range(steps):
         loss, grads = loss_and_gradients(x_train, y_train, params)
         losses.append(loss)

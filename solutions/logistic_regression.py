@@ -92,7 +92,9 @@ def bce_with_logits_forward(z, y):
         raise ValueError(f"shapes differ: z {tuple(z.shape)}, y {tuple(y.shape)}")
     if y.min() < 0 or y.max() > 1:
         raise ValueError(f"targets must lie in [0, 1], got {float(y.min())} … {float(y.max())}")
-    return (z.clamp(min=0) - z * y + torch.log1p((-z.abs()).exp())).mean(), (z, y)
+    softplus = z.clamp(min=0) + torch.log1p((-z.abs()).exp())
+    losses = softplus - z * y
+    return losses.mean(), (z, y)
     # END SOLUTION
 
 
@@ -159,7 +161,8 @@ def logistic_gradients(x, y, params):
     Returns (dw, db) of shapes (D,) and (): dw = Xᵀ(a − y)/N, db = mean of a − y.
     """
     # BEGIN SOLUTION
-    dz = (sigmoid(logits(x, params)) - y) / len(y)
+    a = sigmoid(logits(x, params))
+    dz = (a - y) / len(y)
     return x.T @ dz, dz.sum()
     # END SOLUTION
 
@@ -233,8 +236,10 @@ def train(x, y, steps, lr):
     # BEGIN SOLUTION
     params, state, losses = (x.new_zeros(x.shape[1]), x.new_zeros(())), None, []
     for _ in range(steps):
-        losses.append(bce_with_logits_forward(logits(x, params), y)[0])
-        params, state = gd_update(params, logistic_gradients(x, y, params), state, lr)
+        loss, _ = bce_with_logits_forward(logits(x, params), y)
+        losses.append(loss)
+        grads = logistic_gradients(x, y, params)
+        params, state = gd_update(params, grads, state, lr)
     return params, losses
     # END SOLUTION
 

@@ -50,7 +50,8 @@ def step_decay(t, lr, period, factor):
     from step to step; factor in (0, 1]. The step falls exactly at t = period. Returns the rate.
     """
     # BEGIN SOLUTION
-    return lr * factor ** (t // period)
+    steps = t // period
+    return lr * factor**steps
     # END SOLUTION
 
 
@@ -130,8 +131,9 @@ def triangular(t, lr_min, lr_max, half_cycle):
     # BEGIN SOLUTION
     if lr_min > lr_max:
         raise ValueError(f"lr_min = {lr_min} lies above lr_max = {lr_max}: are they swapped?")
-    from_peak = abs(t % (2 * half_cycle) - half_cycle)
-    return lr_max - (lr_max - lr_min) * from_peak / half_cycle
+    elapsed = t % (2 * half_cycle)
+    share = 1 - abs(elapsed - half_cycle) / half_cycle
+    return lr_min + (lr_max - lr_min) * share
     # END SOLUTION
 
 
@@ -208,7 +210,8 @@ def cosine_restarts(t, lr_min, lr_max, period, mult):
     """
     # BEGIN SOLUTION
     elapsed, length = restart_cycle(t, period, mult)
-    return lr_min + (lr_max - lr_min) * (1 + math.cos(math.pi * elapsed / length)) / 2
+    angle = math.pi * elapsed / length
+    return lr_min + (lr_max - lr_min) * (1 + math.cos(angle)) / 2
     # END SOLUTION
 
 
@@ -237,7 +240,9 @@ def linear_warmup(t, lr, warmup):
     Returns the rate. (Goyal et al., 2017.)
     """
     # BEGIN SOLUTION
-    return lr * (t + 1) / warmup if t < warmup else lr
+    if t >= warmup:
+        return lr
+    return lr * (t + 1) / warmup
     # END SOLUTION
 
 

@@ -35,7 +35,8 @@ def threshold_unit(x, w, b):
     Returns (N,) or (N, M), without N for one example: values −1 and +1 in the dtype of x.
     """
     # BEGIN SOLUTION
-    return (x @ w + b >= 0).to(x.dtype) * 2 - 1
+    z = x @ w + b
+    return (z >= 0).to(x.dtype) * 2 - 1
     # END SOLUTION
 
 
@@ -213,7 +214,8 @@ def is_separable(x, y, max_epochs):
     one only if max_epochs is above R² / γ² for every separable labelling (Novikoff, 1962).
     """
     # BEGIN SOLUTION
-    return perceptron_train(x, y, max_epochs)[2][-1] == 0
+    _, _, mistakes = perceptron_train(x, y, max_epochs)
+    return mistakes[-1] == 0
     # END SOLUTION
 
 
@@ -248,7 +250,8 @@ def two_layer(x, w, b, v, c):
     x: (N, D), hidden units: w (D, H), b (H,); output unit: v (H,), c (). Returns (N,), −1 or +1.
     """
     # BEGIN SOLUTION
-    return threshold_unit(threshold_unit(x, w, b), v, c)
+    hidden = threshold_unit(x, w, b)
+    return threshold_unit(hidden, v, c)
     # END SOLUTION
 
 
@@ -263,7 +266,8 @@ def xor_network(false, true):
     scale = 1 / (true - false)
     w = torch.full((2, 2), scale)
     sums = torch.tensor([(3 * false + true) / 2, (false + 3 * true) / 2])
-    return w, -scale * sums, torch.tensor([1.0, -1.0]), torch.tensor(-1.0)
+    v, c = torch.tensor([1.0, -1.0]), torch.tensor(-1.0)
+    return w, -scale * sums, v, c
     # END SOLUTION
 
 

@@ -45,7 +45,8 @@ def softmax_forward(x):
     sums to 1. (Bridle, 1990; on its rounding: Blanchard, Higham & Higham, 2021.)
     """
     # BEGIN SOLUTION
-    e = (x - x.max(1, keepdim=True).values).exp()
+    m = x.max(1, keepdim=True).values
+    e = (x - m).exp()
     p = e / e.sum(1, keepdim=True)
     return p, p
     # END SOLUTION
@@ -74,7 +75,8 @@ def softmax_jacobian(p):
     p: (N, C), the probabilities softmax(x), not x. Returns (N, C, C).
     """
     # BEGIN SOLUTION
-    return torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
+    outer = p[:, :, None] * p[:, None, :]
+    return torch.diag_embed(p) - outer
     # END SOLUTION
 
 
@@ -101,7 +103,8 @@ def softmax_backward(dout, cache):
     """
     # BEGIN SOLUTION
     p = cache
-    return p * (dout - (p * dout).sum(1, keepdim=True))
+    total = (p * dout).sum(1, keepdim=True)
+    return p * (dout - total)
     # END SOLUTION
 
 
@@ -134,8 +137,9 @@ def log_softmax_forward(x):
     logarithm. (Blanchard, Higham & Higham, 2021.)
     """
     # BEGIN SOLUTION
-    shifted = x - x.max(1, keepdim=True).values
-    log_p = shifted - shifted.exp().sum(1, keepdim=True).log()
+    m = x.max(1, keepdim=True).values
+    total = (x - m).exp().sum(1, keepdim=True)
+    log_p = x - m - total.log()
     return log_p, log_p
     # END SOLUTION
 
@@ -147,7 +151,8 @@ def log_softmax_backward(dout, cache):
     """
     # BEGIN SOLUTION
     log_p = cache
-    return dout - log_p.exp() * dout.sum(1, keepdim=True)
+    total = dout.sum(1, keepdim=True)
+    return dout - log_p.exp() * total
     # END SOLUTION
 
 
@@ -179,7 +184,9 @@ def cross_entropy_forward(log_p, y):
     n, c = log_p.shape
     if y.min() < 0 or y.max() >= c:
         raise ValueError(f"labels must lie in 0 … {c - 1}, got {int(y.min())} … {int(y.max())}")
-    return -log_p[torch.arange(n, device=y.device), y].mean(), (log_p, y)
+    rows = torch.arange(n, device=y.device)
+    loss = -log_p[rows, y].mean()
+    return loss, (log_p, y)
     # END SOLUTION
 
 
@@ -192,8 +199,9 @@ def cross_entropy_backward(dout, cache):
     """
     # BEGIN SOLUTION
     log_p, y = cache
+    rows = torch.arange(len(y), device=y.device)
     dlog_p = torch.zeros_like(log_p)
-    dlog_p[torch.arange(len(y), device=y.device), y] = -dout / len(y)
+    dlog_p[rows, y] = -dout / len(y)
     return dlog_p
     # END SOLUTION
 
@@ -241,8 +249,9 @@ def softmax_cross_entropy_backward(dout, cache):
     """
     # BEGIN SOLUTION
     log_p, y = cache
+    rows = torch.arange(len(y), device=y.device)
     difference = log_p.exp()
-    difference[torch.arange(len(y), device=y.device), y] -= 1
+    difference[rows, y] -= 1
     return difference * dout / len(y)
     # END SOLUTION
 

@@ -61,7 +61,8 @@ def feed_forward_forward(x, params):
     """
     # BEGIN SOLUTION
     hidden = (x @ params["w1"] + params["b1"]).clamp(min=0)
-    return hidden @ params["w2"] + params["b2"], (x, hidden, params)
+    out = hidden @ params["w2"] + params["b2"]
+    return out, (x, hidden, params)
     # END SOLUTION
 
 
@@ -163,11 +164,12 @@ def attention_forward(q, k, v, mask=None):
     # BEGIN SOLUTION
     scale = q.shape[-1] ** -0.5
     scores = scale * (q @ k.mT)
-    if mask is None:
-        weights = torch.softmax(scores, -1)
-    else:
-        weights = torch.softmax(scores.masked_fill(~mask, -torch.inf), -1)
-        weights = weights.masked_fill(~mask, 0)  # a row without keys: the softmax gives 0/0
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    weights = torch.softmax(scores, -1)
+    if mask is not None:
+        empty = ~mask.any(-1, keepdim=True)
+        weights = weights.masked_fill(empty, 0)  # the softmax of no scores is 0/0
     return weights @ v, (q, k, v, weights, scale)
     # END SOLUTION
 

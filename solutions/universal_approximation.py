@@ -42,7 +42,8 @@ def step_neuron(x, position, steepness):
     Returns the shape and dtype of x, finite for every finite x. ½ at x = position.
     """
     # BEGIN SOLUTION
-    return torch.sigmoid(steepness * (x - position))
+    z = steepness * (x - position)
+    return torch.sigmoid(z)
     # END SOLUTION
 
 
@@ -79,7 +80,9 @@ def tower(x, left, right, height, steepness):
     # BEGIN SOLUTION
     if left >= right:
         raise ValueError(f"left = {left} must lie below right = {right}")
-    return height * (step_neuron(x, left, steepness) - step_neuron(x, right, steepness))
+    up = step_neuron(x, left, steepness)
+    down = step_neuron(x, right, steepness)
+    return height * (up - down)
     # END SOLUTION
 
 
@@ -116,8 +119,9 @@ def tower_2d(x, low, high, height, steepness, strength):
     about height inside, height / 2 in the middle of a side, 0 outside and in the arms of the cross.
     """
     # BEGIN SOLUTION
-    walls = sum(tower(x[:, d], low[d], high[d], 1, steepness) for d in range(2))
-    return height * step_neuron(walls, 1.5, strength)
+    first, second = (tower(x[:, d], low[d], high[d], 1, steepness) for d in range(2))
+    inside = step_neuron(first + second, 1.5, strength)
+    return height * inside
     # END SOLUTION
 
 
@@ -170,7 +174,8 @@ def network(x, w1, b1, w2):
     x: (N, D), w1: (D, H), b1: (H,), w2: (H, M). Returns (N, M).
     """
     # BEGIN SOLUTION
-    return torch.sigmoid(x @ w1 + b1) @ w2
+    hidden = torch.sigmoid(x @ w1 + b1)
+    return hidden @ w2
     # END SOLUTION
 
 
@@ -182,8 +187,9 @@ def tower_network(left, right, height, steepness):
     """
     # BEGIN SOLUTION
     positions = torch.cat([left, right])
+    weights = torch.cat([height, -height])
     w1 = torch.full_like(positions, steepness)[None, :]
-    return w1, -steepness * positions, torch.cat([height, -height])[:, None]
+    return w1, -steepness * positions, weights[:, None]
     # END SOLUTION
 
 
@@ -353,6 +359,7 @@ def fit(x, y, n, low, high, sharpness):
     # BEGIN SOLUTION
     single = torch.eye(n, dtype=x.dtype, device=x.device)
     columns = [network(x, *approximate(height, low, high, sharpness)) for height in single]
-    heights = torch.linalg.lstsq(torch.cat(columns, 1), y[:, None]).solution
-    return approximate(heights[:, 0], low, high, sharpness)
+    towers = torch.cat(columns, 1)
+    heights = torch.linalg.lstsq(towers, y[:, None]).solution[:, 0]
+    return approximate(heights, low, high, sharpness)
     # END SOLUTION

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from cosmic_ray.mutating import mutate_code
 
-from gradus.audit.cases import CaseError, compose, load_cases
-from gradus.audit.command import audit
 from gradus.audit.mutants import mutants
 from gradus.audit.operators import OPERATORS
 from gradus.audit.verdicts import Accuracy, judge_accuracies
+from gradus.commands.audit import audit
 from gradus.course import UsageError, load_course
+from gradus.mistakes.read import MistakeError, read_mistakes
+from gradus.mistakes.reference import Reference
 
 SOLUTION = '''\
 # %%
@@ -36,23 +37,18 @@ def hypotenuse(a, b):
     # END SOLUTION
 '''
 
-CASES = '''\
-"""Cases of a small topic."""
+MISTAKES = '''\
+"""What goes wrong in a small topic."""
 
-from gradus.audit.cases import alternative, equivalent, mistake
+from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
 
-
-@mistake("added instead", check="test_double", diagnosis="scale")
-def double(x):
-    """Wrong."""
-    return SCALE + x
-
-
-@mistake(
-    "both wrong",
-    check=("test_double", "test_hypotenuse"),
-    diagnosis="scale:2",
+double = mistakes(
+    change("SCALE * x", "SCALE + x", "added instead: twice is a product"),
+    change("SCALE * x", "SCALE * x * x"),
 )
+
+
+@mistake("both wrong", of="hypotenuse")
 class Both:
     """Both functions, and what they need."""
 
@@ -89,68 +85,57 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def test_cases_are_read_and_put_into_the_solution(tmp_path):
-    cases = load_cases(write(tmp_path / "cases.py", CASES))
-    added, both = cases.mistakes
-    (through_hypot,) = cases.alternatives
+def test_mistakes_are_read_and_put_into_the_solution(tmp_path):
+    written = read_mistakes(write(tmp_path / "mistakes.py", MISTAKES))
+    added, squared, both = written.mistakes
+    (through_hypot,) = written.alternatives
+    assert (added.function, added.name) == ("double", "added instead")
+    assert squared.says == ""
+    assert both.function == "hypotenuse"
+    assert [e.new for e in written.equivalents] == ["return SCALE * +x"]
 
-    assert (added.title, added.checks, added.diagnosis) == (
-        "added instead",
-        ("test_double",),
-        "scale",
-    )
-    assert both.checks == ("test_double", "test_hypotenuse")
-    assert [e.new for e in cases.equivalents] == ["return SCALE * +x"]
+    reference = Reference(SOLUTION)
 
-    assert run(compose(SOLUTION, added))["double"](5) == 7
-    assert run(compose(SOLUTION, added))["hypotenuse"](3, 4) == 5
-    assert run(compose(SOLUTION, both))["double"](5) == 20
-    assert run(compose(SOLUTION, both))["hypotenuse"](3, 4) == 10
-    composed = compose(SOLUTION, through_hypot)
-    assert run(composed)["hypotenuse"](3, 4) == 5
+    def composed(answer):
+        text = reference.composed(reference.parts(answer))
+        here = reference.namespace(reference.parts(answer))
+        assert run(text)["double"](5) == here["double"](5)
+        assert run(text)["hypotenuse"](3, 4) == here["hypotenuse"](3, 4)
+        return text
+
+    assert run(composed(added))["double"](5) == 7
+    assert run(composed(added))["hypotenuse"](3, 4) == 5
+    assert run(composed(both))["double"](5) == 20
+    assert run(composed(both))["hypotenuse"](3, 4) == 10
+    text = composed(through_hypot)
+    assert run(text)["hypotenuse"](3, 4) == 5
     # What stands before the function keeps its place: a message's line numbers stay sensible.
     before = SOLUTION.index("def hypotenuse")
-    assert composed[:before] == SOLUTION[:before]
+    assert text[:before] == SOLUTION[:before]
 
 
-def test_a_file_of_cases_is_valid_python_for_other_tools():
-    """The decorators do nothing when the file is imported, as an editor or a linter may do."""
-    assert run(CASES)["hypotenuse"].__name__ == "hypotenuse"
-
-
-def test_a_case_without_a_colon_accepts_every_diagnosis_of_its_kind(tmp_path):
-    kind, exact = load_cases(write(tmp_path / "cases.py", CASES)).mistakes
-    assert kind.explains("scale:2")
-    assert kind.explains("scale")
-    assert not kind.explains("scaled:2")
-    assert not kind.explains(None)
-    assert exact.explains("scale:2")
-    assert not exact.explains("scale:3")
-    assert not exact.explains("scale")
+def test_a_file_of_mistakes_is_valid_python_for_other_tools():
+    """The marks do nothing when the file is imported, as an editor or a linter may do."""
+    assert run(MISTAKES)["hypotenuse"].__name__ == "hypotenuse"
 
 
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ('@mistake("a")\ndef double(x): ...', 1, "mistake() needs check="),
-        ('@mistake("a", check="", diagnosis="b")\ndef double(x): ...', 1, "check must be"),
-        ('@mistake("a", chek="b")\ndef double(x): ...', 1, "no argument 'chek'"),
+        ('f = mistakes(change("a"))', 1, "change() needs new"),
+        ('f = mistakes(change("a", "b", chek="c"))', 1, "no argument 'chek'"),
+        ('f = mistakes("a")', 1, "change(...) only"),
         ('@alternative("a" + b)\ndef double(x): ...', 1, "title must be a literal"),
-        ("def double(x): ...", 1, "'double' needs one of @mistake"),
-        ("x = 1", 1, "only imports, cases and equivalent"),
-        ('equivalent("double", "a", "b")', 1, "equivalent() needs why="),
-        (
-            '@alternative("a")\ndef double(x): ...\n\n@alternative("a")\ndef double(x): ...',
-            4,
-            "there is another case called 'a'",
-        ),
+        ("def double(x): ...", 1, "'double' needs @mistake"),
+        ("x = 1", 1, "may stand here"),
+        ('equivalent("double", "a", "b")', 1, "equivalent() needs why"),
         ("def double(x:", 1, ""),
     ],
 )
-def test_a_wrong_file_of_cases_is_refused_with_its_line(tmp_path, text, line, message):
-    path = write(tmp_path / "cases.py", text)
-    with pytest.raises(CaseError) as error:
-        load_cases(path)
+def test_a_wrong_file_of_mistakes_is_refused_with_its_line(tmp_path, text, line, message):
+    path = write(tmp_path / "mistakes.py", text)
+    with pytest.raises(MistakeError) as error:
+        read_mistakes(path)
     assert str(error.value).startswith(f"{path}:{line}: ")
     assert message in str(error.value)
 
@@ -158,20 +143,18 @@ def test_a_wrong_file_of_cases_is_refused_with_its_line(tmp_path, text, line, me
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('@alternative("a")\ndef duoble(x):\n    return 2 * x', "no function 'duoble'"),
-        (
-            '@alternative("a")\nclass A:\n'
-            "    def double(x):\n        return 2 * x\n"
-            "    def hypotenus(a, b):\n        return 1",
-            "'hypotenus' is neither in the solution nor used",
-        ),
+        ('@mistake("a")\ndef duoble(x):\n    return 2 * x', "no function duoble"),
+        ('duoble = mistakes(change("x", "y"))', "no function 'duoble'"),
+        ('double = mistakes(change("3 * x", "y"))', "stands not in double"),
+        ('hypotenuse = mistakes(change("a", "b"))', "times in hypotenuse: once is needed"),
+        ('double = mistakes(change("SCALE * x", "SCALE * x)"))', "is not Python"),
     ],
 )
-def test_a_case_that_does_not_fit_the_solution_is_refused(tmp_path, text, message):
-    (case,) = load_cases(write(tmp_path / "cases.py", text)).alternatives
-    with pytest.raises(CaseError, match=message) as error:
-        compose(SOLUTION, case)
-    assert str(error.value).startswith(f"{tmp_path / 'cases.py'}:1: ")
+def test_a_mistake_that_does_not_fit_the_solution_is_refused(tmp_path, text, message):
+    (wrong,) = read_mistakes(write(tmp_path / "mistakes.py", text)).mistakes
+    with pytest.raises(MistakeError, match=message) as error:
+        Reference(SOLUTION).parts(wrong)
+    assert str(error.value).startswith(f"{tmp_path / 'mistakes.py'}:1: ")
 
 
 STUBBED = '''\
@@ -284,17 +267,14 @@ def guess(n):
 '''
 
 SOUND_TESTS = '''\
-from gradus.checks import check_at_least, points, require
+from gradus.checks import check_at_least, check_result, points, require
 
 
 @points(2, of="double")
 def test_double(student, rng):
     """Twice x."""
     for x in (0.0, 1.5, -3.0, float(rng.normal(1))):
-        y = student.double(x)
-        require(y != x + 2, "2 was added", diagnosis="added")
-        require(y != 4 * x or not x, "too large", diagnosis="scale:2")
-        require(y == 2 * x, "not twice x")
+        check_result(student, "double", dict(x=x), 2 * x, "y")
 
 
 @points(2, of="guess")
@@ -302,27 +282,29 @@ def test_guess(student, rng, topic):
     """Better than chance."""
     heads = student.guess(100)
     share = sum(heads) / 100 - 0.2 * float(rng.uniform(1))
-    require(len(heads) == 100, "one guess for each coin")
+    require(len(heads) == 100, "one guess for each coin", diagnosis="number")
     check_at_least(share, topic.thresholds["coin"]["accuracy"], "accuracy")
 '''
 
-SOUND_CASES = """\
-from gradus.audit.cases import alternative, mistake
+SOUND_MISTAKES = """\
+from gradus.mistakes.written import alternative, change, mistakes
+
+double = mistakes(
+    change("2 * x", "2 + x", "2 is added: twice is a product"),
+    change("2 * x", "4 * x", "four times: twice is asked for"),
+    change("return y", "return y + 7", "7 too much: nothing is added"),
+    change("2 * x", "2 * x * x * x", "a cube: twice is a product"),
+)
+guess = mistakes(change("[True] * n", "[True] * (n - 1)"))
 
 
-@mistake("2 added", check="test_double", diagnosis="added")
-def double(x):
-    return x + 2
+@alternative("as a sum, and in a loop")
+class Other:
+    def double(x):
+        return x + x
 
-
-@mistake("four times", check="test_double", diagnosis="scale")
-def double(x):
-    return 4 * x
-
-
-@alternative("as a sum")
-def double(x):
-    return x + x
+    def guess(n):
+        return [True for _ in range(n)]
 """
 
 # Every fault that an audit can find, one of each.
@@ -387,26 +369,17 @@ def test_nothing(student):
     """Asks nothing."""
 '''
 
-WEAK_CASES = """\
-from gradus.audit.cases import alternative, equivalent, mistake
+WEAK_MISTAKES = """\
+from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
+
+double = mistakes(
+    change("2 * x", "x**2", "squared"),
+    change("2 * x", "3 * x", "three times"),
+    change("2 * x", "1 * x"),
+)
 
 
-@mistake("squared", check="test_double_of_two")
-def double(x):
-    return x**2
-
-
-@mistake("three", check="test_double_of_two", diagnosis="scale:3/2")
-def double(x):
-    return 3 * x
-
-
-@mistake("about another check", check="test_doubel")
-def double(x):
-    return 0.0 * x + 2
-
-
-@mistake("does not load", check="test_half")
+@mistake(of="half")
 class Broken:
     def half(x):
         return 0
@@ -416,14 +389,17 @@ class Broken:
     os._exit(3)
 
 
-@mistake("text", check="test_half")
-def half(x):
-    return "3"
+half = mistakes(change("x / 2", "'3'"))
 
 
 @alternative("an integer")
 def double(x):
     return int(2 * x)
+
+
+@alternative("by a shift")
+def positive(x):
+    return max(x, 0)
 
 
 equivalent("double", "return 2 * x", "return 2 ** x", why="true for the one value that is tried")
@@ -438,24 +414,25 @@ def course(tmp_path, monkeypatch):
     write(tmp_path / "course.yaml", COURSE)
     write(tmp_path / "solutions" / "sound.py", SOUND_SOLUTION)
     write(tmp_path / "hidden_tests" / "test_sound.py", SOUND_TESTS)
-    write(tmp_path / "hidden_tests" / "cases" / "sound.py", SOUND_CASES)
+    write(tmp_path / "hidden_tests" / "mistakes" / "sound.py", SOUND_MISTAKES)
     write(tmp_path / "solutions" / "weak.py", WEAK_SOLUTION)
     write(tmp_path / "hidden_tests" / "test_weak.py", WEAK_TESTS)
-    write(tmp_path / "hidden_tests" / "cases" / "weak.py", WEAK_CASES)
+    write(tmp_path / "hidden_tests" / "mistakes" / "weak.py", WEAK_MISTAKES)
     return load_course(tmp_path / "course.yaml")
 
 
 def test_the_audit_passes_where_every_answer_is_judged_rightly(course, tmp_path, capsys):
     page = tmp_path / "audit.html"
-    assert audit(course, ["sound"], salts=3, workers=2, html=page) == 0
+    assert audit(course, ["sound"], salts=3, judges=2, html=page) == 0
     printed = capsys.readouterr().out
     (row,) = [line.split() for line in printed.splitlines() if line.strip().startswith("sound")]
-    topic, checks, points, mistakes, alternatives, salts, mutants, share, worst, *_ = row
-    assert (topic, checks, points, mistakes, alternatives, salts) == (
+    topic, checks, points, mistakes, pairs, alternatives, salts, mutants, share, worst, *_ = row
+    assert (topic, checks, points, mistakes, pairs, alternatives, salts) == (
         "sound",
         "2",
         "4",
-        "2/2",
+        "5/5",
+        "3/3",
         "1/1",
         "3/3",
     )
@@ -470,42 +447,44 @@ def test_the_audit_passes_where_every_answer_is_judged_rightly(course, tmp_path,
 def test_many_rounds_find_a_check_that_misses_a_mistake_now_and_then(course, capsys):
     lazy = "if rng.integers(1, high=2):\n        return\n    for x in"
     write(course.test_file(course.topic("sound")), SOUND_TESTS.replace("for x in", lazy))
-    assert audit(course, ["sound"], salts=1, rounds=8, workers=1, mutants=False) == 1
+    assert audit(course, ["sound"], salts=1, rounds=8, judges=1, mutants=False) == 1
     problems = re.findall("^sound: (.*)$", capsys.readouterr().out, re.MULTILINE)
-    missed = re.compile(r"mistake '.*' passes test_double(, with the salt 'audit-\d')?")
+    missed = re.compile(r".*mistake '.*' passes every check of double(, with the salt 'audit-\d')?")
     assert [problem for problem in problems if not missed.fullmatch(problem)] == []
-    assert 2 <= len(problems) < 2 * 8  # two mistakes, with those secrets that end the check early
+    assert 4 <= len(problems) < 4 * 8  # four mistakes, with those secrets that end the check early
     assert any("with the salt" in problem for problem in problems)
 
 
 def test_the_audit_finds_every_fault_of_weak_tests(course, tmp_path, capsys):
     """One of each: none may be missed, and nothing else may be called a fault."""
     page = tmp_path / "audit.html"
-    assert audit(course, ["weak"], salts=3, workers=2, html=page) == 1
+    assert audit(course, ["weak"], salts=3, judges=2, html=page) == 1
     printed = capsys.readouterr().out
     problems = [line for line in printed.splitlines() if line.startswith("weak: ")]
-    cases = tmp_path / "hidden_tests" / "cases" / "weak.py"
+    file = tmp_path / "hidden_tests" / "mistakes" / "weak.py"
 
     def at(text):
-        return f"{cases}:{WEAK_CASES[: WEAK_CASES.index(text)].count(chr(10)) + 1}"
+        return f"{file}:{WEAK_MISTAKES[: WEAK_MISTAKES.index(text)].count(chr(10)) + 1}"
 
     expected = [
         f"{tmp_path / 'course.yaml'}:5: topic 'weak': points: 7, but the checks in ",
         "test_nothing gives the stub 1 of 1 points",
         "a student without positive cannot pass test_positive (error: this check could not judge ",
-        "mistake 'squared' passes test_double_of_two",
-        "mistake 'three': test_double_of_two gave 'value', expected 'scale:3/2' (failed: not 4.0)",
-        "mistake 'three' also loses points in test_half (failed: double is wrong)",
-        f"{at('about another')}: mistake 'about another check' is about test_doubel, which is",
-        "mistake 'does not load' is crashed: ",
-        "mistake 'text' breaks test_half (error: this check could not judge ",
+        f"{at('x**2')}: mistake 'squared' passes every check of double",
+        f"{at('3 * x')}: mistake 'three times': 'value' is said instead (test_double_of_two ",
+        f"{at('3 * x')}: mistake 'three times' also loses points in test_half (failed: double is",
+        f"{at('@mistake')}: mistake '{at('@mistake')}' is crashed: ",
+        f"{at('half = ')}: mistake '{at('half = ')}' has no sentence and gets no diagnosis ",
+        f"{at('half = ')}: mistake '{at('half = ')}' breaks test_half (error: this check could ",
         "alternative 'an integer' loses points in test_double_of_two (failed: not 4.0)",
+        "half has no alternative",
+        "positive has no mistake",
         "the solution loses points with ",
         "only ",
     ]
     stale = [
-        f"{at('2 - x')}: 'return 2 * x' -> 'return 2 - x' is not equivalent: the tests catch it",
-        f"{at('3 + x')}: no mutant of double turns 'return 3 * x' into 'return 3 + x'",
+        f"{at('return 2 - x')}: 'return 2 * x' -> 'return 2 - x' is not equivalent: the tests",
+        f"{at('return 3 + x')}: no mutant of double turns 'return 3 * x' into 'return 3 + x'",
     ]
     survivors = [p for p in problems if p.startswith("weak: survives: ")]
     assert any("half, line 12: 'return x / 2' -> 'return x // 2'" in line for line in survivors)
@@ -519,33 +498,32 @@ def test_the_audit_finds_every_fault_of_weak_tests(course, tmp_path, capsys):
 
 def test_where_the_solution_fails_nothing_else_is_tried(course, capsys):
     write(course.solution(course.topic("sound")), SOUND_SOLUTION.replace("2 * x", "2 * x + 1"))
-    assert audit(course, ["sound"], salts=1, workers=1) == 1
+    assert audit(course, ["sound"], salts=1, judges=1) == 1
     printed = capsys.readouterr().out
     assert [line for line in printed.splitlines() if line.startswith("sound: ")] == [
-        "sound: the solution loses points in test_double (failed: not twice x)",
-        "sound: without a solution that passes, nothing else is tried",
+        "sound: the solution fails test_double: y: wrong, by no pattern that I know",
     ]
 
 
 def test_a_topic_without_files_or_with_tests_that_do_not_load_is_a_problem(course, capsys):
-    course.cases(course.topic("sound")).unlink()
+    course.mistakes(course.topic("sound")).unlink()
     write(course.test_file(course.topic("sound")), "import no_such_module")
     course.solution(course.topic("weak")).unlink()
-    assert audit(course, [], salts=1, workers=1) == 1
+    assert audit(course, [], salts=1, judges=1) == 1
     printed = capsys.readouterr().out
-    assert "sound: there are no cases: write " in printed
+    assert "sound: there are no mistakes: write " in printed
     assert "no_such_module" in printed
     assert "weak: there is no " in printed
 
 
-def test_one_case_is_shown_as_a_student_reads_it(course, capsys):
-    assert audit(course, only="FOUR", workers=1) == 0
+def test_one_mistake_is_shown_as_a_student_reads_it(course, capsys):
+    assert audit(course, only="FOUR", judges=1) == 0
     printed = capsys.readouterr().out
     assert "mistake 'four times': 2 of 4" in printed
-    assert "test_double 0/2  [scale:2]" in printed
-    assert "too large" in printed
-    assert "2 added" not in printed
-    with pytest.raises(UsageError, match="no case has 'five'"):
+    assert "test_double 0/2  [four times]" in printed
+    assert "y: four times: twice is asked for" in printed
+    assert "2 is added" not in printed
+    with pytest.raises(UsageError, match="no mistake or alternative has 'five'"):
         audit(course, only="five")
 
 

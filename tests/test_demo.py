@@ -16,7 +16,7 @@ title: A small course
 isolation: namespaces
 limits: {check_seconds: 2, submission_seconds: 10}
 topics:
-  - {id: bare, title: Without cases, points: 1}
+  - {id: bare, title: Without mistakes, points: 1}
   - {id: tiny, title: Tiny, points: 6}
 """
 TESTS = '''
@@ -54,13 +54,10 @@ def total(x):
     return x.sum()
     # END SOLUTION
 '''
-CASES = """
-from gradus.audit.cases import mistake
+MISTAKES = """
+from gradus.mistakes.written import change, mistakes
 
-
-@mistake("the mean", check="test_total")
-def total(x):
-    return x.mean()
+total = mistakes(change("x.sum()", "x.mean()"))
 """
 
 
@@ -70,7 +67,7 @@ def test_the_demo_builds_a_course_and_grades_its_class(tmp_path):
         "course.yaml": COURSE,
         "solutions/tiny.py": SOLUTION,
         "hidden_tests/test_tiny.py": TESTS,
-        "hidden_tests/cases/tiny.py": CASES,
+        "hidden_tests/mistakes/tiny.py": MISTAKES,
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -100,9 +97,9 @@ def test_the_demo_builds_a_course_and_grades_its_class(tmp_path):
     assert "SOLUTION" not in (tmp_path / "dist/example-class/tiny/leonhard.py").read_text()
 
 
-def test_a_course_without_cases_says_so(tmp_path):
+def test_a_course_without_mistakes_says_so(tmp_path):
     (tmp_path / "course.yaml").write_text(COURSE)
-    with pytest.raises(UsageError, match="no cases to make a class of"):
+    with pytest.raises(UsageError, match="no mistakes to make a class of"):
         demo(load_course(tmp_path / "course.yaml"))
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from gradus.audit.cases import compose, load_cases
 from gradus.checks.session import list_checks
 from gradus.commands.grade import grade
 from gradus.course import Course, load_course
@@ -20,6 +19,8 @@ from gradus.files import write_tree
 from gradus.grading.pool import NoResult
 from gradus.grading.store import Store
 from gradus.jobs import Job
+from gradus.mistakes.prepare import sources_of
+from gradus.mistakes.reference import Reference
 from gradus.notebook import require
 from gradus.release.student import student_files
 from gradus.solution import Solution
@@ -237,13 +238,14 @@ def cells(text: str) -> list[str]:
 
 
 def test_a_topic_of_the_course_is_judged_alike() -> None:
-    """The whole table, all topics and cases, is benchmarks/parity.py."""
+    """The whole table, all topics and answers, is benchmarks/parity.py."""
     own = load_course(Path(__file__).parents[1] / "course.yaml")
     topic = own.topic("lr_schedules")
-    solution = own.solution(topic).read_text()
-    known = load_cases(own.cases(topic))
-    some = [job(f"right{n}", compose(solution, c)) for n, c in enumerate(known.alternatives)]
-    some += [job(f"wrong{n}", compose(solution, c)) for n, c in enumerate(known.mistakes[:6])]
+    sources = sources_of(own, topic)
+    reference, written = Reference(sources.solution), sources.mistakes
+    answers = {f"right{n}": a for n, a in enumerate(written.alternatives)}
+    answers |= {f"wrong{n}": m for n, m in enumerate(written.mistakes[:6])}
+    some = [job(n, reference.composed(reference.parts(a))) for n, a in answers.items()]
     checks = list_checks(own.test_file(topic))
     files = nbgrader_files(own, topic, checks, student_files(own, topic, checks))
     for graded, score, result in nbgrader_runs("lr_schedules", files, some):

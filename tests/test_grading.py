@@ -70,7 +70,7 @@ def hand_in(course: Course, **sources: str) -> Path:
 
 def run(course: Course, *paths: Path, **options: object) -> int:
     """`gradus grade`, as a rule with one judge: each takes seconds to start."""
-    defaults = {"out": course.root / "results", "isolation": best_level(), "workers": 1}
+    defaults = {"out": course.root / "results", "isolation": best_level(), "judges": 1}
     options = {**defaults, **options}
     return grade(course, "tiny", paths or [course.root / "class"], **options)
 
@@ -119,7 +119,7 @@ def test_every_submission_of_a_wild_class_has_its_own_result(course, capfd):
     (folder / "emmy.ipynb").write_text(json.dumps(notebook))
     (folder / "thief.py").symlink_to(course.test_file(course.topic("tiny")))
     os.mkfifo(folder / "fifo.py")
-    assert run(course, jsonl=True, workers=2) == 0
+    assert run(course, jsonl=True, judges=2) == 0
     results = saved(course)
     assert {name: (result.status.value, result.score) for name, result in results.items()} == {
         "ada": ("graded", 6),
@@ -287,7 +287,7 @@ def test_a_judge_that_dies_is_replaced_and_costs_no_other_submission(course):
         Job("after", "after.py", DOUBLE.encode()),
     ]
     done = run_jobs(
-        course.topic("tiny"), test_file, iter(jobs), workers=1, level=best_level(), salt="s"
+        course.topic("tiny"), test_file, iter(jobs), judges=1, level=best_level(), salt="s"
     )
     results = {job.submission: result for job, result in done}
     lost = results.pop("always")
@@ -308,7 +308,7 @@ def test_a_judge_that_hangs_is_ended(course, monkeypatch):
     limits = course.topic("tiny").limits.model_copy(update={"submission_seconds": 1.0})
     topic = course.topic("tiny").model_copy(update={"limits": limits})
     jobs = [Job("ada", "ada.py", DOUBLE.encode())]
-    ((_, lost),) = run_jobs(topic, test_file, jobs, workers=1, level="process", salt="s")
+    ((_, lost),) = run_jobs(topic, test_file, jobs, judges=1, level="process", salt="s")
     assert isinstance(lost, NoResult)
     assert lost.reason.startswith("no answer within 3 s")
 

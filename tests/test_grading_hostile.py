@@ -53,7 +53,7 @@ def test_a_class_under_attack(tmp_path, monkeypatch, capfd):
             honest.add(neighbour.stem)
     monkeypatch.chdir(tmp_path)
     course = load_course(tmp_path / "course.yaml")
-    assert grade(course, "tiny", [folder], out=tmp_path / "results", workers=2) == 0
+    assert grade(course, "tiny", [folder], out=tmp_path / "results", judges=2) == 0
     assert "no result" not in capfd.readouterr().err
     files = (tmp_path / "results" / "tiny").glob("*.json")
     results = [Result.model_validate_json(file.read_bytes()) for file in files]

@@ -22,6 +22,7 @@ ORDER = """
     tools
     grading
     inbox
+    mistakes
     checks
     student link errors uses
     sandbox

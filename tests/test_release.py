@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradus.checks.session import list_checks
 from gradus.course import UsageError, load_course
 from gradus.release.build import TARGETS, build, stale
 from gradus.release.public import public_tests
@@ -270,7 +271,12 @@ def test_c(student):
     """C."""
 '''
 
-PUBLIC = '''"""Checks of the topic."""
+HEAD = '"""The public checks of *Nets*: `gradus check` runs them, and so do pytest and your editor.'
+PUBLIC = f'''{HEAD}
+
+Where a check says only `recorded()`, its calls and what must come of them are in the file beside
+this one: `gradus check TOPIC FUNCTION` shows them.
+"""
 
 from __future__ import annotations
 
@@ -334,13 +340,20 @@ def test_c(student):
 
 
 def test_public_checks_bring_what_they_use_and_nothing_else():
-    assert public_tests(TESTS) == PUBLIC
-    assert public_tests(PUBLIC) == PUBLIC
+    assert public_tests(TESTS, "Nets") == PUBLIC
+    assert public_tests(PUBLIC, "Nets") == PUBLIC
+
+
+def test_a_recorded_check_is_its_title_and_nothing_of_what_it_uses():
+    page = public_tests(TESTS, "Nets", recorded=["test_a"])
+    assert 'def test_a(recorded):\n    """A."""\n    recorded()\n' in page
+    assert "check_gradients" not in page
+    assert "helper" not in page
 
 
 def test_a_topic_without_public_checks_is_refused():
     with pytest.raises(UsageError, match=r"t\.py: no check is marked public"):
-        public_tests("def test_a(student):\n    pass\n", "t.py")
+        public_tests("def test_a(student):\n    pass\n", "T", filename="t.py")
 
 
 COURSE_FILE = Path(__file__).parents[1] / "course.yaml"
@@ -352,13 +365,20 @@ TOPICS = [
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.id)
-def test_the_courses_public_checks_are_whole(topic, tmp_path):
+def test_the_courses_public_checks_are_whole(topic):
     """No name is undefined, and no import left over, in what is cut out of the hidden tests."""
-    source = load_course(COURSE_FILE).test_file(topic).read_text()
-    (tmp_path / "test_public.py").write_text(public_tests(source))
+    page = load_course(COURSE_FILE).public_test_file(topic)
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F401,F811,F821"]
-    found = subprocess.run([*ruff, str(tmp_path)], capture_output=True, text=True)
+    found = subprocess.run([*ruff, str(page)], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.id)
+def test_every_function_has_a_public_check(topic):
+    course = load_course(COURSE_FILE)
+    checked = {c.function for c in list_checks(course.public_test_file(topic)) if c.public}
+    solution = Solution(course.solution(topic).read_text())
+    assert {function.name for function in solution.functions()} <= checked
 
 
 # ------------------------------------------------------------------------------------ the build
@@ -434,6 +454,7 @@ def test_a_student_gets_a_course_of_their_own_without_its_secrets(course):
         "double/README.md",
         "double/double.ipynb",
         "double/double.py",
+        "double/test_double.msgpack",
         "double/test_double.py",
     }
     archive.extractall("home")
@@ -462,7 +483,7 @@ def test_building_twice_gives_the_same_bytes(course):
 
 
 def test_stale_files_are_named_and_left_alone(course):
-    assert len(stale(course, course.topics)) == 5
+    assert len(stale(course, course.topics)) == 6
     assert not Path("assignments").exists()
     make(course)
     assert stale(course, course.topics) == []

@@ -2,4 +2,5 @@
 
 from gradus.cli import main
 
-main()
+if __name__ == "__main__":  # processes that record mistakes import this
+    main()

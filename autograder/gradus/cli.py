@@ -53,7 +53,7 @@ def cli() -> None:
     \b
     Students:     gradus list, gradus check mlp
     Instructors:  gradus build, gradus grade mlp submissions/, gradus export results/mlp --to csv,
-                  gradus audit
+                  gradus new layernorm, gradus audit
     Anyone:       gradus doctor, gradus demo
     """
 
@@ -68,21 +68,43 @@ def list_() -> None:
 
 @cli.command()
 @click.argument("topic")
-@click.argument("path", type=PATH, required=False)
+@click.argument("words", nargs=-1, metavar="[FUNCTION] [PATH]")
 @click.option("--watch", is_flag=True, help="Check again whenever the file is saved.")
-def check(topic: str, path: Path | None, watch: bool) -> int:
+def check(topic: str, words: tuple[str, ...], watch: bool) -> int:
     """Say what works, what does not, and why.
 
-    PATH is the file to check; without it, the topic's own file in the assignment's folder.
+    With FUNCTION, of that function alone, and show a call that goes wrong: what went in, yours
+    and what was expected. PATH (.py or .ipynb) is the file to check; without it, the topic's own
+    file in the assignment's folder.
 
     \b
     Examples:
       gradus check mlp
+      gradus check mlp relu_backward
       gradus check mlp my_notebook.ipynb --watch
     """
     from gradus.commands.check import check
 
-    return check(topic, path, watch)
+    paths = [word for word in words if word.endswith((".py", ".ipynb"))]
+    functions = [word for word in words if word not in paths]
+    if len(paths) > 1 or len(functions) > 1:
+        raise click.UsageError("one FUNCTION and one PATH at most")
+    path = Path(paths[0]) if paths else None
+    return check(topic, path, watch, functions[0] if functions else None)
+
+
+@cli.command()
+@click.argument("topic")
+def new(topic: str) -> int:
+    """Write the files of a new topic, with a small example that passes the audit.
+
+    \b
+    Example:
+      gradus new layernorm     solutions/layernorm.py, its checks, its mistakes, its entry
+    """
+    from gradus.commands.new import new
+
+    return new(_course(), topic)
 
 
 @cli.command()
@@ -180,7 +202,7 @@ def grade(
         paths,
         out=out,
         jsonl=jsonl,
-        workers=workers,
+        judges=workers,
         device=device,
         force=force,
         timeout=timeout,
@@ -254,7 +276,7 @@ def audit(
     """Do the hidden tests judge rightly?
 
     Tries the stub, the solution (with many salts), every mistake and alternative of
-    hidden_tests/cases, and mutants of the solution. Exits 1 when a verdict is wrong.
+    hidden_tests/mistakes, and mutants of the solution. Exits 1 when a verdict is wrong.
 
     \b
     Examples:
@@ -263,14 +285,14 @@ def audit(
       gradus audit mlp --no-mutants --rounds 20
       gradus audit mlp --only "bias gradient"
     """
-    from gradus.audit.command import audit
+    from gradus.commands.audit import audit
 
     return audit(
         _course(),
         topics,
         salts=salts,
         rounds=rounds,
-        workers=workers,
+        judges=workers,
         html=html,
         mutants=mutants,
         only=only,

@@ -69,7 +69,8 @@ class Course(_Strict):
     limits: Limits = Limits()
     assignments: str = "assignments"  # the folder of what students get; "." in their own copy
     nbgrader: Nbgrader = Nbgrader()
-    demo: str = ""  # whose class `gradus demo` grades; by default the first topic with cases
+    demo: str = ""  # whose class `gradus demo` grades; by default the first topic with mistakes
+    groups: dict[str, list[str]] = Field(default_factory=dict)  # of names, for topics to forbid
     topics: list[Topic] = Field(min_length=1)
 
     _file: Path = PrivateAttr()
@@ -106,9 +107,9 @@ class Course(_Strict):
         """hidden_tests/test_T.py, every check of the topic."""
         return self.root / "hidden_tests" / f"test_{topic.id}.py"
 
-    def cases(self, topic: Topic) -> Path:
-        """hidden_tests/cases/T.py, mistakes and alternatives for the audit."""
-        return self.root / "hidden_tests" / "cases" / f"{topic.id}.py"
+    def mistakes(self, topic: Topic) -> Path:
+        """hidden_tests/mistakes/T.py, what goes wrong and what is right in another way."""
+        return self.root / "hidden_tests" / "mistakes" / f"{topic.id}.py"
 
     def assignment(self, topic: Topic) -> Path:
         """assignments/T, the folder that a student gets (T beside a student's course.yaml)."""
@@ -155,6 +156,7 @@ def load_course(path: Path) -> Course:
         raise UsageError(f"{shown(path)}:1: a course is a mapping with the keys title and topics")
     data = _plain(tree)
     _overlay_limits(data)
+    _expand_groups(path, tree, data)
     try:
         course = Course.model_validate(data)
     except ValidationError as error:
@@ -240,6 +242,25 @@ def _overlay_limits(data: dict[str, Any]) -> None:
     for entry in topics:
         if isinstance(entry, dict) and isinstance(entry.get("limits", {}), dict):
             entry["limits"] = {**common, **entry.get("limits", {})}
+
+
+def _expand_groups(path: Path, tree: Any, data: dict[str, Any]) -> None:
+    """The names of the groups that topics forbid, in place of the groups' own names."""
+    groups, topics = data.get("groups"), data.get("topics")
+    if not isinstance(groups, dict) or not isinstance(topics, list):
+        return
+    for index, entry in enumerate(topics):
+        forbid = entry.get("forbid") if isinstance(entry, dict) else None
+        if not isinstance(forbid, list):
+            continue
+        for at, name in enumerate(forbid):
+            near = difflib.get_close_matches(str(name), list(groups), n=1, cutoff=0.8)
+            if near and name not in groups:
+                line = _line(tree, ("topics", index, "forbid", at))
+                meant = f"(did you mean '{near[0]}'?)"
+                raise UsageError(f"{shown(path)}:{line}: no group '{name}' {meant}")
+        expanded = [groups.get(name, [name]) for name in forbid]
+        entry["forbid"] = [name for names in expanded for name in names]
 
 
 def _line(tree: Any, loc: Sequence[int | str]) -> int:

@@ -12,7 +12,8 @@ class Job:
     """One submission to judge.
 
     `salt` replaces the session's own; `checks` restricts the run to the named ones; `up_to` leaves
-    out what comes after the last check of that function. `suspect` is a function whose checks come
+    out what comes after the last check of that function. Of a `function` alone the calls are shown,
+    too. `suspect` is a function whose checks come
     first, and the first failure then ends the judging: the checks after it are not in the result.
     """
 
@@ -23,6 +24,7 @@ class Job:
     suspect: str | None = None
     checks: frozenset[str] | None = None
     up_to: str | None = None
+    function: str | None = None
 
 
 @dataclass(frozen=True)

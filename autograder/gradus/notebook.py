@@ -105,9 +105,7 @@ def _pool(topic: str) -> Pool:
                     break  # the public checks alone are no grade
                 else:
                     level, salt, fork = "process", PUBLIC_SALT, True
-                return Pool(
-                    course.topic(topic), tests, workers=1, level=level, salt=salt, fork=fork
-                )
+                return Pool(course.topic(topic), tests, judges=1, level=level, salt=salt, fork=fork)
     raise UsageError(
         f"no public_tests/test_{topic}.py (to grade: hidden_tests/) in {shown(here)} or above it: "
         "keep the files of the assignment together, and start Jupyter in their folder"

@@ -29,9 +29,12 @@ def render(result: Result, topic: Topic, filename: str) -> RenderableType:
         parts.append(Text(f"  ✘ {filename}: {result.message}", style="red"))
     else:
         parts.append(_table(result.checks))
+    for check in result.checks:
+        if check.calls:
+            parts.append(Text(f"\n{check.title}\n{check.calls}"))
     parts += [Text(f"  note: {note}", style="dim") for note in result.notes]
     hidden = topic.points - result.max_score
-    if hidden > 0:
+    if hidden > 0 and not any(check.calls for check in result.checks):
         parts.append(Text(f"  {hidden:g} more points are given by hidden checks", style="dim"))
     return Group(*parts)
 

@@ -53,6 +53,9 @@ class CheckResult(BaseModel):
     location: str | None = None  # "mlp.py:41" or "mlp.ipynb cell 3:5"
     metrics: dict[str, float] = Field(default_factory=dict)  # for example {"accuracy": 0.95}
     output: str = ""  # what the submission printed, for the instructor
+    calls: str = Field(
+        default="", exclude_if=lambda text: not text
+    )  # for `gradus check T FUNCTION`
     seconds: float = 0.0
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 
 from gradus.audit import verdicts
-from gradus.audit.cases import Case, Cases, Equivalent, compose, load_cases
 from gradus.audit.mutants import Mutant, mutants
+from gradus.audit.pasted import pasted
 from gradus.audit.verdicts import Accuracy
+from gradus.checks.session import list_checks
 from gradus.course import Course, Topic, UsageError, check_points, read_salt, shown
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.jobs import Job
+from gradus.mistakes.prepare import prepare, sources_of
+from gradus.mistakes.read import Alternative, Equivalent, Mistake
+from gradus.mistakes.reference import Reference
+from gradus.mistakes.variants import pairs
 from gradus.results import Isolation, Result
 from gradus.solution import Solution
 
@@ -34,10 +40,11 @@ class Options:
     """What of an audit to do, and how."""
 
     salts: int  # that the solution is tried with
-    workers: int
+    judges: int
     level: Isolation
     mutants: bool = True
     rounds: int = 1  # salts that every mistake and alternative is tried with
+    pairs: int = 30  # of two mistakes in one function that are tried, at most
 
 
 @dataclass
@@ -49,6 +56,7 @@ class TopicAudit:
     checks: int = 0
     points: float = 0.0
     mistakes: tuple[int, int] = (0, 0)
+    pairs: tuple[int, int] = (0, 0)
     alternatives: tuple[int, int] = (0, 0)
     salts: tuple[int, int] = (0, 0)
     mutants: tuple[int, int] | None = None  # equivalent ones are not counted
@@ -71,22 +79,37 @@ def audit_topic(course: Course, topic: Topic, options: Options, advance: Advance
     return found
 
 
-def run_cases(
+def run_answers(
     course: Course, topic: Topic, text: str, options: Options
-) -> Iterator[tuple[Case, Result]]:
-    """Grade the cases whose title has `text` in it, in capitals or not. Raises CannotGrade."""
-    cases = load_cases(course.cases(topic))
-    chosen = [
-        case
-        for case in (*cases.mistakes, *cases.alternatives)
-        if text.casefold() in case.title.casefold()
+) -> Iterator[tuple[Mistake | Alternative, Result]]:
+    """Grade the answers with `text` in what they say, or as their function.
+
+    Raises CannotGrade.
+    """
+    sources = sources_of(course, topic)
+    reference = Reference(sources.solution, shown(course.solution(topic)))
+    written = sources.mistakes
+    answers: list[Mistake | Alternative] = [*written.mistakes, *written.alternatives]
+    chosen = {
+        f"answer-{at}": answer
+        for at, answer in enumerate(answers)
+        if any(text.casefold() in words.casefold() for words in described_by(answer))
+    }
+    jobs = [
+        _job(topic, name, reference.composed(reference.parts(answer)))
+        for name, answer in chosen.items()
     ]
-    solution = _read(course.solution(topic))
-    by_name = {f"case-{at}": case for at, case in enumerate(chosen)}
-    jobs = [_job(topic, name, compose(solution, case)) for name, case in by_name.items()]
-    options = Options(options.salts, min(options.workers, len(jobs)), options.level)
+    options = Options(options.salts, min(options.judges, len(jobs)), options.level)
+    prepare(course, topic, SALT)
     results = _grade(course, topic, jobs, options, lambda done, total: None)
-    yield from ((case, results[name]) for name, case in by_name.items())
+    yield from ((answer, results[name]) for name, answer in chosen.items())
+
+
+def described_by(answer: Mistake | Alternative) -> tuple[str, ...]:
+    """What an answer may be looked for by."""
+    if isinstance(answer, Alternative):
+        return answer.title, *answer.parts
+    return answer.says, answer.function, answer.where
 
 
 class _Audit:
@@ -98,13 +121,17 @@ class _Audit:
         self.options = options
         self.advance = advance
         self.found = found
-        self.solution = _read(course.solution(topic))
         _read(course.test_file(topic))
-        self.cases = Cases()
-        if course.cases(topic).exists():
-            self.cases = load_cases(course.cases(topic))
-        else:
-            found.problems.append(f"there are no cases: write {shown(course.cases(topic))}")
+        self.sources = sources_of(course, topic)
+        self.solution, self.written = self.sources.solution, self.sources.mistakes
+        self.reference = Reference(self.solution, shown(course.solution(topic)))
+        if not self.written.mistakes:
+            found.problems.append(f"there are no mistakes: write {shown(course.mistakes(topic))}")
+        told = [m for m in self.written.mistakes if m.says]
+        self.pairs = list(pairs(self.reference, told))
+        self.checks = list_checks(course.test_file(topic))
+        self.pasted = list(pasted(course, topic, Solution(self.solution)))
+        self.chosen_pairs = Random(SALT).sample(self.pairs, min(len(self.pairs), options.pairs))
 
     def run(self) -> None:
         todo = mutants(self.solution) if self.options.mutants else []
@@ -114,23 +141,34 @@ class _Audit:
             *self._answers(),
             *(_job(self.topic, name, m.source, suspect=m.function) for name, m in by_name.items()),
         ]
+        unnoticed = self._record()
         results = _grade(self.course, self.topic, jobs, self.options, self.advance)
         if not _is_full(results["solution"]):
             self.found.problems += verdicts.judge_right("the solution", results["solution"])
             self.found.problems.append("without a solution that passes, nothing else is tried")
             return
         self._judge_answers(results)
+        self.found.problems += [f"no check notices the argument {name}" for name in unnoticed]
         if todo:
             self._judge_mutants(todo, [m for name, m in by_name.items() if _is_full(results[name])])
+
+    def _record(self) -> list[str]:
+        """Have the mistakes recorded for the salts they are tried with; returns the arguments
+        that no check notices."""
+        recordings = [
+            prepare(self.course, self.topic, salt) for salt in _salts(self.options.rounds)
+        ]
+        return list(recordings[0].unnoticed)
 
     def _answers(self) -> list[Job]:
         """All jobs but the mutants; the solution first, for nothing is told without it."""
         solution, source = self.solution, Solution(self.solution)
-        cases = {
-            **{f"mistake-{n}": case for n, case in enumerate(self.cases.mistakes)},
-            **{f"alternative-{n}": case for n, case in enumerate(self.cases.alternatives)},
+        answers: dict[str, Mistake | Alternative] = {
+            **{f"mistake-{n}": m for n, m in enumerate(self.written.mistakes)},
+            **{f"alternative-{n}": a for n, a in enumerate(self.written.alternatives)},
         }
-        composed = {name: compose(solution, case) for name, case in cases.items()}
+        compose, parts = self.reference.composed, self.reference.parts
+        composed = {name: compose(parts(answer)) for name, answer in answers.items()}
         sources = {
             "stub": source.stub(),
             **{f"without-{name}": source.without(name) for name in source.parts()},
@@ -148,7 +186,15 @@ class _Audit:
                 for case, source in composed.items()
                 for name, salt in self._tries(case).items()
             ),
+            *(
+                _job(self.topic, f"pair-{n}", compose(changed), checks=self._checks_of(function))
+                for n, (function, _, changed) in enumerate(self.chosen_pairs)
+            ),
+            *(_job(self.topic, f"pasted-{n}", text) for n, (_, _, text) in enumerate(self.pasted)),
         ]
+
+    def _checks_of(self, function: str) -> frozenset[str]:
+        return frozenset(check.name for check in self.checks if check.function == function)
 
     def _tries(self, case: str) -> dict[str, str]:
         """The salts that one case is tried with, by the name of the job."""
@@ -165,7 +211,7 @@ class _Audit:
         ]
 
     def _judge_answers(self, results: dict[str, Result]) -> None:
-        found, cases = self.found, self.cases
+        found, written = self.found, self.written
         solution = results["solution"]
         found.checks, found.points = len(solution.checks), solution.max_score
         with_points = [SimpleNamespace(points=check.max_points) for check in solution.checks]
@@ -183,9 +229,11 @@ class _Audit:
             self._problems(
                 f"mistake-{n}",
                 results,
-                partial(verdicts.judge_mistake, c, dependent=_dependent(c, needed)),
+                partial(
+                    verdicts.judge_mistake, m, dependent=_dependent(self.reference.parts(m), needed)
+                ),
             )
-            for n, c in enumerate(cases.mistakes)
+            for n, m in enumerate(written.mistakes)
         ]
         found.mistakes = _count(judged)
         found.problems += [problem for problems in judged for problem in problems]
@@ -193,12 +241,22 @@ class _Audit:
             self._problems(
                 f"alternative-{n}",
                 results,
-                partial(verdicts.judge_right, f"alternative '{c.title}'"),
+                partial(verdicts.judge_right, f"alternative '{a.title}'"),
             )
-            for n, c in enumerate(cases.alternatives)
+            for n, a in enumerate(written.alternatives)
         ]
         found.alternatives = _count(judged)
         found.problems += [problem for problems in judged for problem in problems]
+        found.problems += verdicts.judge_written(written, self.sources.functions)
+        named = [
+            verdicts.is_pair_named(function, said, results[f"pair-{n}"])
+            for n, (function, said, _) in enumerate(self.chosen_pairs)
+        ]
+        found.pairs = (sum(named), len(named))
+        found.problems += verdicts.judge_pairs(found.pairs)
+        for n, (function, helper, _) in enumerate(self.pasted):
+            result = results[f"pasted-{n}"]
+            found.problems += verdicts.judge_pasted(function, helper, result)
         salted = {
             name.removeprefix("salt-"): result
             for name, result in results.items()
@@ -210,7 +268,7 @@ class _Audit:
         found.problems += verdicts.judge_accuracies(found.accuracies)
 
     def _judge_mutants(self, todo: list[Mutant], alive: list[Mutant]) -> None:
-        equivalents = self.cases.equivalents
+        equivalents = self.written.equivalents
         known = [
             m
             for m in alive
@@ -241,7 +299,7 @@ def _grade(
         topic,
         course.test_file(topic),
         jobs,
-        workers=options.workers,
+        judges=options.judges,
         level=options.level,
         salt=SALT,
     )
@@ -269,8 +327,9 @@ def _job(
     *,
     salt: str | None = None,
     suspect: str | None = None,
+    checks: frozenset[str] | None = None,
 ) -> Job:
-    return Job(name, f"{topic.id}.py", source.encode(), salt, suspect)
+    return Job(name, f"{topic.id}.py", source.encode(), salt, suspect, checks)
 
 
 def _read(path: Path) -> str:
@@ -288,9 +347,9 @@ def _needs(result: Result) -> frozenset[str]:
     return frozenset(check.name for check in result.checks if check.points < check.max_points)
 
 
-def _dependent(case: Case, needed: dict[str, frozenset[str]]) -> frozenset[str] | None:
-    """The checks that a case may change; None when it changes what is not a student's function."""
-    replaced = [name for name in case.parts if name in needed]
+def _dependent(parts: Collection[str], needed: dict[str, frozenset[str]]) -> frozenset[str] | None:
+    """The checks that an answer may change; None where it changes no student's function."""
+    replaced = [name for name in parts if name in needed]
     return frozenset().union(*(needed[name] for name in replaced)) if replaced else None
 
 

@@ -11,11 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from gradus.audit.audit import TopicAudit
-from gradus.audit.cases import Case
+from gradus.mistakes.read import Alternative, Mistake
 from gradus.results import Result
 
 COLUMNS = (
-    *("topic", "checks", "points", "mistakes", "alternatives", "salts", "mutants"),
+    *("topic", "checks", "points", "mistakes", "pairs", "alternatives", "salts", "mutants"),
     *("worst accuracy", "seconds"),
 )
 
@@ -27,6 +27,7 @@ def row(audit: TopicAudit) -> tuple[str, ...]:
         str(audit.checks),
         f"{audit.points:g}",
         _share(audit.mistakes),
+        _share(audit.pairs),
         _share(audit.alternatives),
         _share(audit.salts),
         _mutants(audit),
@@ -67,26 +68,21 @@ def page(audits: Sequence[TopicAudit]) -> str:
     return environment.from_string(source).render(columns=COLUMNS, audits=audits, row=row)
 
 
-def print_case(console: Console, case: Case, result: Result) -> None:
-    """One case with all that a student would read about it."""
-    console.print(
-        Text(f"{case.kind} '{case.title}': {result.score:g} of {result.max_score:g}", "bold")
-    )
+def print_answer(console: Console, answer: Mistake | Alternative, result: Result) -> None:
+    """One mistake or alternative with all that a student would read about it."""
+    kind = "mistake" if isinstance(answer, Mistake) else "alternative"
+    name = answer.name if isinstance(answer, Mistake) else answer.title
+    head = f"{answer.where}: {kind} '{name}': {result.score:g} of {result.max_score:g}"
+    console.print(Text(head, "bold"))
     if result.message:
         console.print(Text(f"  {result.status}: {result.message}", "red"))
     for check in result.checks:
         if check.points >= check.max_points:
             continue
-        about = "" if check.name in case.checks else ", which the case does not name"
-        head = f"  ✘ {check.name} {check.points:g}/{check.max_points:g}{about}"
+        head = f"  ✘ {check.name} {check.points:g}/{check.max_points:g}"
         console.print(Text(f"{head}  [{check.diagnosis or 'no diagnosis'}]", "red"))
         for line in check.message.splitlines():
             console.print(Text(f"      {line}"), soft_wrap=True)
-    for name in case.checks:
-        if all(c.name != name or c.points >= c.max_points for c in result.checks):
-            console.print(Text(f"  ✔ {name} has full points: it should not", "red"))
-    if case.diagnosis:
-        console.print(Text(f"  expected: {case.diagnosis}"))
 
 
 def _share(pair: tuple[int, int]) -> str:

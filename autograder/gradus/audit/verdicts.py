@@ -11,14 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from gradus.audit.cases import Case, Equivalent
 from gradus.audit.mutants import Mutant
 from gradus.course import Topic
+from gradus.mistakes.read import Equivalent, Mistake, Mistakes
 from gradus.results import CheckResult, Result, Status, SubmissionStatus, first_line
 
 ENOUGH_SEEDS = 20  # fewer say too little about how far seeds differ
 SAFE_DEVIATIONS = 4.0  # of a normal distribution three in 100,000 lie farther below
 CAUGHT_SHARE = 0.9
+NAMED_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -69,33 +70,77 @@ def judge_right(answer: str, result: Result) -> Iterator[str]:
         yield f"{answer} loses points in {_described(check)}"
 
 
-def judge_mistake(case: Case, result: Result, dependent: frozenset[str] | None) -> Iterator[str]:
-    """A mistake costs points in its checks, with its diagnosis, and nowhere else.
+def judge_mistake(
+    mistake: Mistake, result: Result, dependent: frozenset[str] | None
+) -> Iterator[str]:
+    """A mistake costs points in a check of its function, where its sentence is said, and in no
+    other function's.
 
-    `dependent` names the checks that call a function which the case replaces; None: all may.
+    `dependent` names the checks that call a function which the mistake changes; None: all may.
+    A mistake without a sentence must get a diagnosis of whatever kind.
     """
-    answer = f"mistake '{case.title}'"
+    answer = f"{mistake.where}: mistake '{mistake.name}'"
     if result.status is not SubmissionStatus.GRADED:
         yield f"{answer} is {result.status}: {first_line(result.message)}"
         return
-    checks = {check.name: check for check in result.checks}
-    for at, name in enumerate(case.checks):
-        check = checks.get(name)
-        if check is None:
-            yield f"{case.where}: {answer} is about {name}, which is no check of this topic"
-        elif check.points >= check.max_points:
-            yield f"{answer} passes {name}"
-        elif at == 0 and not case.explains(check.diagnosis):
+    lost = _lost(result)
+    own = [check for check in lost if check.function == mistake.function]
+    if not own:
+        yield f"{answer} passes every check of {mistake.function}"
+    for check in own[:1]:
+        if mistake.says and check.diagnosis != mistake.name:
             gave = f"'{check.diagnosis}'" if check.diagnosis else "no diagnosis"
-            yield (
-                f"{answer}: {name} gave {gave}, expected '{case.diagnosis}' "
-                f"({check.status}: {first_line(check.message)})"
-            )
-    for check in _lost(result):
+            yield f"{answer}: {gave} is said instead ({_described(check)})"
+        forbidden = check.status is Status.FORBIDDEN  # which says what it is by itself
+        if not (mistake.says or check.diagnosis or forbidden):
+            yield f"{answer} has no sentence and gets no diagnosis ({_described(check)})"
+    backward = mistake.function.removesuffix("_forward") + "_backward"
+    for check in lost:
         if _is_broken(check):
             yield f"{answer} breaks {_described(check)}"
-        elif dependent is not None and check.name not in {*case.checks, *dependent}:
+        elif check.function == mistake.function:
+            continue
+        elif dependent is not None and check.name not in dependent:
             yield f"{answer} also loses points in {_described(check)}"
+        elif mistake.says and check.function == backward and mistake.changes_only_its_function:
+            yield f"{answer} takes points from a right backward as well, in {_described(check)}"
+
+
+def judge_written(written: Mistakes, functions: Iterable[str]) -> Iterator[str]:
+    """Every function has mistakes and an answer that is right in another way."""
+    wrong = {mistake.function for mistake in written.mistakes}
+    right = {name for alternative in written.alternatives for name in alternative.parts}
+    for name in functions:
+        if name not in wrong:
+            yield f"{name} has no mistake"
+        if name not in right:
+            yield f"{name} has no alternative: write it differently, once"
+
+
+def is_pair_named(function: str, said: Sequence[str], result: Result) -> bool:
+    """Whether a student with two mistakes in one function reads of one of them at least, and of
+    the other where it has an effect beside the first."""
+    for check in _lost(result):
+        if check.function == function:
+            return any(sentence in check.message for sentence in said)
+    return False
+
+
+def judge_pasted(function: str, helper: str, result: Result) -> Iterator[str]:
+    """A helper that ships with the public checks is no answer."""
+    for check in result.checks:
+        if check.function == function and check.points > 0:
+            yield (
+                f"'{helper}', which ships to students, earns {check.points:g} points in place of "
+                f"{function}, in {check.name}: let a check of its own that is not public use it"
+            )
+
+
+def judge_pairs(pairs: tuple[int, int]) -> Iterator[str]:
+    """Nearly every two mistakes in one function are named."""
+    named, total = pairs
+    if named < NAMED_SHARE * total:
+        yield f"only {named} of {total} pairs of mistakes in one function are named"
 
 
 def judge_without(function: str, result: Result) -> Iterator[str]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from gradus.checks.failure import CheckFailed, kind
 from gradus.checks.record import current
-from gradus.errors import Raised
 
 if TYPE_CHECKING:
     from gradus.student import Student
@@ -52,24 +51,3 @@ def unpack_forward(name: str, value: Any, also: Sequence[str] = ()) -> tuple[Any
             diagnosis="structure",
         )
     return tuple(value)
-
-
-def check_raises(
-    student: Student, function: str, *args: Any, when: str, error: str = "ValueError", **kwargs: Any
-) -> None:
-    """Calling `function` with these arguments raises `error`; `when` says what is wrong with them.
-
-    Raises CheckFailed with diagnosis `no error:ValueError` when it returns a value or raises
-    something else.
-    """
-    try:
-        call(student, function, *args, **kwargs)
-    except Raised as raised:
-        instead = f"It raises {raised.message}"
-        if raised.message.partition(":")[0] == error:
-            return
-    else:
-        instead = "It returns a value, and the mistake shows only much later, somewhere else."
-    raise CheckFailed(
-        f"{function} must raise {error} when {when}", instead, diagnosis=f"no error:{error}"
-    )

@@ -7,14 +7,14 @@ explains stays unexplained.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import permutations
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from gradus.checks.failure import Leaf
 from gradus.checks.tolerance import agree, closeness
 
 
@@ -27,94 +27,22 @@ class Diagnosis:
     explanation: str = ""
 
 
-@dataclass(frozen=True)
-class Wrong:
-    """A mistake that the check knows: the value that it would produce, and what to say of it.
+def diagnose(leaf: Leaf, *, vague: bool) -> Diagnosis | None:
+    """The mistake that turns the trusted value into the student's, or None.
 
-    `value` is a tensor, or a function that computes it when it is needed; a function that raises
-    or returns None makes no claim.
+    Both are real tensors that do not agree; their shapes may differ. First, and without `vague`,
+    come hypotheses that name a cause; then, with `vague`, those that say where or how the value
+    is off.
     """
-
-    id: str
-    explanation: str
-    value: Tensor | Callable[[], Tensor | None]
-
-
-@dataclass(frozen=True)
-class Clues:
-    """What a check knows besides the expected value.
-
-    sizes: numbers by the name that the student should read ("batch size": 4).
-    tensors: tensors at hand (inputs, masks, factors) by name.
-    wrong: the mistakes that this check can name, tried first.
-    """
-
-    sizes: Mapping[str, float] = field(default_factory=dict)
-    tensors: Mapping[str, Tensor] = field(default_factory=dict)
-    wrong: tuple[Wrong, ...] = ()
-
-    def with_tensors(self, tensors: Mapping[str, Any]) -> Clues:
-        """These clues and the real tensors among `tensors`; the batch size is the first one's."""
-        real = {k: t for k, t in tensors.items() if isinstance(t, Tensor) and not t.is_complex()}
-        batch = [t.shape[0] for t in real.values() if t.ndim > 0][:1]
-        sizes = {"batch size": batch[0]} if batch else {}
-        return replace(self, tensors={**real, **self.tensors}, sizes={**sizes, **self.sizes})
-
-
-def diagnose(actual: Tensor, expected: Tensor, clues: Clues) -> Diagnosis | None:
-    """The mistake that turns `expected` into `actual`, or None when nothing explains it.
-
-    Both are real tensors that do not agree; their shapes may differ.
-    """
-    for hypothesis in (
-        _known_mistake,
-        _shape,
-        _not_finite,
-        _constant,
-        _integer,
-        _scale,
-        _transposed,
-        _term,
-        _factor,
-        _scale_along_axis,
-        _order,
-        _region,
-    ):
-        for found in hypothesis(actual, expected, clues):
+    if leaf.right.dtype == torch.bool:  # which has no abs and no trunc
+        leaf = replace(leaf, mine=leaf.mine.double(), right=leaf.right.double())
+    for hypothesis in _VAGUE if vague else _NAMED:
+        for found in hypothesis(leaf.mine, leaf.right, leaf):
             return found
     return None
 
 
-def known_mistake(actual: Tensor, expected: Tensor, clues: Clues) -> Diagnosis | None:
-    """The first of `clues.wrong` that explains the value."""
-    return next(_known_mistake(actual, expected, clues), None)
-
-
-def _known_mistake(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
-    for wrong in clues.wrong:
-        try:
-            value = wrong.value() if callable(wrong.value) else wrong.value
-        except (RuntimeError, ValueError, IndexError):
-            continue
-        if value is None:
-            continue
-        value = value.detach()
-        same_as_right = value.shape == expected.shape and agree(value, expected, torch.float64)
-        if not same_as_right and _reproduces(value, actual):
-            yield Diagnosis(wrong.id, wrong.explanation)
-
-
-def _reproduces(value: Tensor, actual: Tensor) -> bool:
-    """Do they agree, with NaN in the same places? All NaN is no evidence."""
-    nan = value.isnan()
-    if value.shape != actual.shape or not torch.equal(nan, actual.isnan()):
-        return False
-    if value.numel() > 0 and bool(nan.all()):
-        return False
-    return agree(actual.masked_fill(nan, 0), value.masked_fill(nan, 0))
-
-
-def _shape(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+def _shape(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     if actual.shape == expected.shape:
         return
     summary = f"shape {tuple(actual.shape)}, expected {tuple(expected.shape)}"
@@ -150,7 +78,7 @@ def _shape(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis
         )
 
 
-def _not_finite(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+def _not_finite(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     if actual.shape != expected.shape or bool((actual.isfinite() | ~expected.isfinite()).all()):
         return
     bad = ~actual.isfinite() & expected.isfinite()
@@ -166,37 +94,50 @@ def _not_finite(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diag
     )
 
 
-def _constant(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+def _zeros(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     if actual.shape != expected.shape or actual.numel() == 0:
         return
     if bool((actual == 0).all()):
         yield Diagnosis("zeros", "all zeros")
-    elif actual.numel() > 2 and bool((actual == actual.flatten()[0]).all()):
+
+
+def _constant(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    same_shape = actual.shape == expected.shape and actual.numel() > 2
+    if same_shape and bool((actual == actual.flatten()[0]).all()):
         yield Diagnosis("constant", f"the same value {float(actual.flatten()[0]):.5g} everywhere")
 
 
-def _integer(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+def _integer(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     if actual.shape != expected.shape or actual.is_floating_point():
         return
     if agree(actual.double(), expected.trunc()):
         yield Diagnosis("integer", "integers where fractions were expected")
 
 
-def _scale(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+def _scale(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """A factor that has a name."""
+    ratio = _constant_ratio(actual, expected)
+    named = _name_of_ratio(ratio, clues.sizes) if ratio else None
+    if ratio and named:
+        everywhere = ", everywhere" if expected.numel() > 1 else ""
+        yield Diagnosis(named[0], _times(ratio) + everywhere, named[1])
+
+
+def _ratio(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """A factor without a name; of one or two values it says nothing."""
+    ratio = _constant_ratio(actual, expected)
+    if ratio and int((expected.abs() > 1e-3 * expected.abs().max()).sum()) > 2:
+        yield Diagnosis("scale", f"{_times(ratio)}, everywhere")
+
+
+def _constant_ratio(actual: Tensor, expected: Tensor) -> float | None:
     if actual.shape != expected.shape:
-        return
+        return None
     large = expected.abs() > 1e-3 * expected.abs().max()
     if not bool(large.any()):
-        return
+        return None
     ratio = float((actual[large].double() / expected[large]).median())
-    if ratio == 0 or not agree(actual, ratio * expected):
-        return
-    named = _name_of_ratio(ratio, clues.sizes)
-    everywhere = ", everywhere" if expected.numel() > 1 else ""
-    if named:
-        yield Diagnosis(*named[:1], _times(ratio) + everywhere, named[1])
-    elif int(large.sum()) > 2:
-        yield Diagnosis("scale", _times(ratio) + everywhere)
+    return ratio if ratio != 0 and agree(actual, ratio * expected) else None
 
 
 def _name_of_ratio(ratio: float, sizes: Mapping[str, float]) -> tuple[str, str] | None:
@@ -250,7 +191,7 @@ def _number(x: float) -> str:
     return f"{x:.1f}" if abs(x - round(x, 1)) < 1e-6 and x < 1e9 else f"{x:.4g}"
 
 
-def _transposed(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+def _transposed(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     if actual.shape != expected.shape or expected.ndim < 2:
         return
     for dims in _permutations(expected.ndim):
@@ -261,7 +202,14 @@ def _transposed(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diag
             yield Diagnosis(f"flip:{axis}", f"right values in reverse order along axis {axis}")
 
 
-def _term(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+def _swapped(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    for other, value in clues.others.items():
+        same = bool(actual.any()) and agree(actual, value)  # zeros are no evidence
+        if same and not agree(value, expected):
+            yield Diagnosis("swapped", f"holds the value of {other}: are the two swapped?")
+
+
+def _term(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     if actual.shape != expected.shape:
         return
     gap = actual.double() - expected
@@ -275,12 +223,17 @@ def _term(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]
             yield Diagnosis(f"extra term:{name}", f"{name} is added once too often")
         if agree(gap, -2 * term):
             yield Diagnosis(f"sign of term:{name}", f"the term {name} has the wrong sign")
-    flat = gap.flatten()
+
+
+def _offset(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape:
+        return
+    flat = (actual.double() - expected).flatten()
     if flat.numel() > 2 and agree(flat, flat.mean().expand_as(flat), torch.float64):
         yield Diagnosis("offset", f"off by {float(flat[0]):.5g} everywhere")
 
 
-def _factor(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+def _factor(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     if actual.shape != expected.shape:
         return
     for name, tensor in clues.tensors.items():
@@ -304,7 +257,7 @@ def _factor(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosi
             yield Diagnosis(f"extra factor:{name}", f"there is a factor {name} too many")
 
 
-def _scale_along_axis(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+def _scale_along_axis(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     if actual.shape != expected.shape or expected.ndim < 2:
         return
     for axis in range(expected.ndim):
@@ -322,14 +275,14 @@ def _scale_along_axis(actual: Tensor, expected: Tensor, clues: Clues) -> Iterato
             )
 
 
-def _order(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+def _order(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     if actual.shape != expected.shape or expected.numel() < 4:
         return
     if agree(actual.flatten().sort().values, expected.flatten().sort().values):
         yield Diagnosis("order", "right values in the wrong places")
 
 
-def _region(actual: Tensor, expected: Tensor, clues: Clues) -> Iterator[Diagnosis]:
+def _region(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     """Wrong exactly where a known tensor is negative, positive or zero."""
     if actual.shape != expected.shape:
         return
@@ -361,3 +314,7 @@ def _broadcast(tensor: Tensor, like: Tensor) -> Tensor | None:
 def _permutations(n: int) -> Iterator[tuple[int, ...]]:
     identity = tuple(range(n))
     return (p for p in permutations(identity) if p != identity)
+
+
+_NAMED = (_shape, _not_finite, _zeros, _integer, _scale, _transposed, _swapped, _term, _factor)
+_VAGUE = (_constant, _ratio, _offset, _scale_along_axis, _order, _region)

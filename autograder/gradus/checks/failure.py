@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MEND_FIRST = "mend that first."
 
@@ -44,6 +49,25 @@ _HINTS = (
 )
 
 
+@dataclass(frozen=True)
+class Leaf:
+    """One output beside the trusted one, and what a diagnosis may know.
+
+    sizes: numbers by the name that the student should read ("batch size": 4).
+    tensors: tensors at hand (inputs, factors) by name.
+    others: the trusted values of the other outputs, by path.
+    call: the call that returned it, where it is short enough to show: "f(t=3, lr=0.1)".
+    """
+
+    path: str
+    mine: Tensor
+    right: Tensor
+    sizes: Mapping[str, float] = field(default_factory=dict)
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    others: Mapping[str, Tensor] = field(default_factory=dict)
+    call: str = ""
+
+
 class CheckFailed(AssertionError):
     """A check's verdict: what is wrong in one line, then why, then the evidence.
 
@@ -58,6 +82,14 @@ class CheckFailed(AssertionError):
         self.diagnosis = diagnosis
         self.credit = credit
         super().__init__("\n".join((summary, *self.details)))
+
+
+class WrongValue(CheckFailed):
+    """A value that differs from the trusted one; why is looked for when the check is over."""
+
+    def __init__(self, leaf: Leaf) -> None:
+        self.leaf = leaf
+        super().__init__(f"{leaf.path} is wrong")
 
 
 def require(condition: bool, summary: str, *details: str, diagnosis: str | None = None) -> None:

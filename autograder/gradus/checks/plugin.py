@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from gradus.checks.known import Recorded
+    from gradus.checks.recorded import Recording
     from gradus.checks.rng import Rng
     from gradus.course import Topic
     from gradus.student import Student
@@ -25,6 +28,8 @@ class Subject:
     device: str
     salt: str
     student: Student | None = None
+    known: Recorded = field(default_factory=dict)
+    show: bool = False  # the calls of each check, for a student to follow
 
 
 SUBJECT: pytest.StashKey[Subject] = pytest.StashKey()
@@ -47,7 +52,62 @@ def student(request: pytest.FixtureRequest) -> Iterator[Student]:
         assert subject.student is not None
         yield subject.student
         return
-    yield from _beside(request)
+    student = request.getfixturevalue("_beside")
+    student.begin(request.node.name, 0)
+    yield student
+
+
+@pytest.fixture
+def recorded(request: pytest.FixtureRequest, student: Student) -> Callable[[], None]:
+    """`recorded()` makes the calls of this check and compares what comes of them; inputs and
+    expected values are in the file beside the tests."""
+    from gradus.checks.comparison import compare
+
+    recording = _recording(request.path)
+    comparisons = recording.comparisons.get(request.node.name) if recording else None
+    if comparisons is None:
+        name = request.path.with_suffix(".msgpack").name
+        pytest.fail(f"{name}, which belongs beside {request.path.name}, is missing", pytrace=False)
+
+    def run() -> None:
+        for comparison in comparisons:
+            compare(student, comparison)
+
+    return run
+
+
+@cache
+def _recording(test_file: Path) -> Recording | None:
+    from gradus.checks.recorded import load_recording
+
+    return load_recording(test_file, PUBLIC_SALT)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """A check that pytest runs by itself says what the student should read, and no more."""
+    if SUBJECT in pyfuncitem.config.stash or pyfuncitem.get_closest_marker("points") is None:
+        return (yield)
+    from gradus.checks import record
+    from gradus.checks.explain import conclude
+    from gradus.checks.failure import CheckFailed
+    from gradus.checks.rng import derive_seed
+    from gradus.errors import SubmissionError
+
+    recording = _recording(pyfuncitem.path)
+    known = recording.known.get(pyfuncitem.name, ()) if recording else ()
+    seed = derive_seed(PUBLIC_SALT, _topic_id(pyfuncitem.path), pyfuncitem.name)
+    notes, error, result = record.start(seed, known=known), None, None
+    try:
+        result = yield
+    except Exception as raised:
+        error = raised
+    told = conclude(error, notes)
+    if isinstance(told, CheckFailed | SubmissionError):
+        pytest.fail(str(told), pytrace=False)
+    if told is not None:
+        raise told
+    return result
 
 
 @pytest.fixture
@@ -82,8 +142,9 @@ def _topic_id(test_file: Path) -> str:
     return test_file.stem.removeprefix("test_")
 
 
+@pytest.fixture(scope="module")
 def _beside(request: pytest.FixtureRequest) -> Iterator[Student]:
-    """`pytest test_mlp.py` run by hand: the submission is the mlp.py beside it."""
+    """`pytest test_mlp.py` run by hand: the submission is the mlp.py beside it, loaded once."""
     from gradus.course import Limits
     from gradus.sandbox.launcher import Launcher
     from gradus.student import Student
@@ -93,6 +154,5 @@ def _beside(request: pytest.FixtureRequest) -> Iterator[Student]:
         pytest.skip(f"no {path.name} beside {request.path.name}")
     with Launcher("process", Limits()) as launcher:
         student = Student(launcher, path.name, path.read_bytes())
-        student.begin(request.node.name, 0)
         yield student
         student.close()

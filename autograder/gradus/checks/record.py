@@ -1,19 +1,44 @@
-"""What a check notes about itself while it runs: metrics and remarks for its result."""
+"""What a check notes about itself while it runs: failures, what it saw, metrics and remarks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradus.checks.comparison import Comparison
+    from gradus.checks.failure import Leaf
+    from gradus.checks.fingerprint import Seen
+    from gradus.checks.known import Known
+    from gradus.checks.show import Shown
 
 
 @dataclass
 class Record:
-    """Metrics (for example an accuracy) and remarks of the check that is running."""
+    """The check that is running.
+
+    A comparison that fails does not end the check, unless `stop` asks for that: what the other
+    outputs are helps to say why. `known` are the mistakes recorded for this check, `lost` the
+    functions that have failed a check before this one.
+    """
 
     seed: int = 0
+    stop: bool = False
+    recording: bool = False
+    known: Sequence[Known] = ()
+    lost: frozenset[str] = frozenset()
     metrics: dict[str, float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    wrong: list[Leaf] = field(default_factory=list)  # all outputs that are
+    seen: list[list[Seen]] = field(default_factory=list)  # comparison by comparison
+    shown: list[Shown] = field(default_factory=list)  # the calls, for a student to read
+    comparisons: list[Comparison] = field(default_factory=list)
+    hint: str = ""  # about the first failure
+    inside: bool = False  # a comparison: a call outside of one is a property's
+    properties: bool = False  # the check is more than comparisons
     graphs: dict[int, Any] = field(default_factory=dict)  # of stand-ins, by ticket
 
     def remark(self, text: str) -> None:
@@ -21,13 +46,19 @@ class Record:
         if text not in self.remarks:
             self.remarks.append(text)
 
+    def fail(self, failure: Exception) -> None:
+        """Note a failure and go on, or raise it where the check is to stop."""
+        if self.stop:
+            raise failure
+        self.failures.append(failure)
+
 
 _current: ContextVar[Record | None] = ContextVar("gradus_record", default=None)
 
 
-def start(seed: int) -> Record:
+def start(seed: int, **rest: Any) -> Record:
     """Begin a new record; the session does this before each check."""
-    record = Record(seed)
+    record = Record(seed, **rest)
     _current.set(record)
     return record
 

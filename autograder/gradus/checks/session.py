@@ -17,9 +17,13 @@ import pytest
 
 import gradus
 from gradus.checks import record
+from gradus.checks.explain import conclude
 from gradus.checks.failure import MEND_FIRST, CheckFailed, hint
+from gradus.checks.known import Recorded
 from gradus.checks.plugin import SUBJECT, Subject
+from gradus.checks.recorded import load_recording
 from gradus.checks.rng import derive_seed
+from gradus.checks.show import show_calls
 from gradus.checks.stand_ins import StandIns, choices
 from gradus.course import Topic, UsageError
 from gradus.errors import LoadError, Raised, SubmissionError
@@ -34,9 +38,9 @@ def list_checks(test_file: Path) -> list[CheckInfo]:
     found: list[CheckInfo] = []
 
     def loop(items: Sequence[pytest.Item]) -> None:
-        found.extend(_describe(item) for item in items)
+        found.extend(describe(item) for item in items)
 
-    _collect(test_file, loop)
+    collect(test_file, loop)
     return found
 
 
@@ -57,7 +61,6 @@ def run_session(
     *,
     launcher: Launcher,
     salt: str,
-    public_only: bool = False,
 ) -> None:
     """Judge each job and pass its result to `emit` before the next job is asked for.
 
@@ -66,14 +69,18 @@ def run_session(
     version = tests_version(test_file, topic, salt)
 
     def loop(items: Sequence[pytest.Item]) -> None:
-        chosen = [i for i in items if not public_only or i.get_closest_marker("public")]
+        recorded: dict[str, Recorded] = {}
         for job in jobs:
-            emit(job, _judge(job, chosen, topic, launcher, salt, version))
+            known = recorded.get(job.salt or salt)
+            if known is None:
+                recording = load_recording(test_file, job.salt or salt)
+                known = recorded[job.salt or salt] = recording.known if recording else {}
+            emit(job, _judge(job, items, topic, launcher, job.salt or salt, version, known))
 
-    _collect(test_file, loop)
+    collect(test_file, loop)
 
 
-def _collect(test_file: Path, loop: Callable[[Sequence[pytest.Item]], None]) -> None:
+def collect(test_file: Path, loop: Callable[[Sequence[pytest.Item]], None]) -> None:
     """Run pytest on one file with `loop` in place of its own test loop."""
     hooks = _Hooks(loop)
     arguments = [
@@ -128,7 +135,7 @@ def _environment(**variables: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _describe(item: pytest.Item) -> CheckInfo:
+def describe(item: pytest.Item) -> CheckInfo:
     points = item.get_closest_marker("points")
     if points is None or not points.args or "of" not in points.kwargs:
         raise UsageError(f'{item.path}: {item.name} needs @points(N, of="function")')
@@ -151,27 +158,32 @@ def _judge(
     launcher: Launcher,
     salt: str,
     version: str,
+    known: Recorded,
 ) -> Result:
     started = time.perf_counter()
     chosen = [i for i in items if job.checks is None or i.name in job.checks]
+    if job.function is not None:
+        chosen = [i for i in chosen if describe(i).function == job.function]
     if job.up_to is not None:
-        last = [n for n, i in enumerate(chosen, 1) if _describe(i).function == job.up_to]
+        last = [n for n, i in enumerate(chosen, 1) if describe(i).function == job.up_to]
         chosen = chosen[: last[-1] if last else 0]
     if job.suspect is not None:
-        chosen = sorted(chosen, key=lambda i: _describe(i).function != job.suspect)
+        chosen = sorted(chosen, key=lambda i: describe(i).function != job.suspect)
     checks: list[CheckResult] = []
     status, message = SubmissionStatus.GRADED, ""
     student = Student(launcher, job.filename, job.source, forbid=topic.forbid)
     try:
         student.load()
-        subject = Subject(topic, launcher.device, job.salt or salt, student)
+        subject = Subject(
+            topic, launcher.device, salt, student, known, show=job.function is not None
+        )
         for item in chosen:
-            checks.append(_run_check(item, subject, checks))
+            checks.append(_run_check(item, subject, checks, stop=job.suspect is not None))
             if job.suspect is not None and checks[-1].points < checks[-1].max_points:
                 break
     except LoadError as error:
         status, message = error.submission_status, error.message
-        checks = [check_result(_describe(i), error.status, 0.0, message=message) for i in chosen]
+        checks = [check_result(describe(i), error.status, 0.0, message=message) for i in chosen]
     finally:
         student.close()
     return Result(
@@ -179,7 +191,7 @@ def _judge(
         topic=topic.id,
         status=status,
         score=round(sum(c.points for c in checks), 6),
-        max_score=sum(_describe(i).points for i in chosen),
+        max_score=sum(describe(i).points for i in chosen),
         isolation=launcher.level,
         device=launcher.device,
         seconds=round(time.perf_counter() - started, 3),
@@ -203,36 +215,45 @@ def _environment_of_run() -> dict[str, str]:
     }
 
 
-def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult]) -> CheckResult:
+def _run_check(
+    item: pytest.Item, subject: Subject, before: Sequence[CheckResult], *, stop: bool
+) -> CheckResult:
     """The result with the first choice of stand-ins, or a better one with another."""
     offered = getattr(cast(Any, item).module, "STAND_INS", {})
-    first, *more = choices(offered, _describe(item).function, before)
-    best = _attempt(item, subject, before, first)
+    first, *more = choices(offered, describe(item).function, before)
+    best = _attempt(item, subject, before, first, stop)
     for replaced in more:
         if best.status in (Status.FAILED, Status.PARTIAL, Status.ERROR):
-            again = _attempt(item, subject, before, replaced)
+            again = _attempt(item, subject, before, replaced, stop)
             best = max(best, again, key=lambda result: result.points)
     return best
 
 
 def _attempt(
-    item: pytest.Item, subject: Subject, before: Sequence[CheckResult], replaced: StandIns
+    item: pytest.Item,
+    subject: Subject,
+    before: Sequence[CheckResult],
+    replaced: StandIns,
+    stop: bool,
 ) -> CheckResult:
     assert subject.student is not None
-    info = _describe(item)
+    info = describe(item)
     started = time.perf_counter()
     item.config.stash[SUBJECT] = subject
     seed = derive_seed(subject.salt, subject.topic.id, item.name)
-    notes = record.start(seed)
+    lost = frozenset(c.function for c in before if c.points < c.max_points)
+    known = subject.known.get(item.name, ())
+    notes = record.start(seed, stop=stop, known=known, lost=lost)
     try:
         subject.student.begin(item.name, seed % 2**31, stand_ins=replaced)
-        error = _run_item(item)
+        error = conclude(_run_item(item), notes)
     except SubmissionError as refused:  # the submission could not be started again
         error = refused
     trace = subject.student.end()
     status, share, message, diagnosis, location = _verdict(error, notes)
+    calls = show_calls(notes.shown) if subject.show else ""
     if share < 1:
-        lost = {c.function for c in before if c.points < c.max_points} - {info.function, *replaced}
+        lost -= {info.function, *replaced}
         relied = [name for name in subject.student.relies_on(info.function) if name in lost]
         forward = info.function.removesuffix("backward") + "forward"
         if relied:
@@ -248,6 +269,7 @@ def _attempt(
         location=location or subject.student.functions.get(info.function),
         metrics=notes.metrics,
         output=trace.output,
+        calls=calls,
         seconds=round(time.perf_counter() - started, 4),
     )
 

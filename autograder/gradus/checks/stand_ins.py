@@ -51,8 +51,11 @@ def forward_backward(
             raise ValueError(f"pass on the cache that {name}_forward returned, not one of your own")
         inputs, out = current().graphs[cache]
         leaves, spec = tree_flatten(inputs)
+        # Of a scalar: with grad_outputs, torch's first call imports sympy, which takes seconds.
+        with torch.enable_grad():
+            scalar = (out * dout.to(out.dtype)).sum()
         gradients = torch.autograd.grad(
-            out, leaves, dout, retain_graph=True, allow_unused=True, materialize_grads=True
+            scalar, leaves, retain_graph=True, allow_unused=True, materialize_grads=True
         )
         tree = tree_unflatten(list(gradients), spec)
         return tree[0] if len(tree) == 1 else tuple(tree)

@@ -1,11 +1,13 @@
-"""Checks that a trained model is good enough; the judge counts, the submission only predicts."""
+"""Training: the trusted loop, and whether a trained model is good enough (the judge counts)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from gradus.checks.failure import CheckFailed, kind
 from gradus.checks.record import current
@@ -37,3 +39,28 @@ def check_at_least(value: float, threshold: float, name: str) -> None:
             "what is passed on, and at what changes from step to step.",
             diagnosis=f"below threshold:{name}",
         )
+
+
+def descend(
+    loss: Callable[..., Tensor],
+    params: Any,
+    batches: Iterable[tuple[Any, ...]],
+    update: Callable[[Any, Any, Any], tuple[Any, Any]],
+    state: Any = None,
+) -> tuple[Any, list[float]]:
+    """The trusted training loop: `update(params, grads, state)` for each batch, with autograd's
+    gradients of `loss(params, *batch)`.
+
+    params: lists, tuples and dicts of tensors. Returns the trained params and the loss before
+    each update.
+    """
+    losses = []
+    for batch in batches:
+        leaves, spec = tree_flatten(params)
+        own = [p.detach().clone().requires_grad_() for p in leaves]
+        with torch.enable_grad():
+            value = loss(tree_unflatten(own, spec), *batch)
+        grads = torch.autograd.grad(value, own, allow_unused=True, materialize_grads=True)
+        losses.append(value.item())
+        params, state = update(params, tree_unflatten(list(grads), spec), state)
+    return params, losses

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from gradus.results import Result
 
 
-def check(topic_id: str, path: Path | None, watch: bool) -> int:
-    """Check one topic and print what works, what does not and why.
+def check(topic_id: str, path: Path | None, watch: bool, function: str | None = None) -> int:
+    """Check one topic, or one function of it, and print what works, what does not and why.
 
     Without `path` the file is T.py or T.ipynb in the assignment's folder, whichever was saved
     last. Returns 0 when every check passes, else 1; with `watch`, 0 when interrupted.
@@ -48,11 +48,14 @@ def check(topic_id: str, path: Path | None, watch: bool) -> int:
 
         def emit(job: Job, result: Result) -> None:
             nonlocal code
+            if function and not result.checks and not result.message:
+                raise UsageError(f"no check of '{topic.id}' is about a function '{function}'")
             code = 0 if result.score == result.max_score else 1
             if watch and console.is_terminal:
                 console.clear()
             console.print(render(result, topic, file.name))
-            record_progress(course, topic, result.score, result.max_score)
+            if function is None:
+                record_progress(course, topic, result.score, result.max_score)
             if watch:
                 console.print(
                     f"[dim]watching {shown(file)}: save it to check again, Ctrl-C ends[/]"
@@ -60,7 +63,8 @@ def check(topic_id: str, path: Path | None, watch: bool) -> int:
                 launcher.prestart()
 
         try:
-            run_session(tests, topic, _jobs(file, watch), emit, launcher=launcher, salt=PUBLIC_SALT)
+            jobs = _jobs(file, watch, function)
+            run_session(tests, topic, jobs, emit, launcher=launcher, salt=PUBLIC_SALT)
         except KeyboardInterrupt:
             if not watch:
                 raise
@@ -84,9 +88,9 @@ def _other(files: list[Path], one: Path) -> Path:
     return next(file for file in files if file != one)
 
 
-def _jobs(file: Path, watch: bool) -> Iterator[Job]:
+def _jobs(file: Path, watch: bool, function: str | None) -> Iterator[Job]:
     seen = file.read_bytes()
-    yield Job(file.stem, file.name, seen)
+    yield Job(file.stem, file.name, seen, function=function)
     if not watch:
         return
     from watchfiles import watch as changes
@@ -96,4 +100,4 @@ def _jobs(file: Path, watch: bool) -> Iterator[Job]:
     for _ in changes(file.parent, yield_on_timeout=True, rust_timeout=1000):
         if file.is_file() and (now := file.read_bytes()) != seen:
             seen = now
-            yield Job(file.stem, file.name, seen)
+            yield Job(file.stem, file.name, seen, function=function)

@@ -1,4 +1,4 @@
-"""`gradus demo`: build, and grade an example class made from the topic's own solution and cases."""
+"""`gradus demo`: build, and grade an example class made of the topic's own mistakes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from itertools import chain
 
 import click
 
-from gradus.audit.cases import compose, load_cases
 from gradus.commands.grade import grade
 from gradus.course import Course, Topic, UsageError, shown
 from gradus.files import write_whole
+from gradus.mistakes.read import read_mistakes
+from gradus.mistakes.reference import Reference
 from gradus.release.build import build, possible_targets
 from gradus.sandbox.levels import best_level
 from gradus.solution import Solution, without_marks
@@ -34,13 +35,14 @@ _PEOPLE = [
 def demo(course: Course) -> int:
     """Build a topic and grade a class made for it; returns what `gradus grade` does.
 
-    The topic is `course.demo`, or the first with cases. Leaves assignments/, dist/ and
-    results/example-class/ in the course's folder. Raises UsageError where there are no cases.
+    The topic is `course.demo`, or the first with mistakes. Leaves assignments/, dist/ and
+    results/example-class/ in the course's folder. Raises UsageError where there are none.
     """
-    with_cases = (topic for topic in course.topics if course.cases(topic).is_file())
-    topic = course.topic(course.demo) if course.demo else next(with_cases, None)
-    if topic is None or not course.cases(topic).is_file():
-        raise UsageError(f"no cases to make a class of in {shown(course.root)}/hidden_tests/cases")
+    having = (topic for topic in course.topics if course.mistakes(topic).is_file())
+    topic = course.topic(course.demo) if course.demo else next(having, None)
+    if topic is None or not course.mistakes(topic).is_file():
+        where = f"{shown(course.root)}/hidden_tests/mistakes"
+        raise UsageError(f"no mistakes to make a class of in {where}")
     click.echo(f"gradus build {topic.id}")
     build(course, [topic], possible_targets(click.echo), click.echo)
     folder = course.root / "dist" / "example-class" / topic.id
@@ -52,10 +54,10 @@ def demo(course: Course) -> int:
     level = best_level()
     click.echo(
         f"\ngradus grade {topic.id} {shown(folder)} --out {shown(results)} --isolation {level}"
-        f"\n{len(files)} submissions, among them every mistake of {shown(course.cases(topic))};"
+        f"\n{len(files)} submissions, among them every mistake of {shown(course.mistakes(topic))};"
         " one of them hangs, another crashes"
     )
-    code = grade(course, topic.id, [folder], out=results, workers=2, isolation=level)
+    code = grade(course, topic.id, [folder], out=results, judges=2, isolation=level)
     click.echo(
         f"\nNow look at\n"
         f"  {shown(folder)}/   the class\n"
@@ -69,11 +71,11 @@ def demo(course: Course) -> int:
 def example_class(course: Course, topic: Topic) -> dict[str, bytes]:
     """A class's files by name: finished, unfinished, mistaken and broken submissions.
 
-    Composed from the solution and the cases as they are now. Raises UsageError and CaseError.
+    Composed from the solution and the mistakes as they are now. Raises UsageError.
     """
     solution = course.solution(topic).read_text(encoding="utf-8")
-    cases = load_cases(course.cases(topic))
-    mistaken = (compose(solution, case) for case in cases.mistakes)
+    written, reference = read_mistakes(course.mistakes(topic)), Reference(solution)
+    mistaken = (reference.composed(reference.parts(m)) for m in written.mistakes)
     source = Solution(solution)
     scripts = chain(_unfinished(source), _broken(source), mistaken)
     notebooks = [make_notebook(without_marks(text)) for text in (solution, source.stub())]

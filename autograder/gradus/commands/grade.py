@@ -43,7 +43,7 @@ def grade(
     *,
     out: Path,
     jsonl: bool = False,
-    workers: int | None = None,
+    judges: int | None = None,
     device: str = "cpu",
     force: bool = False,
     timeout: float | None = None,
@@ -53,7 +53,7 @@ def grade(
 ) -> int:
     """Grade the submissions at `paths` into OUT/TOPIC/ and show how they did.
 
-    `workers` is by default the number of processors. `timeout`, in seconds, takes the place of the
+    `judges` is by default the number of processors. `timeout`, in seconds, takes the place of the
     topic's limit on one check, and the limit on a whole submission grows or shrinks with it. What
     was handed in after `due`, which has a time zone, is said to be late; its score stays. `engine`
     is gradus, or otter or nbgrader, which grade on the processor at the strongest isolation.
@@ -64,7 +64,7 @@ def grade(
     test_file = course.test_file(chosen)
     if not test_file.is_file():
         raise UsageError(f"topic '{topic}' has no tests: {shown(test_file)} is not there")
-    if workers is not None and workers < 1:
+    if judges is not None and judges < 1:
         raise UsageError("--workers must be at least 1")
     if engine != "gradus" and (isolation or device != "cpu"):
         raise UsageError(f"--isolation and --device are for --engine gradus, not for {engine}")
@@ -83,15 +83,16 @@ def grade(
     check_points(course, chosen, checks)
     store = Store(out / chosen.id)
     folders = dict.fromkeys(item.file.parent for item in found if not item.problem)
-    workers = workers or len(os.sched_getaffinity(0))
+    judges = judges or len(os.sched_getaffinity(0))
     salt = read_salt(course)
     conditions = Conditions(chosen, test_file, checks, salt, level, device, engine)
+    _record(course, chosen, salt, messages)
     if engine == "gradus":
         run: Callable[[Iterable[Job]], Iterator[tuple[Job, Result | NoResult]]] = partial(
             run_jobs,
             chosen,
             test_file,
-            workers=workers,
+            judges=judges,
             level=level,
             device=device,
             salt=salt,
@@ -102,7 +103,7 @@ def grade(
         from gradus.tools.engine import engine as other_engine
 
         given = partial(student_files, course, chosen, checks)
-        run = other_engine(course, conditions, workers, given)
+        run = other_engine(course, conditions, judges, given)
     outcomes = grade_class(
         found,
         conditions,
@@ -126,6 +127,17 @@ def grade(
         )
         return 130
     return _report(done, level, store.folder, jsonl, messages)
+
+
+def _record(course: Course, topic: Topic, salt: str, messages: Console) -> None:
+    """Have the known mistakes ready that the judges name: once for each state of the tests."""
+    from gradus.mistakes.prepare import prepare
+
+    if not course.solution(topic).is_file():  # what was recorded came with the tests
+        return
+    with _bar(messages, "recording mistakes") as bar:
+        task = bar.add_task("", total=None)
+        prepare(course, topic, salt, lambda done, of: bar.update(task, completed=done, total=of))
 
 
 def _with_timeout(topic: Topic, seconds: float | None) -> Topic:
@@ -154,20 +166,24 @@ def _with_progress(
     outcomes: Iterable[Graded], found: Sequence[Found], messages: Console, jsonl: bool
 ) -> Iterable[Graded]:
     """A bar on stderr, where that is a terminal and the results do not go to the same one."""
-    progress = Progress(
-        TextColumn("grading"),
+    hidden = jsonl and sys.stdout.isatty()
+    with _bar(messages, "grading", hidden) as progress:
+        task = progress.add_task("", total=len(found))
+        for graded in outcomes:
+            progress.update(task, advance=1)
+            yield graded
+
+
+def _bar(messages: Console, what: str, hidden: bool = False) -> Progress:
+    return Progress(
+        TextColumn(what),
         BarColumn(),
         MofNCompleteColumn(),
         console=messages,
         transient=True,
         redirect_stdout=False,
-        disable=not messages.is_terminal or (jsonl and sys.stdout.isatty()),
+        disable=hidden or not messages.is_terminal,
     )
-    with progress:
-        task = progress.add_task("", total=len(found))
-        for graded in outcomes:
-            progress.update(task, advance=1)
-            yield graded
 
 
 def _report(

@@ -28,7 +28,7 @@ class OneByOne:
         self._pool = Pool(
             topic,
             test_file,
-            workers=1,
+            judges=1,
             level=self._level,
             salt=self._salt,
             forbid_read=forbid_read,

@@ -34,13 +34,13 @@ def run_jobs(
     test_file: Path,
     jobs: Iterable[Job],
     *,
-    workers: int,
+    judges: int,
     level: Isolation,
     device: str = "cpu",
     salt: str,
     forbid_read: Sequence[Path] = (),
 ) -> Generator[tuple[Job, Result | NoResult], None, None]:
-    """Grade every job on at most `workers` judges; yields each as it is finished.
+    """Grade every job on at most `judges` judges at a time; yields each as it is finished.
 
     No submission may read the folder of the tests, nor what else is in `forbid_read`.
     `jobs` is read as judges become free. A judge that dies, or does not answer for far longer than
@@ -51,7 +51,7 @@ def run_jobs(
     pool = Pool(
         topic,
         test_file,
-        workers=workers,
+        judges=judges,
         level=level,
         device=device,
         salt=salt,
@@ -69,7 +69,7 @@ class Pool:
         topic: Topic,
         test_file: Path,
         *,
-        workers: int,
+        judges: int,
         level: Isolation,
         device: str = "cpu",
         salt: str,
@@ -86,7 +86,7 @@ class Pool:
             "forbid_read": [str(path.resolve()) for path in (test_file.parent, *forbid_read)],
             "fork": fork,
         }
-        self.workers = workers
+        self.most = judges
         self.patience = _START_SECONDS + 3 * topic.limits.submission_seconds
         self.selector = selectors.DefaultSelector()
         self.judges: list[JudgeProcess] = []
@@ -134,7 +134,7 @@ class Pool:
     def _hand_out(self, jobs: Iterator[Job]) -> None:
         while True:
             idle = next((judge for judge in self.judges if not judge.task), None)
-            if idle is None and len(self.judges) >= self.workers:
+            if idle is None and len(self.judges) >= self.most:
                 return
             task = self.retries.popleft() if self.retries else None
             if task is None:

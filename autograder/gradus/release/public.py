@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import ast
 import symtable
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from gradus.course import UsageError
 
 _LINE_LENGTH = 100
+_HEAD = """\
+\"\"\"The public checks of *{title}*: `gradus check` runs them, and so do pytest and your editor.
+
+Where a check says only `recorded()`, its calls and what must come of them are in the file beside
+this one: `gradus check TOPIC FUNCTION` shows them.
+\"\"\""""
 
 
 @dataclass
@@ -32,20 +38,37 @@ class _Chunk:
         return [only] if isinstance(only, (ast.Import, ast.ImportFrom)) else []
 
 
-def public_tests(text: str, filename: str = "<tests>") -> str:
-    """The test file that students get: the checks marked `public`, and the imports, helpers,
-    fixtures and constants that those use, each as it is written, comments included.
-
-    UsageError when the file is not Python or has no public check.
-    """
-    try:
-        tree = ast.parse(text)
-    except SyntaxError as error:
-        raise UsageError(f"{filename}:{error.lineno or 1}: not Python: {error.msg}") from None
-    lines = text.split("\n")
-    chunks = list(_chunks(tree, lines))
+def check_public(text: str, filename: str = "<tests>") -> None:
+    """UsageError when a file of tests is not Python or has no public check."""
+    tree = _parse(text, filename)
     if not any(_is_public(node) for node in tree.body):
         raise UsageError(f"{filename}: no check is marked public, so students would have none")
+
+
+def public_tests(
+    text: str, title: str, recorded: Collection[str] = (), filename: str = "<tests>"
+) -> str:
+    """The test file that students get: a page with the checks marked `public`.
+
+    Of those in `recorded` it has the title and the points: their calls and values are data. The
+    others come as they are written, with the imports, helpers, fixtures and constants that they
+    use. UsageError when the file is not Python or has no public check.
+    """
+    check_public(text, filename)
+    tree = _parse(text, filename)
+    lines = text.split("\n")
+    for node in reversed(tree.body):
+        if isinstance(node, ast.FunctionDef) and node.name in recorded:
+            documentation = node.body[0]
+            signature = [f"def {node.name}(recorded):"]
+            shown = lines[documentation.lineno - 1 : documentation.end_lineno]
+            lines[node.lineno - 1 : node.end_lineno] = [*signature, *shown, "    recorded()"]
+    tree = _parse("\n".join(lines), filename)
+    head = _HEAD.format(title=title)
+    if isinstance(tree.body[0], ast.Expr):
+        lines[tree.body[0].lineno - 1 : tree.body[0].end_lineno] = head.split("\n")
+        tree = _parse("\n".join(lines), filename)
+    chunks = list(_chunks(tree, lines))
     wanted = _reachable(chunks)
     pieces: list[str] = []
     blank = 0
@@ -57,6 +80,13 @@ def public_tests(text: str, filename: str = "<tests>") -> str:
             pieces.append(_without_unused(chunk, wanted) + "\n")
             blank = 0
     return "".join(pieces)
+
+
+def _parse(text: str, filename: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        raise UsageError(f"{filename}:{error.lineno or 1}: not Python: {error.msg}") from None
 
 
 def _is_test(node: ast.AST) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, shown
 from gradus.files import pack_zip
 from gradus.jobs import CheckInfo
-from gradus.release.public import public_tests
+from gradus.mistakes.prepare import prepare_public
+from gradus.release.public import check_public, public_tests
 from gradus.solution import Function, Solution
 from gradus.tools.notebook import make_notebook
 
@@ -20,14 +21,21 @@ def student_files(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> 
     """
     solution_file, test_file = course.solution(topic), course.test_file(topic)
     solution = Solution(_read(solution_file), shown(solution_file))
-    stub = solution.stub()
+    stub, tests = solution.stub(), _read(test_file)
+    check_public(tests, shown(test_file))
+    recording = prepare_public(course, topic)
     files = {
         f"{topic.id}.py": stub,
         f"{topic.id}.ipynb": make_notebook(stub),
-        f"test_{topic.id}.py": public_tests(_read(test_file), shown(test_file)),
+        f"test_{topic.id}.py": public_tests(
+            tests, topic.title, recording.comparisons, shown(test_file)
+        ),
         "README.md": _readme(topic, solution.functions(), checks),
     }
-    return {name: text.encode() for name, text in files.items()}
+    return {
+        **{name: text.encode() for name, text in files.items()},
+        f"test_{topic.id}.msgpack": recording.packed(),
+    }
 
 
 def student_zip(topic: Topic, files: Mapping[str, bytes], course: bytes) -> bytes:

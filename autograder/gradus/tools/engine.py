@@ -21,10 +21,10 @@ Outcomes = Iterator[tuple[Job, Result | NoResult]]
 def engine(
     course: Course,
     conditions: Conditions,
-    workers: int,
+    processes: int,
     student_files: Callable[[], Mapping[str, bytes]],
 ) -> Callable[[Iterable[Job]], Outcomes]:
-    """What grades jobs with otter or nbgrader; nbgrader uses one process, whatever `workers` is.
+    """What grades jobs with otter or nbgrader; nbgrader uses one process, whatever `processes` is.
 
     `student_files` makes the files of assignments/T, which both tools are given. Raises
     UsageError where the tool is not installed.
@@ -48,7 +48,7 @@ def engine(
             from gradus.tools.otter.grade import run_otter
 
             archive = otter_files(course, topic, checks, given)[f"{topic.id}.zip"]
-            yield from run_otter(archive, todo, workers)
+            yield from run_otter(archive, todo, processes)
         else:
             from gradus.tools.nbgrader.bundle import nbgrader_files
             from gradus.tools.nbgrader.grade import run_nbgrader

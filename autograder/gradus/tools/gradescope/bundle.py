@@ -10,6 +10,7 @@ from gradus.files import pack_zip
 from gradus.jobs import CheckInfo
 from gradus.results import Result, Status, SubmissionStatus
 from gradus.tools.gradescope.grade import results_json
+from gradus.tools.hidden import hidden_files
 from gradus.tools.wheel import make_wheel, requirement
 
 # What students read if the grader is ended in the middle of its work.
@@ -92,8 +93,7 @@ def gradescope_zip(course: Course, topic: Topic, checks: Iterable[CheckInfo]) ->
         "topic.json": topic.model_dump_json(indent=1).encode(),
         "ungraded.json": ungraded.model_dump_json(indent=1).encode(),
         "unfinished.json": results_json(unfinished, topic),
-        f"hidden_tests/{test_file.name}": test_file.read_bytes(),
-        "hidden_tests/.salt": f"{salt}\n".encode(),
+        **hidden_files(course, topic),
     }
     modes = {"setup.sh": 0o755, "run_autograder": 0o755}
     return pack_zip(files, {name: modes.get(name, 0o600) for name in files})

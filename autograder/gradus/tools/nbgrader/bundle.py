@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gradus.course import COURSE_FILE, Course, Topic, UsageError, read_salt, shown
+from gradus.course import COURSE_FILE, Course, Topic, UsageError, shown
 from gradus.jobs import CheckInfo
 from gradus.solution import Solution
 from gradus.tools.course_yaml import tool_course
+from gradus.tools.hidden import hidden_files
 from gradus.tools.notebook import write_notebook
 from gradus.tools.questions import Cell, question_cells
 
@@ -75,16 +76,16 @@ def nbgrader_files(
     `student` are the files of assignments/T. Without `sandbox` stock nbgrader runs what students
     wrote in its own kernel. Raises UsageError.
     """
-    id, test_file = topic.id, course.test_file(topic)
+    id = topic.id
     files = {
         "nbgrader_config.py": (_config(course) + (_SANDBOX if sandbox else "")).encode(),
         COURSE_FILE: tool_course(course, course.topics),
-        "hidden_tests/.salt": f"{read_salt(course)}\n".encode(),
-        f"hidden_tests/{test_file.name}": test_file.read_bytes(),
+        **hidden_files(course, topic),
         f"source/{id}/{id}.ipynb": _notebook(course, topic, checks).encode(),
         f"source/{id}/README.md": student["README.md"],
         f"source/{id}/{COURSE_FILE}": tool_course(course, [topic]),
-        f"source/{id}/public_tests/{test_file.name}": student[f"test_{id}.py"],
+        f"source/{id}/public_tests/test_{id}.py": student[f"test_{id}.py"],
+        f"source/{id}/public_tests/test_{id}.msgpack": student[f"test_{id}.msgpack"],
     }
     if course.nbgrader.roster:
         roster = course.root / course.nbgrader.roster

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import nbformat
 
-from gradus.course import COURSE_FILE, Course, Topic, UsageError, read_salt, shown
+from gradus.course import COURSE_FILE, Course, Topic, UsageError, shown
 from gradus.files import pack_zip, write_tree
 from gradus.jobs import CheckInfo
 from gradus.solution import BEGIN, END, Solution, mark
 from gradus.tools.course_yaml import tool_course
+from gradus.tools.hidden import hidden_files
 from gradus.tools.notebook import write_notebook
 from gradus.tools.questions import Question, question_cells
 from gradus.tools.wheel import make_wheel
@@ -53,17 +54,19 @@ def otter_files(
     `student` are the files of assignments/T. Without `plugin` stock otter runs what students wrote
     in its own kernel. Raises UsageError when otter assign fails, with the end of what it says.
     """
-    id, test_file = topic.id, course.test_file(topic)
+    id = topic.id
     wheel, wheel_data = make_wheel()
     given = {
         "README.md": student["README.md"],
         COURSE_FILE: tool_course(course, [topic]),
         # in a folder: otter would take a second .py in its own for a second submission
-        f"public_tests/test_{id}.py": student[f"test_{id}.py"],
+        **{
+            f"public_tests/{name}": student[name]
+            for name in (f"test_{id}.py", f"test_{id}.msgpack")
+        },
     }
     hidden = {
-        f"hidden_tests/test_{id}.py": test_file.read_bytes(),
-        "hidden_tests/.salt": f"{read_salt(course)}\n".encode(),
+        **hidden_files(course, topic),
         wheel: wheel_data,
     }
     config = {

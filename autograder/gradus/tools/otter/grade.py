@@ -19,13 +19,13 @@ Scores = dict[str, float]
 
 
 def run_otter(
-    archive: bytes, jobs: Iterable[Job], workers: int
+    archive: bytes, jobs: Iterable[Job], processes: int
 ) -> Iterator[tuple[Job, Result | NoResult]]:
-    """Grade every job with `archive`, a zip of dist/otter with the plugin, on `workers` processes.
+    """Grade every job with `archive`, a zip of dist/otter with the plugin, on so many processes.
 
     The score is the one that otter reports; the rest of the result is what its plugin kept.
     """
-    for job, outcome in otter_runs(archive, jobs, workers):
+    for job, outcome in otter_runs(archive, jobs, processes):
         if isinstance(outcome, str):
             yield job, NoResult(outcome)
             continue
@@ -39,14 +39,14 @@ def run_otter(
 
 
 def otter_runs(
-    archive: bytes, jobs: Iterable[Job], workers: int
+    archive: bytes, jobs: Iterable[Job], processes: int
 ) -> Iterator[tuple[Job, tuple[Scores, Any] | str]]:
     """What otter says of each job: each question's points and the plugin's data, or why not."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "autograder.zip").write_bytes(archive)
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, context, _silence) as executor:
+        with ProcessPoolExecutor(processes, context, _silence) as executor:
             waiting: dict[Future[tuple[Scores, Any]], Job] = {}
             for number, job in enumerate(jobs):
                 file = root / str(number) / job.filename

@@ -16,8 +16,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from gradus.audit.audit import CannotGrade, Options, audit_topic, run_cases
-from gradus.audit.table import page, print_audits, print_case
+from gradus.audit.audit import CannotGrade, Options, audit_topic, run_answers
+from gradus.audit.table import page, print_answer, print_audits
 from gradus.course import Course, Topic, UsageError
 from gradus.files import write_whole
 from gradus.sandbox.levels import best_level
@@ -29,7 +29,7 @@ def audit(
     *,
     salts: int = 50,
     rounds: int = 1,
-    workers: int | None = None,
+    judges: int | None = None,
     html: Path | None = None,
     mutants: bool = True,
     only: str | None = None,
@@ -37,15 +37,15 @@ def audit(
     """Audit the topics named, or all; prints a table and the problems, and returns an exit code.
 
     0: every answer is judged rightly, 1: some are not. `salts` counts the course's own. `rounds`
-    is the number of salts for each mistake and alternative. `only` runs just the cases with that
-    text in their titles, prints what a student reads, and judges nothing. Raises UsageError on
+    is the number of salts for each mistake and alternative. `only` runs just the answers with that
+    text in what they say, prints what a student reads, and judges nothing. Raises UsageError on
     wrong usage.
     """
     chosen = course.select(topics)
-    options = Options(salts, workers or len(os.sched_getaffinity(0)), best_level(), mutants, rounds)
+    options = Options(salts, judges or len(os.sched_getaffinity(0)), best_level(), mutants, rounds)
     console = Console()
     if only is not None:
-        return _show_cases(console, course, chosen, only, options)
+        return _show_answers(console, course, chosen, only, options)
     audits = []
     with _progress() as bar:
         for topic in chosen:
@@ -62,20 +62,20 @@ def audit(
     return 1 if any(a.problems for a in audits) else 0
 
 
-def _show_cases(
+def _show_answers(
     console: Console, course: Course, topics: Sequence[Topic], text: str, options: Options
 ) -> int:
     found = 0
     for topic in topics:
         try:
-            for case, result in run_cases(course, topic, text, options):
-                print_case(console, case, result)
+            for answer, result in run_answers(course, topic, text, options):
+                print_answer(console, answer, result)
                 found += 1
         except CannotGrade as error:
             console.print(f"{topic.id}: {error}", style="red", markup=False, soft_wrap=True)
             return 1
     if not found:
-        raise UsageError(f"no case has '{text}' in its title")
+        raise UsageError(f"no mistake or alternative has '{text}' in what it says")
     return 0
 
 

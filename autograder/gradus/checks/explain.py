@@ -1,0 +1,130 @@
+"""Why a check failed: the sentence of a recorded mistake, a general diagnosis, or neither.
+
+In this order: a mistake that explains every value of the check, two mistakes that do together, a
+mistake that explains one of the outputs, a diagnosis that names a cause, a change of the
+reference by rule that explains every value, and a diagnosis that says where the value is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from gradus.checks.comparison import saying
+from gradus.checks.diagnose import diagnose
+from gradus.checks.failure import CheckFailed, Leaf, WrongValue
+from gradus.checks.fingerprint import transcript
+from gradus.checks.known import path_matches, whole_match
+from gradus.checks.record import Record
+from gradus.checks.tolerance import closeness
+from gradus.errors import Raised
+
+
+def conclude(error: BaseException | None, notes: Record) -> BaseException | None:
+    """What a check says that has ended with `error`, or without one, after what it has noted."""
+    if notes.stop:
+        return error
+    noted(error, notes)
+    return explain(notes) if notes.failures else error
+
+
+def noted(error: BaseException | None, notes: Record) -> None:
+    """Add what ended a check to what it has noted."""
+    if isinstance(error, (CheckFailed, Raised)) and error not in notes.failures:
+        notes.seen.append([saying(error)])
+        notes.failures.append(error)
+
+
+def explain(notes: Record) -> Exception | None:
+    """What a check that has noted failures says in the end; None where it passes after all.
+
+    A backward passes that is right beside a forward with a recorded mistake: the forward's own
+    check has taken the points for it.
+    """
+    failure, seen = notes.failures[0], transcript(notes.seen)
+    if not seen.tells:
+        return failure
+    forward = whole_match(notes.known, seen, "forward")
+    if forward is not None and forward.said[0] in notes.lost:
+        function, sentence = forward.said
+        backward = function.removesuffix("_forward") + "_backward"
+        notes.remark(f"{backward} is right for your {function}, which is off: {sentence}")
+        return None
+    found = whole_match(notes.known, seen, "mistake")
+    if found is not None:
+        return _said([(_own_path(notes, found.said[0]), found.said[0])], failure, notes)
+    found = whole_match(notes.known, seen, "pair")
+    if found is not None:
+        return _said([(_own_path(notes, text), text) for text in found.said], failure, notes)
+    if not isinstance(failure, WrongValue):
+        return failure
+    of_paths = {known.said[0]: path for path, known in path_matches(notes.known, seen)}
+    if of_paths:
+        return _said([(path, text) for text, path in of_paths.items()], failure, notes)
+    leaf = failure.leaf
+    named = diagnose(leaf, vague=False)
+    if named is not None:
+        return _diagnosed(leaf, named.summary, named.explanation, named.id, notes.hint)
+    by_rule = whole_match(notes.known, seen, "rule")
+    if by_rule is not None:
+        return _said([(leaf.path, by_rule.said[0])], failure, notes)
+    vague = diagnose(leaf, vague=True)
+    if vague is not None:
+        return _diagnosed(leaf, vague.summary, vague.explanation, vague.id, notes.hint)
+    return _unexplained(leaf, notes.hint)
+
+
+def _own_path(notes: Record, sentence: str) -> str | None:
+    """An output that the mistake alone would get wrong, so that two are told apart."""
+    seen = {leaf.path for leaf in notes.wrong}
+    for known in notes.known:
+        if known.kind == "mistake" and known.said == (sentence,):
+            return next((path for path in known.paths if path in seen), None)
+    return None
+
+
+def _said(told: Sequence[tuple[str | None, str]], failure: Exception, notes: Record) -> CheckFailed:
+    """The sentences of mistakes, each at its output, and the numbers at the first of them."""
+    places = [path for path, _ in told]
+    chosen = [leaf for leaf in notes.wrong if leaf.path in places] or notes.wrong
+    sentences = [f"{path}: {text}" if path else text for path, text in told]
+    shown = evidence(chosen[0]) if chosen else str(failure)
+    return CheckFailed(*sentences, shown, diagnosis=told[0][1].partition(":")[0])
+
+
+def _diagnosed(leaf: Leaf, summary: str, explanation: str, id: str, hint: str) -> CheckFailed:
+    shown = evidence(leaf)
+    more = "" if shown == summary else shown
+    if summary.startswith("holds the value"):
+        return CheckFailed(f"{leaf.path} {summary}", explanation, more, hint, diagnosis=id)
+    return CheckFailed(f"{leaf.path}: {summary}", explanation, more, hint, diagnosis=id)
+
+
+def _unexplained(leaf: Leaf, hint: str) -> CheckFailed:
+    if leaf.mine.shape != leaf.right.shape:
+        return CheckFailed(f"{leaf.path}: {evidence(leaf)}", hint, diagnosis="shape")
+    wrong, size = int((~closeness(leaf.mine, leaf.right)).sum()), leaf.right.numel()
+    how_many = "wrong" if wrong == size else f"wrong in {wrong} of {size}"
+    return CheckFailed(f"{leaf.path}: {how_many}, by no pattern that I know", evidence(leaf), hint)
+
+
+def evidence(leaf: Leaf) -> str:
+    """One element, the one furthest off: "b[0]: yours 4.8129, expected 0.1504"; or the shapes."""
+    mine, right = leaf.mine, leaf.right
+    if mine.shape != right.shape:
+        return f"shape {tuple(mine.shape)}, expected {tuple(right.shape)}"
+    if mine.numel() == 0:
+        return ""
+    index = _furthest_off(mine, right)
+    a, b = float(mine[index]) + 0.0, float(right[index]) + 0.0  # never -0
+    where = f"{leaf.path}[{', '.join(map(str, index))}]" if index else leaf.path
+    where += f" of {leaf.call}" if leaf.call else ""
+    digits = next((d for d in (5, 8, 12) if f"{a:.{d}g}" != f"{b:.{d}g}"), 17)
+    return f"{where}: yours {a:.{digits}g}, expected {b:.{digits}g}"
+
+
+def _furthest_off(mine: Tensor, right: Tensor) -> tuple[int, ...]:
+    gap = (mine.double() - right.double()).abs().nan_to_num(nan=torch.inf)
+    return tuple(int(i) for i in torch.unravel_index(gap.argmax(), gap.shape))

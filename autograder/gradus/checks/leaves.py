@@ -1,0 +1,121 @@
+"""Taking a student's value and the trusted one apart, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradus.checks.failure import CheckFailed, kind
+from gradus.checks.record import current
+from gradus.checks.tolerance import agree
+
+Pair = tuple[str, Any, Tensor]  # path, the student's value, the trusted value
+
+
+def pair_leaves(actual: Any, expected: Any, path: str) -> list[Pair]:
+    """The leaves of two equal structures, side by side; raises CheckFailed when they differ."""
+    if isinstance(expected, Mapping):
+        if not isinstance(actual, Mapping) or set(actual) != set(expected):
+            got = f"keys {list(actual)}" if isinstance(actual, Mapping) else kind(actual)
+            raise CheckFailed(
+                f"{path} must be a dict with keys {list(expected)}, got {got}",
+                diagnosis="structure",
+            )
+        return [
+            leaf
+            for key in expected
+            for leaf in pair_leaves(actual[key], expected[key], f"{path}[{key!r}]")
+        ]
+    if isinstance(expected, (list, tuple)):
+        if isinstance(actual, Tensor) and actual.ndim == 1 and _are_numbers(expected):
+            actual = list(actual)  # a vector passes for a list of numbers
+        if not isinstance(actual, (list, tuple)) or len(actual) != len(expected):
+            got = f"{len(actual)}" if isinstance(actual, (list, tuple)) else kind(actual)
+            values = "1 value" if len(expected) == 1 else f"{len(expected)} values"
+            raise CheckFailed(f"{path} must hold {values}, got {got}", diagnosis="structure")
+        return [
+            leaf
+            for i, right in enumerate(expected)
+            for leaf in pair_leaves(actual[i], right, f"{path}[{i}]")
+        ]
+    if expected is None:
+        if actual is not None:
+            raise CheckFailed(f"{path} must be None, got {kind(actual)}", diagnosis="structure")
+        return []
+    if type(expected) is int and not _is_integer(actual):
+        raise CheckFailed(f"{path} must be an int, got {kind(actual)}", diagnosis="not an int")
+    if isinstance(expected, float):
+        expected = torch.tensor(expected, dtype=torch.float64)
+    right = expected.detach() if isinstance(expected, Tensor) else torch.tensor(expected)
+    return [(path, actual, right)]
+
+
+def pair_named(actual: Any, expected: Any, name: str | Sequence[str], function: str) -> list[Pair]:
+    """`pair_leaves` where a tuple is returned whose parts have names: ("params", "losses")."""
+    if isinstance(name, str):
+        return pair_leaves(actual, expected, name)
+    if not isinstance(actual, (list, tuple)) or len(actual) != len(name):
+        many = isinstance(actual, (list, tuple))
+        got = f"{len(actual)} values" if many else kind(actual)
+        text = f"{function} must return ({', '.join(name)}), got {got}"
+        raise CheckFailed(text, diagnosis="structure")
+    triples = zip(actual, expected, name, strict=True)
+    return [leaf for mine, right, part in triples for leaf in pair_leaves(mine, right, part)]
+
+
+def _are_numbers(values: Any) -> bool:
+    return all(
+        isinstance(v, (int, float)) or (isinstance(v, Tensor) and v.ndim == 0) for v in values
+    )
+
+
+def _is_integer(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return value.ndim == 0 and not value.is_floating_point() and value.dtype != torch.bool
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def as_tensor(value: Any, expected: Tensor, path: str) -> Tensor:
+    if isinstance(value, (bool, int, float)):
+        dtype = torch.float64 if isinstance(value, float) else None
+        value = torch.tensor(value, dtype=dtype)
+    if not isinstance(value, Tensor):
+        must = f"a tensor of shape {tuple(expected.shape)}" if expected.ndim else "a number"
+        more = isinstance(value, (list, tuple)) and path.endswith("]")
+        raise CheckFailed(
+            f"{path} must be {must}, got {kind(value)}",
+            "Is more returned than is asked for, or in one bracket too many?" if more else "",
+            diagnosis="structure",
+        )
+    if value.is_complex():
+        raise CheckFailed(f"{path} is complex, expected real numbers", diagnosis="complex")
+    return value
+
+
+def is_right(actual: Tensor, expected: Tensor) -> bool:
+    """Whether they agree, or differ by float32's rounding only."""
+    return agree(actual, expected) or _right_in_float32(actual, expected)
+
+
+def _right_in_float32(actual: Tensor, expected: Tensor) -> bool:
+    """Are the differences those of float32's rounding somewhere inside a float64 result?"""
+    if actual.shape != expected.shape or actual.numel() == 0:
+        return False
+    gap, size = (actual.double() - expected.double()).abs(), expected.double().abs()
+    return bool((gap <= 5e-7 * size.max() + 1e-6 * size).all())
+
+
+def remark_on_precision(actual: Tensor, expected: Tensor) -> None:
+    if expected.dtype != torch.float64 or not actual.is_floating_point():
+        return
+    if actual.dtype != torch.float64:
+        short = str(actual.dtype).removeprefix("torch.")
+        what = f"computed in {short}, and judged at its precision,"
+    elif agree(actual, expected):
+        return
+    else:  # by a cast on the way, or by another mistake of that size
+        what = "right to float32's precision only,"
+    current().remark(f"{what} although the inputs are float64")

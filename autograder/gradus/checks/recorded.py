@@ -1,0 +1,117 @@
+"""Files of recordings: the known mistakes of each check, and what public checks compare.
+
+Plain msgpack, tensors as raw bytes with dtype and shape; no pickle. A recording is for one file
+of tests and one salt, and is passed over where it was made for another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from gradus.checks.comparison import Comparison
+from gradus.checks.known import Known, Recorded
+from gradus.wire.frames import Decoder, Encoder
+
+FORMAT = 1
+_LIMIT = 64 << 20  # bytes of the tensors in one file
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What was recorded of a topic's checks, and of which sources.
+
+    `unnoticed` are the arguments ("train: epochs") that no check of their function notices.
+    """
+
+    sources: str  # a digest of all that it depends on
+    tests: str  # a digest of the file of tests
+    known: Recorded
+    comparisons: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
+    unnoticed: Sequence[str] = ()
+
+    def packed(self) -> bytes:
+        """The file's bytes."""
+        encoder = Encoder(_LIMIT)
+        compared = encoder.encode(
+            {
+                name: [{f.name: getattr(c, f.name) for f in fields(c)} for c in comparisons]
+                for name, comparisons in self.comparisons.items()
+            }
+        )
+        known = {name: [k.packed() for k in found] for name, found in self.known.items()}
+        data: bytes = msgpack.packb(
+            {
+                "format": FORMAT,
+                "sources": self.sources,
+                "tests": self.tests,
+                "known": known,
+                "unnoticed": list(self.unnoticed),
+                "comparisons": compared,
+                "tensors": b"".join(bytes(part) for part in encoder.parts),
+            }
+        )
+        return data
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Recording:
+        """What `packed` made; raises ValueError where it is something else."""
+        try:
+            content = msgpack.unpackb(data, strict_map_key=False)
+            if content["format"] != FORMAT:
+                raise ValueError("made by another version of Gradus")
+            decoder = Decoder(bytearray(content["tensors"]), _nothing_opaque)
+            compared = decoder.decode(content["comparisons"])
+            return cls(
+                content["sources"],
+                content["tests"],
+                {
+                    name: [Known.unpacked(k) for k in found]
+                    for name, found in content["known"].items()
+                },
+                {name: [Comparison(**c) for c in found] for name, found in compared.items()},
+                content["unnoticed"],
+            )
+        except ValueError:
+            raise
+        except Exception as error:
+            raise ValueError(f"not a recording: {error}") from None
+
+
+def _nothing_opaque(reference: Any) -> Any:
+    raise ValueError("a recording holds data only")
+
+
+def tests_digest(test_file: Path) -> str:
+    """Of a file of tests."""
+    return hashlib.sha256(test_file.read_bytes()).hexdigest()[:16]
+
+
+def recording_file(test_file: Path, salt: str) -> Path:
+    """Where the hidden recording for a salt lies: beside the tests, named without the secret."""
+    topic = test_file.stem.removeprefix("test_")
+    of_salt = hashlib.sha256(f"recording\0{salt}".encode()).hexdigest()[:12]
+    return test_file.parent / ".recorded" / f"{topic}-{of_salt}.msgpack"
+
+
+def public_file(test_file: Path) -> Path:
+    """Where the recording of public checks lies."""
+    return test_file.with_suffix(".msgpack")
+
+
+def load_recording(test_file: Path, salt: str) -> Recording | None:
+    """The public recording beside the tests, or the hidden one for this salt, if there is one."""
+    try:
+        return Recording.unpacked(public_file(test_file).read_bytes())
+    except (OSError, ValueError):
+        pass
+    try:
+        found = Recording.unpacked(recording_file(test_file, salt).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if found.tests == tests_digest(test_file) else None

@@ -1,0 +1,94 @@
+"""Recordings on disk, made when they are needed and what they depend on has changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import gradus
+from gradus.checks.plugin import PUBLIC_SALT
+from gradus.checks.recorded import Recording, public_file, recording_file, tests_digest
+from gradus.course import Course, Topic, UsageError, shown
+from gradus.files import write_whole
+from gradus.mistakes.read import Mistakes, read_mistakes
+from gradus.mistakes.recorder import Sources, public_checks, record_mistakes
+from gradus.solution import Solution
+
+Advance = Callable[[int, int], None]  # (wrong answers tried, all of them)
+
+
+def sources_of(course: Course, topic: Topic) -> Sources:
+    """A topic's hand-written parts; raises UsageError where one is missing or wrong."""
+    path = course.mistakes(topic)
+    solution = _read(course.solution(topic))
+    return Sources(
+        topic,
+        solution,
+        [f.name for f in Solution(solution, shown(course.solution(topic))).functions()],
+        read_mistakes(path) if path.exists() else Mistakes(),
+        course.test_file(topic),
+    )
+
+
+# What decides what is recorded, beside a topic's own files.
+_CODE = (
+    *("checks/comparison.py", "checks/fingerprint.py", "checks/leaves.py", "checks/rng.py"),
+    *("checks/tolerance.py", "mistakes/recorder.py", "mistakes/rules.py", "mistakes/variants.py"),
+)
+
+
+def sources_digest(course: Course, topic: Topic, salt: str) -> str:
+    """Of all that a recording depends on: a topic's files, the salt, and the code that records."""
+    digest = hashlib.sha256(f"{salt}\0{topic.model_dump_json()}".encode())
+    code = [Path(gradus.__file__).parent / name for name in _CODE]
+    for path in (course.solution(topic), course.test_file(topic), course.mistakes(topic), *code):
+        digest.update(hashlib.sha256(path.read_bytes() if path.exists() else b"").digest())
+    return digest.hexdigest()[:16]
+
+
+def prepare(
+    course: Course, topic: Topic, salt: str, advance: Advance = lambda done, total: None
+) -> Recording:
+    """The mistakes recorded for this salt, on disk for the judges; made anew where stale."""
+    test_file = course.test_file(topic)
+    path, digest = recording_file(test_file, salt), sources_digest(course, topic, salt)
+    found = _load(path)
+    if found is None or found.sources != digest:
+        known, unnoticed = record_mistakes(sources_of(course, topic), salt, advance=advance)
+        found = Recording(digest, tests_digest(test_file), known, unnoticed=unnoticed)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        write_whole(path, found.packed())
+    return found
+
+
+def prepare_public(course: Course, topic: Topic) -> Recording:
+    """What students get: the comparisons of the public checks, and the mistakes they know.
+
+    The one in assignments/T stands where nothing that it depends on has changed.
+    """
+    digest = sources_digest(course, topic, PUBLIC_SALT)
+    found = _load(public_file(course.public_test_file(topic)))
+    if found is not None and found.sources == digest:
+        return found
+    sources = sources_of(course, topic)
+    known, _ = record_mistakes(sources, PUBLIC_SALT, public_only=True)
+    comparisons = {
+        check.name: check.comparisons
+        for check in public_checks(sources, PUBLIC_SALT)
+        if not check.properties
+    }
+    return Recording(digest, tests_digest(course.test_file(topic)), known, comparisons)
+
+
+def _load(path: Path) -> Recording | None:
+    try:
+        return Recording.unpacked(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _read(path: Path) -> str:
+    if not path.exists():
+        raise UsageError(f"there is no {shown(path)}")
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,368 @@
+"""Runs a topic's checks on wrong answers, in this process, and keeps what each check sees."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._pytree import tree_flatten
+
+from gradus.checks import record
+from gradus.checks.comparison import Comparison, compare
+from gradus.checks.explain import conclude, noted
+from gradus.checks.fingerprint import Transcript, transcript
+from gradus.checks.known import Known, Recorded
+from gradus.checks.local import Interrupted, LocalStudent
+from gradus.checks.rng import Rng, derive_seed
+from gradus.checks.session import collect, describe
+from gradus.course import Topic, UsageError
+from gradus.errors import Raised
+from gradus.mistakes.read import Mistakes
+from gradus.mistakes.reference import Reference
+from gradus.mistakes.rules import GRADIENTS
+from gradus.mistakes.variants import Variant, variants
+from gradus.results import first_line
+
+SECONDS = 0.3  # that a check of a wrong answer may compute, at least
+SLOW = 0.2  # seconds of a check in which only written mistakes are tried, one by one
+MANY = 200  # wrong answers, for which it pays to start processes
+_FIXTURES = {"student", "rng", "device", "topic"}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A topic's hand-written parts."""
+
+    topic: Topic
+    solution: str
+    functions: Sequence[str]  # that students write
+    mistakes: Mistakes
+    test_file: Path
+
+
+@dataclass(frozen=True)
+class PublicCheck:
+    """What a check compares, and whether it does more than that."""
+
+    name: str
+    comparisons: Sequence[Comparison]
+    properties: bool
+
+
+def record_mistakes(
+    sources: Sources,
+    salt: str,
+    *,
+    public_only: bool = False,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Recorded, list[str]]:
+    """What each check sees of each wrong answer, by the check's name; and the arguments that no
+    check of their function notices, "minibatches: seed".
+
+    Raises UsageError where a mistake does not fit the solution, or the solution fails a check.
+    """
+    todo = variants(Reference(sources.solution), sources.mistakes, sources.functions)
+    seen: dict[int, list[Outcome]] = {}
+    for part in _parts(sources, salt, public_only, len(todo)):
+        for at, outcomes in part:
+            seen[at] = outcomes
+            advance(len(seen), len(todo))
+    return _merged(todo, seen)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one check sees of one wrong answer, and whether it sees that something is wrong; None
+    where the answer is none."""
+
+    check: str
+    seen: Transcript | None
+    wrong: bool | None
+
+
+Part = list[tuple[int, list[Outcome]]]  # by the number of the wrong answer
+
+
+def _parts(sources: Sources, salt: str, public_only: bool, number: int) -> Iterator[Part]:
+    """What is seen of all wrong answers, from as many processes as there are cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if cores == 1 or number < MANY:
+        yield record_part(sources, salt, public_only, range(number))
+        return
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["gradus.mistakes.recorder"])  # torch is imported once
+    shares = [range(n, number, 2 * cores) for n in range(2 * cores)]
+    with ProcessPoolExecutor(cores, context) as executor:
+        futures = [executor.submit(record_part, sources, salt, public_only, s) for s in shares]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def record_part(sources: Sources, salt: str, public_only: bool, chosen: range) -> Part:
+    """What is seen of the wrong answers with these numbers."""
+    reference = Reference(sources.solution)
+    todo = variants(reference, sources.mistakes, sources.functions)
+    part: Part = []
+
+    def loop(items: Sequence[pytest.Item]) -> None:
+        runs = _runs(items, sources, reference, salt, public_only)
+        visible: dict[tuple[str, str], set[str]] = {}  # of a function's mistakes, in which checks
+        for at, variant in enumerate(todo):
+            if at not in chosen and variant.kind != "mistake":
+                continue
+            try:
+                names = variant.names(reference)
+            except Exception:  # a change that makes no module
+                continue
+            # Two mistakes look like one of them where the other is not seen.
+            both = [visible.get((variant.function, says), set()) for says in variant.said]
+            asked = set.intersection(*both) if len(both) > 1 and variant.kind == "pair" else None
+            outcomes = [
+                Outcome(run.name, *_seen(run, variant, names))
+                for run in runs
+                if run.function == variant.function
+                and (asked is None or run.name in asked)
+                and (run.cost < SLOW or variant.kind == "mistake")
+            ]
+            if variant.kind == "mistake":
+                found = {o.check for o in outcomes if o.wrong}
+                visible.setdefault((variant.function, variant.said[0]), set()).update(found)
+            if at in chosen:
+                part.append((at, outcomes))
+
+    with _one_thread(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, about what wrong answers do
+        collect(sources.test_file, loop)
+    return part
+
+
+def _merged(
+    todo: Sequence[Variant], seen: Mapping[int, list[Outcome]]
+) -> tuple[Recorded, list[str]]:
+    found: dict[str, list[tuple[Known, Transcript]]] = {}
+    before: dict[tuple[str, str], list[Known]] = {}  # by check and pattern
+    noticed: dict[str, bool] = {}
+    words: Counter[tuple[str, str]] = Counter()  # what a check says of how many wrong answers
+    for at, outcomes in sorted(seen.items()):
+        variant = todo[at]
+        for o in outcomes:
+            if variant.argument and o.wrong is not None:
+                argument = f"{variant.function}: {variant.argument}"
+                noticed[argument] = noticed.get(argument, False) or o.wrong
+            if o.seen is None:
+                continue
+            whole = o.seen.whole
+            if not o.seen.has_values:
+                words[o.check, whole.pattern] += 1
+            alike = before.setdefault((o.check, whole.pattern), [])
+            # Pairs and rules that look like something said before add nothing.
+            if variant.kind in ("pair", "rule") and any(k.whole.matches(whole) for k in alike):
+                continue
+            gradients_only = all(path.startswith("gradient of") for path in o.seen.paths)
+            if variant.kind == "forward" and not gradients_only:
+                continue
+            paths = o.seen.paths if variant.kind == "mistake" else {}
+            known = Known(variant.kind, variant.said, whole, paths)
+            found.setdefault(o.check, []).append((known, o.seen))
+            if variant.kind != "forward":
+                alike.append(known)
+    recorded = {
+        name: [k for k, seen in known if seen.has_values or words[name, k.whole.pattern] == 1]
+        for name, known in found.items()
+    }
+    return recorded, [argument for argument, seen in noticed.items() if not seen]
+
+
+def public_checks(sources: Sources, salt: str) -> list[PublicCheck]:
+    """What the checks marked public compare, on the reference; and what they are beside that."""
+    found: list[PublicCheck] = []
+
+    def loop(items: Sequence[pytest.Item]) -> None:
+        for run in _runs(items, sources, Reference(sources.solution), salt, public_only=True):
+            notes = run.on_reference
+            found.append(PublicCheck(run.name, notes.comparisons, notes.properties))
+
+    with _one_thread():
+        collect(sources.test_file, loop)
+    return found
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One check, and what it notes about the reference."""
+
+    name: str
+    function: str
+    check: Callable[..., Any]
+    sources: Sources
+    salt: str
+    on_reference: record.Record
+    cost: float  # seconds that the reference computes
+
+    def again(self, **fixtures: Any) -> None:
+        """The check; of one that only compares, the same comparisons."""
+        if self.on_reference.properties:
+            _given(self.check)(**fixtures)
+            return
+        for comparison in self.on_reference.comparisons:
+            compare(fixtures["student"], comparison)
+
+    @property
+    def gradients(self) -> tuple[int, ...]:
+        """The positions of the inputs whose gradients the check compares, of a backward."""
+        for c in self.on_reference.comparisons:
+            if c.wrt:
+                return tuple(list(c.inputs).index(name) for name in c.wrt)
+        return ()
+
+
+def _runs(
+    items: Sequence[pytest.Item],
+    sources: Sources,
+    reference: Reference,
+    salt: str,
+    public_only: bool,
+) -> list[_Run]:
+    """The checks whose values can be recorded: not those that end in an accuracy."""
+    names = reference.namespace({})
+    runs = []
+    for item in items:
+        if public_only and item.get_closest_marker("public") is None:
+            continue
+        info, check = describe(item), item.obj  # type: ignore[attr-defined]
+        if not set(inspect.signature(check).parameters) <= _FIXTURES:
+            raise UsageError(f"{item.name}: a check takes {', '.join(sorted(_FIXTURES))} only")
+        if "topic" in inspect.signature(check).parameters:  # thresholds are judged, not values
+            continue
+        started = time.process_time()
+        notes, error = _perform(info.name, _given(check), names, sources, salt, 60.0)
+        cost = time.process_time() - started
+        failure = conclude(error, notes)
+        if failure is not None:
+            raise UsageError(f"the solution fails {info.name}: {first_line(str(failure))}")
+        runs.append(_Run(info.name, info.function, check, sources, salt, notes, cost))
+    return runs
+
+
+def _seen(
+    run: _Run, variant: Variant, names: dict[str, Any]
+) -> tuple[Transcript | None, bool | None]:
+    """An Outcome's `seen` and `wrong`."""
+    names[GRADIENTS] = run.gradients
+    trivial = _watch(names, run.function) if variant.kind == "forward" else None
+    notes, error = _perform(
+        run.name, run.again, names, run.sources, run.salt, max(SECONDS, 5 * run.cost)
+    )
+    if trivial is not None and trivial():
+        return None, None  # who does nothing forward and nothing backward has earned nothing
+    noted(error, notes)
+    unchanged = [
+        isinstance(e, Raised) and e.message.startswith("Unchanged") for e in notes.failures
+    ]
+    if any(unchanged):  # in some calls: what the others see explains no student's whole check
+        return None, None if all(unchanged) else True
+    if isinstance(error, Interrupted):
+        return None, True
+    if not notes.failures:
+        return None, error is not None
+    seen = transcript(notes.seen)
+    return seen if seen.tells else None, True
+
+
+def _watch(names: dict[str, Any], backward: str) -> Callable[[], bool]:
+    """Whether all that the backward has returned is zeros, ones, or dout as it came."""
+    original, plain = names[backward], []
+
+    def watched(dout: Any, cache: Any) -> Any:
+        gradients = original(dout, cache)
+        for g in tree_flatten(gradients)[0]:
+            if isinstance(g, torch.Tensor):
+                same = g.shape == dout.shape and torch.equal(g.abs(), dout.abs())
+                plain.append(same or bool((g == g.flatten()[:1]).all()))
+        return gradients
+
+    names[backward] = watched
+    return lambda: all(plain)
+
+
+def _given(check: Callable[..., Any]) -> Callable[..., Any]:
+    """The check, called with all fixtures."""
+    wanted = inspect.signature(check).parameters
+    return lambda **fixtures: check(**{name: fixtures[name] for name in wanted})
+
+
+def _perform(
+    name: str,
+    check: Callable[..., Any],
+    names: dict[str, Any],
+    sources: Sources,
+    salt: str,
+    seconds: float,
+) -> tuple[record.Record, BaseException | None]:
+    seed = derive_seed(salt, sources.topic.id, name)
+    student = LocalStudent(names, given=set(names) - set(sources.functions))
+    fixtures: Mapping[str, Any] = {
+        "student": student,
+        "rng": Rng(seed),
+        "device": "cpu",
+        "topic": sources.topic,
+    }
+    notes = record.start(seed, recording=True)
+    student.begin(name, seed % 2**31)
+    try:
+        with _at_most(seconds):
+            check(**fixtures)
+    except (Exception, Interrupted) as error:
+        return notes, error
+    return notes, None
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise Interrupted in what computes longer, where the system has such a timer.
+
+    The processor's time counts: on a busy machine the clock would leave mistakes out.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums come out the same wherever they are recorded."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,89 @@
+"""The reference solution with some of its functions changed: as text, and as a running module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from functools import cached_property
+from types import CodeType
+from typing import Any
+
+from gradus.mistakes.read import Alternative, Edit, Mistake, MistakeError
+from gradus.solution import Solution
+
+
+class Reference:
+    """A solution, and what becomes of it with other functions in place."""
+
+    def __init__(self, source: str, filename: str = "<solution>") -> None:
+        self.solution = Solution(source, filename)
+
+    @cached_property
+    def functions(self) -> dict[str, str]:
+        """The source of each function and class by its name."""
+        lines = self.solution.text.splitlines()
+        spans = self.solution.spans
+        return {n: "\n".join(lines[first - 1 : last]) for n, (first, last) in spans.items()}
+
+    @cached_property
+    def _statements(self) -> list[tuple[str, CodeType]]:
+        """Every statement at the top, with the name that it defines where that is a function."""
+        return [
+            (getattr(node, "name", ""), compile(ast.Module([node], []), "<reference>", "exec"))
+            for node in ast.parse(self.solution.text).body
+        ]
+
+    def parts(self, answer: Mistake | Alternative) -> dict[str, str]:
+        """What an answer puts in place of the reference's functions, and what it adds.
+
+        Raises MistakeError where an edit does not fit, and where nothing is replaced.
+        """
+        if isinstance(answer, Mistake) and answer.edits:
+            return {answer.function: self.edited(answer.function, answer.edits, answer.where)}
+        if not any(name in self.functions for name in answer.parts):
+            names = ", ".join(answer.parts)
+            raise MistakeError(f"{answer.where}: the solution has no function {names}")
+        parts = dict(answer.parts)
+        if answer.preamble:
+            parts = {"": answer.preamble, **parts}
+        return parts
+
+    def edited(self, function: str, edits: tuple[Edit, ...], where: str) -> str:
+        """The source of a function after some edits, each of which must fit exactly once."""
+        if function not in self.functions:
+            raise MistakeError(f"{where}: the solution has no function {function!r}")
+        first, last = self.solution.spans[function]
+        marked = [n for n in self.solution.marked_lines() if first <= n <= last]
+        lines = self.functions[function].splitlines()
+        start = min(marked, default=first) - first  # a docstring may hold the same formula
+        text = "\n".join(lines[start:])
+        for old, new in edits:
+            times = text.count(old)
+            if times != 1:
+                often = f"{times} times" if times else "not"
+                raise MistakeError(f"{where}: {old!r} stands {often} in {function}: once is needed")
+            text = text.replace(old, new)
+        text = "\n".join([*lines[:start], text])
+        try:
+            ast.parse(text)
+        except SyntaxError as error:
+            raise MistakeError(f"{where}: the changed {function} is not Python: {error}") from None
+        return text
+
+    def composed(self, parts: Mapping[str, str]) -> str:
+        """The submission with `parts` in place; what is new stands before the first of them."""
+        new = [text for name, text in parts.items() if name not in self.functions]
+        return self.solution.replaced(parts, above=new)
+
+    def namespace(self, parts: Mapping[str, str]) -> dict[str, Any]:
+        """The names of the module with `parts` in place, after running it here."""
+        names: dict[str, Any] = {"__name__": "reference"}
+        new = [text for name, text in parts.items() if name not in self.functions]
+        pending = True
+        for name, code in self._statements:
+            if name in parts and pending:
+                pending = False
+                for text in new:
+                    exec(text, names)
+            exec(parts.get(name, code) if name else code, names)
+        return names

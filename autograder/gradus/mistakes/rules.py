@@ -1,0 +1,293 @@
+"""Changes of the reference that need no writing, with words for what they do.
+
+They speak only when no written mistake explains a check, and only when they explain all of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
+
+from gradus.mistakes.reference import Reference
+
+GRADIENTS = "__gradients__"  # in a module: the positions of the inputs whose gradients are asked
+
+Names = dict[str, Any]
+Wrap = Callable[[Names], None]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is said of it, the functions replaced, a wrapper, and the argument that it is about."""
+
+    says: str
+    parts: dict[str, str] = field(default_factory=dict)
+    wrap: Wrap | None = None
+    argument: str = ""
+
+
+def changes_by_rule(reference: Reference, function: str) -> Iterator[Change]:
+    """The changes for one function, the simplest first."""
+    tree = ast.parse(reference.functions[function]).body[0]
+    if not isinstance(tree, ast.FunctionDef):
+        return
+    stem = function.removesuffix("_backward")
+    if function.endswith("_backward") and f"{stem}_forward" in reference.functions:
+        forward = ast.parse(reference.functions[f"{stem}_forward"]).body[0]
+        if isinstance(forward, ast.FunctionDef):
+            for change in _arguments(forward, f"{stem}_forward"):
+                yield replace(change, argument="")  # gradients need not depend on it
+            yield from _constants(reference, forward, stem)
+    yield from _arguments(tree, function)
+    yield from _state(tree, function)
+    for says, text in _loops(tree):
+        yield Change(says, {function: text})
+
+
+# An argument replaced: what is said, and the other value, or None where there is none.
+_REPLACED: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    ("{0} = 0", lambda v: _scaled(v, 0)),
+    ("{0} = 1", lambda v: torch.ones_like(v) if _is_float(v) else _one(v)),
+    ("−{0} for {0}", lambda v: _scaled(v, -1)),
+    ("2 · {0} for {0}", lambda v: _scaled(v, 2)),
+    ("{0} / 2 for {0}", lambda v: _scaled(v, 0.5) if not _is_integer(v) else None),
+    ("{0} + 1 for {0}", lambda v: v + 1 if _is_integer(v) else None),
+    ("{0} − 1 for {0}", lambda v: v - 1 if _is_integer(v) and v > 0 else None),
+    ("not {0}", lambda v: not v if isinstance(v, bool) else None),
+    ("{0} without its last row", lambda v: v[:-1] if _has_rows(v) else None),
+    ("{0} without its last entry", lambda v: v[:-1] if _has_entries(v) else None),
+)
+
+
+def _arguments(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
+    arguments = [a.arg for a in (*tree.args.args, *tree.args.kwonlyargs)]
+    names = [n for n in arguments if n not in ("cache", "state")]
+    defaults = dict(
+        zip([a.arg for a in tree.args.args][::-1], tree.args.defaults[::-1], strict=False)
+    )
+    for name in names:
+        if name in defaults:
+            value = ast.literal_eval(defaults[name]) if _is_literal(defaults[name]) else None
+            if value is not None:
+                says = f"what it should be for {name} = {value}, its default"
+                yield Change(says, wrap=_replacing(function, name, _always(value)), argument=name)
+        for words, other in _REPLACED:
+            says = f"what it should be for {words.format(name)}"
+            yield Change(says, wrap=_replacing(function, name, other), argument=name)
+    for at, first in enumerate(names):
+        for second in names[at + 1 :]:
+            says = f"what it should be with {first} and {second} swapped"
+            yield Change(says, wrap=_swapping(function, first, second))
+
+
+def _always(value: Any) -> Callable[[Any], Any]:
+    return lambda given: value
+
+
+class Unchanged(Exception):
+    """A change that changes nothing here."""
+
+
+def _replacing(function: str, name: str, other: Callable[[Any], Any]) -> Wrap:
+    def change(arguments: dict[str, Any]) -> None:
+        value = other(arguments[name]) if name in arguments else None
+        if value is None:
+            raise Unchanged
+        arguments[name] = value
+
+    return _calling_with(function, change)
+
+
+_LARGEST_SIZE = 100_000  # a seed in the place of a size would take all memory
+
+
+def _swapping(function: str, first: str, second: str) -> Wrap:
+    def change(arguments: dict[str, Any]) -> None:
+        a, b = arguments.get(first), arguments.get(second)
+        if type(a) is not type(b) or a is None:
+            raise Unchanged
+        if isinstance(a, int) and isinstance(b, int) and max(a, b) > _LARGEST_SIZE:
+            raise Unchanged
+        if isinstance(a, Tensor) and isinstance(b, Tensor) and a.shape != b.shape:
+            raise Unchanged
+        arguments[first], arguments[second] = b, a
+
+    return _calling_with(function, change)
+
+
+def _calling_with(function: str, change: Callable[[dict[str, Any]], None]) -> Wrap:
+    def wrap(names: Names) -> None:
+        original = names[function]
+        signature = inspect.signature(original)
+
+        def changed(*args: Any, **kwargs: Any) -> Any:
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            change(bound.arguments)
+            return original(*bound.args, **bound.kwargs)
+
+        names[function] = changed
+
+    return wrap
+
+
+def _state(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
+    """An update that returns (params, state)."""
+    if not {"params", "state"} <= {a.arg for a in tree.args.args}:
+        return
+
+    def result(names: Names, change: Callable[[Any, Any, dict[str, Any]], Any]) -> None:
+        original = names[function]
+        signature = inspect.signature(original)
+
+        def changed(*args: Any, **kwargs: Any) -> Any:
+            arguments = signature.bind(*args, **kwargs).arguments
+            params, state = original(*args, **kwargs)
+            return change(params, state, arguments)
+
+        names[function] = changed
+
+    yield Change(
+        "the state is returned as it came: the next step needs the new one",
+        wrap=lambda names: result(names, lambda params, state, given: (params, given["state"])),
+    )
+    yield Change(
+        "the parameters are returned as they came",
+        wrap=lambda names: result(names, lambda params, state, given: (given["params"], state)),
+    )
+
+
+def _loops(tree: ast.FunctionDef) -> Iterator[tuple[str, str]]:
+    """What goes wrong in a `for`: the function's source with one of its loops changed."""
+    count = sum(isinstance(node, ast.For) for node in ast.walk(tree))
+    for at in range(count):
+        for says, change in (
+            ("the last pass of the loop is left out", "list({0})[:-1]"),
+            ("the first pass of the loop is left out", "list({0})[1:]"),
+            ("only the first pass of the loop counts: does it end too early?", "list({0})[:1]"),
+        ):
+            copy = ast.parse(ast.unparse(tree))
+            loop = [node for node in ast.walk(copy) if isinstance(node, ast.For)][at]
+            loop.iter = ast.parse(change.format(ast.unparse(loop.iter)), mode="eval").body
+            yield says, ast.unparse(copy)
+        copy = ast.parse(ast.unparse(tree))
+        loop = [node for node in ast.walk(copy) if isinstance(node, ast.For)][at]
+        if isinstance(loop.iter, ast.Call) and ast.unparse(loop.iter.func) == "range":
+            end = loop.iter.args[min(1, len(loop.iter.args) - 1)]
+            end_plus_one = ast.parse(f"({ast.unparse(end)}) + 1", mode="eval").body
+            loop.iter.args[min(1, len(loop.iter.args) - 1)] = end_plus_one
+            yield "the loop makes one pass too many", ast.unparse(copy)
+
+
+def _constants(reference: Reference, forward: ast.FunctionDef, stem: str) -> Iterator[Change]:
+    """The gradients when a line of the forward is held constant on the way back."""
+    for at, statement in enumerate(forward.body):
+        if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+            continue
+        target = statement.targets[0]
+        if not isinstance(target, ast.Name):
+            continue
+        body = [*forward.body]
+        held = f"{target.id} = torch.as_tensor({target.id}).detach()"
+        body.insert(at + 1, ast.parse(held).body[0])
+        copy = ast.parse(ast.unparse(forward)).body[0]
+        assert isinstance(copy, ast.FunctionDef)
+        copy.body = [*(ast.parse(ast.unparse(s)).body[0] for s in _without_docstring(body))]
+        says = (
+            f"what it should be if {target.id} were a constant: the path through {target.id} is "
+            "missing"
+        )
+        parts = {f"{stem}_forward": ast.unparse(copy)}
+        yield Change(says, parts, gradients_of_own_forward(stem))
+
+
+def gradients_of_own_forward(stem: str) -> Wrap:
+    """Autograd through the module's own `{stem}_forward` in place of its backward."""
+
+    def wrap(names: Names) -> None:
+        original = names[f"{stem}_forward"]
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            leaves, spec = tree_flatten(args)
+            own = [
+                x.clone().requires_grad_() if isinstance(x, Tensor) and x.is_floating_point() else x
+                for x in leaves
+            ]
+            with torch.enable_grad():
+                out, _, *more = original(*tree_unflatten(own, spec), **kwargs)
+            detached = tree_map(lambda v: v.detach() if isinstance(v, Tensor) else v, more)
+            return out.detach(), (out, tree_unflatten(own, spec)), *detached
+
+        def backward(dout: Tensor, cache: Any) -> Any:
+            out, inputs = cache
+            wanted, expected = tree_flatten(inputs)
+            own = [x for x in wanted if isinstance(x, Tensor) and x.requires_grad]
+            # Of a scalar: with grad_outputs, torch's first call imports sympy, which takes seconds.
+            scalar = (out * dout).sum()
+            grads = iter(
+                torch.autograd.grad(
+                    scalar, own, retain_graph=True, allow_unused=True, materialize_grads=True
+                )
+            )
+            filled = [
+                next(grads) if isinstance(x, Tensor) and x.requires_grad else None for x in wanted
+            ]
+            tree = tree_unflatten(filled, expected)
+            found = tuple(tree[at] for at in names[GRADIENTS])
+            return found[0] if len(found) == 1 else found
+
+        names[f"{stem}_forward"], names[f"{stem}_backward"] = forward, backward
+
+    return wrap
+
+
+def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+    first = body[0]
+    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return body[1:] if is_text else body
+
+
+def _scaled(value: Any, factor: float) -> Any:
+    if isinstance(value, list | tuple | dict):
+        tensors = [x for x in tree_flatten(value)[0] if _is_float(x)]
+        return tree_map(lambda x: factor * x if _is_float(x) else x, value) if tensors else None
+    if _is_float(value) or (isinstance(value, float) and value == value):
+        return factor * value
+    if _is_integer(value):
+        return int(factor * value)
+    return None
+
+
+def _one(value: Any) -> Any:
+    return type(value)(1) if isinstance(value, float) or _is_integer(value) else None
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _has_rows(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.ndim > 0 and len(value) > 1
+
+
+def _has_entries(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) > 1
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,105 @@
+"""The wrong answers that are recorded: written mistakes, pairs of them, and changes by rule."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+from gradus.checks.known import Kind
+from gradus.mistakes.read import Mistake, MistakeError, Mistakes
+from gradus.mistakes.reference import Reference
+from gradus.mistakes.rules import changes_by_rule, gradients_of_own_forward
+
+Names = dict[str, Any]
+PAIRS = 250  # of a function's mistakes that are recorded, at most
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A wrong answer for `function`, and what is said about it.
+
+    `parts` replace functions of the reference, `wrap` changes the module that results. `argument`
+    is the one that a rule replaces.
+    """
+
+    kind: Kind
+    function: str
+    said: tuple[str, ...]
+    parts: dict[str, str] = field(default_factory=dict)
+    wrap: Callable[[Names], None] | None = None
+    argument: str = ""
+
+    def names(self, reference: Reference) -> Names:
+        """The module, run here; whatever that raises is raised."""
+        names = reference.namespace(self.parts)
+        if self.wrap is not None:
+            self.wrap(names)
+        return names
+
+
+def variants(reference: Reference, written: Mistakes, functions: Sequence[str]) -> list[Variant]:
+    """All that are recorded, the written ones first. `functions` are those that students write."""
+    told = [m for m in written.mistakes if m.says]
+    found = [Variant("mistake", m.function, (m.says,), reference.parts(m)) for m in told]
+    found += _written_out(reference, told, functions)
+    found += [Variant("pair", *pair) for pair in pairs(reference, told)]
+    for m in told:
+        stem = m.function.removesuffix("_forward")
+        if m.function.endswith("_forward") and f"{stem}_backward" in functions:
+            said = (m.function, m.says)
+            parts = reference.parts(m)
+            if f"{stem}_backward" in parts:
+                continue
+            backward = f"{stem}_backward"
+            found.append(Variant("forward", backward, said, parts))
+            found.append(Variant("forward", backward, said, parts, gradients_of_own_forward(stem)))
+    for function in functions:
+        for c in changes_by_rule(reference, function):
+            found.append(Variant("rule", function, (c.says,), c.parts, c.wrap, c.argument))
+    return found
+
+
+def _written_out(
+    reference: Reference, mistakes: Sequence[Mistake], functions: Sequence[str]
+) -> Iterator[Variant]:
+    """A function's mistakes in those that call it: a student may write its formula out there."""
+    called = {
+        name: {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+        for name, source in reference.functions.items()
+        if name in functions
+    }
+    for m in mistakes:
+        parts = reference.parts(m)
+        for caller, names in called.items():
+            if m.function in names and caller not in parts:
+                yield Variant("pair", caller, (m.says,), parts)
+
+
+def pairs(
+    reference: Reference, mistakes: Sequence[Mistake]
+) -> Iterator[tuple[str, tuple[str, ...], dict[str, str]]]:
+    """Two mistakes in one function, where both changes fit: function, sentences, its source.
+
+    Of a function with very many, PAIRS of them, spread evenly.
+    """
+    by_function: dict[str, list[tuple[Mistake, Mistake]]] = {}
+    for first, second in combinations(mistakes, 2):
+        if first.function == second.function and first.edits and second.edits:
+            by_function.setdefault(first.function, []).append((first, second))
+    chosen = [
+        pair
+        for found in by_function.values()
+        for pair in found[:: max(1, math.ceil(len(found) / PAIRS))]
+    ]
+    for first, second in chosen:
+        try:
+            text = reference.edited(first.function, (*first.edits, *second.edits), second.where)
+            again = reference.edited(first.function, (*second.edits, *first.edits), first.where)
+        except MistakeError:
+            continue
+        if text == again:
+            yield first.function, (first.says, second.says), {first.function: text}

@@ -1,0 +1,293 @@
+"""What goes wrong in batchnorm, and right answers written differently."""
+
+import torch
+
+from gradus.mistakes.written import alternative, change, mistake, mistakes
+
+MEAN_1 = "mean 1 and variance 0, the wrong way round: subtract 0, divide by 1, and nothing changes"
+VAR_0 = "the running variance starts at 0: inference before training would divide by √eps alone"
+VALUES = "gamma gives the shape and the dtype: its values have no part in this"
+N_1 = "divided by N − 1: here it is over all N values (look up the default of torch.var)"
+NO_ROOT = "this is the standard deviation: no root yet"
+AXIS = "taken over the features of each row (axis 1): each feature has its own, over the batch"
+SINGLE = "one number for all of x: each feature has its own"
+BIASED = "the batch's variance goes in as it is, over N: the running one takes the unbiased"
+TWICE = "n/(n − 1) is in it twice: batch_statistics is biased, and update_running corrects that"
+STILL = "it has not moved: the new value has to be returned"
+LOST = "the batch's value alone: what was collected is lost"
+SWAPPED = "retention weighs the batch's value: it is the share of the *old* value that is kept"
+DEFAULT = "it moves with the default retention, 0.9, not with the one that was passed"
+SUM = "the two weights do not sum to 1: they are retention and 1 − retention"
+OWN = "normalised by the batch's statistics at inference: answers would depend on their neighbours"
+RUNNING = "normalised with the running statistics: in training it is the batch's own"
+INSIDE = "normalised with the variance over N − 1: inside the layer it is over N"
+TEST_DATA = "the running statistics move at inference: test data must not change the model"
+OUTSIDE = "eps is added to the standard deviation: it belongs to the variance, inside the root"
+EPS = "computed with eps = 1e-5, not with the eps that was passed"
+CONSTANT = "mean and variance are treated as constants: x reaches the loss through them as well"
+FORMULA = "the gradient of training: at inference the statistics are constants, x has one path"
+NO_MEAN = "no path through μ: every x[n] moves the mean, which is subtracted from all rows"
+NO_VAR = "no path through σ²: every x[n] changes the variance, and with it all rows of its column"
+HALF = "the path through σ² counts half: the square brings a 2, the root a 1/2"
+SUMS = "averaged over the batch: all rows share gamma and beta, so their gradients are sums"
+NOT_MOVED = "reshape does not move axes: in memory a channel's values are not every C-th ones"
+NOT_BACK = "put back into (N, C, H, W) by a reshape: in the rows the channels are last"
+IMAGES = "n is the number of images: the statistics are over n = N·H·W values"
+PIXEL = "every pixel has statistics of its own, over the batch: a channel's are over N, H and W"
+IMAGE = "every image is normalised by itself (instance norm): a channel's are over N, H and W"
+EXAMPLE = "each example is normalised over its channels: a channel's are over N, H and W"
+ALL = "all channels share one mean and variance: a channel's are over N, H and W"
+UNTRAINED = "the parameters are those of init_params: what sgd_step returns is dropped"
+UNCOLLECTED = "the running statistics are still those of the start: each step returns new ones"
+ANEW = "only the last epoch counts: the parameters are set anew in each"
+ANEW_RUNNING = "only the last epoch counts for the running statistics: they are set anew in each"
+
+# Lines of wrong answers.
+MOVES = """var = running
+        own = x.mean(0), x.var(0, False)
+        running = update_running(running, own, len(x), retention)"""
+OWN_BACK = "mean, var = x.mean(0), x.var(0, False)\n    std = ("
+OVER_AXES = """if training:
+        c = channels_last
+        out = gamma * (c - c.mean(axes, True)) / (c.var(axes, False, True) + eps).sqrt() + beta
+    out = out"""
+OF_IMAGES = """if training:
+        running = update_running(before, batch_statistics(rows), len(x), retention)
+    return out"""
+MOVES_2D = """if not training:
+        running = update_running(running, batch_statistics(rows), len(rows), retention)
+    return out"""
+RESTARTS = "running = [init_running(p[1]) for p in params[:-1]]\n        for x_batch"
+
+init_running = mistakes(
+    change("zeros_like(gamma), torch.ones_like", "ones_like(gamma), torch.zeros_like", MEAN_1),
+    change("ones_like", "zeros_like", VAR_0),
+    change("torch.zeros_like(gamma)", "gamma", VALUES),
+    change("torch.ones_like(gamma)", "gamma", VALUES),
+    change("torch.ones_like(gamma)", "torch.ones(len(gamma))"),
+)
+batch_statistics = mistakes(
+    change("squares.mean(0)", "x.var(0)", N_1),
+    change("squares.mean(0)", ("squares.mean(0).sqrt()", "x.std(0)"), NO_ROOT),
+    change("squares.mean(0)", "x.square().mean(0) - mean.square()"),
+    change("(x - mean)", "x", "the mean is not subtracted before squaring"),
+    change(
+        "squares.mean(0)", "(x - mean).mean(0).square()", "averaged first: square, then average"
+    ),
+    change("squares.mean(0)", "squares.sum(0)"),
+    change("mean, squares.mean(0)", "x.mean(1), x.var(1, False)", AXIS),
+    change("mean, squares.mean(0)", "x.mean(), x.var(correction=0)", SINGLE),
+    change("len(x) < 2", "len(x) < 1"),
+)
+update_running = mistakes(
+    change("retention, 1 - retention", "1, 0", STILL),
+    change("retention, 1 - retention", "0, 1", LOST),
+    change("retention, 1 - retention", "1 - retention, retention", SWAPPED),
+    change("retention, 1 - retention", "0.9, 0.1", DEFAULT),
+    change("retention, 1 - retention", ("1, 1 - retention", "retention, 1"), SUM),
+    change("batch_var * n / (n - 1)", "batch_var", BIASED),
+    change("n / (n - 1)", "(n - 1) / n", "multiplied by (n − 1)/n: the biased one is too small"),
+    change("n / (n - 1)", "(n / (n - 1)) ** 2", TWICE),
+    change("keep * var", "keep * var * n / (n - 1)", "n/(n − 1) multiplies the old value too"),
+    change("take * batch_mean", "take * batch_mean * n / (n - 1)", "the mean takes no n/(n − 1)"),
+    change("keep * mean + take", "mean.mul_(keep) + take"),
+)
+batchnorm_forward = mistakes(
+    change("len(x), retention)", "len(x), retention)\n        var = x.var(0)", INSIDE),
+    change("running = update", "(mean, var), running = running, update", RUNNING),
+    change("running = update", "running = mean, var = update", RUNNING),
+    change("var = running", ("var = x.mean(0), x.var(0, False)", "var = x.mean(0), x.var(0)"), OWN),
+    change("(var + eps).sqrt()", "var.sqrt() + eps", OUTSIDE),
+    change("var + eps", "var", "eps is missing"),
+    change("var + eps", "var + 1e-5", EPS),
+    change("(var + eps).sqrt()", ("var + eps", "var"), "divided by the variance: take the root"),
+    change("(x - mean) / std", "x / std", "the mean is not subtracted"),
+    change("(x - mean) / std", "(x - mean) * std", "multiplied by the standard deviation: divide"),
+    change("x - mean) / std", "x - x.mean(1, True)) / (x.var(1, False, True) + eps).sqrt()", AXIS),
+    change("gamma * x_hat + beta", "x_hat + beta", "the scale gamma is missing"),
+    change("gamma * x_hat + beta", "gamma * x_hat", "the shift beta is missing"),
+    change("gamma * x_hat + beta", "x_hat", "gamma and beta are both missing"),
+    change("gamma * x_hat + beta", "beta * x_hat + gamma", "gamma and beta have changed places"),
+    change("x_hat + beta", "(x_hat + beta)", "gamma multiplies beta: scale first, then shift"),
+    change("running = update", "update", STILL),
+    change("retention)", "0.0)", LOST),
+    change("retention)", "1 - retention)", SWAPPED),
+    change(", retention)", ")", DEFAULT),
+    change("len(x), retention)", "10**12, retention)", BIASED),
+    change("(mean, var), len(x)", "(mean, x.var(0)), len(x)", TWICE),
+    change("len(x), ret", "x.shape[1], ret", "n is the number of features: it is that of the rows"),
+    change("var = running", MOVES, TEST_DATA),
+    change("= batch_statistics(x)", "= x.mean(0), x.var(0, False)"),
+    change("update_running(running", "update_running([r.mul_(retention) for r in running]"),
+)
+batchnorm_backward = mistakes(
+    change("if training:", "if False:", CONSTANT),
+    change("if training:", "if True:", FORMULA),
+    change("std = (", OWN_BACK, FORMULA, also=(("if training:", "if True:"),)),
+    change("gamma / std * bracket", "bracket / std", "the factor gamma is missing"),
+    change("gamma / std * bracket", "gamma * bracket", "the factor 1/std is missing"),
+    change("gamma / std", "gamma / var.sqrt()", "divided by √var: eps belongs in here as well"),
+    change(" - through_mean", "", NO_MEAN),
+    change("- through_mean", "+ through_mean", "the path through μ has the wrong sign"),
+    change("dbeta / n", "dbeta", "the path through μ is a sum over the batch, not a mean"),
+    change("dbeta / n", "dbeta / (n - 1)", "the path through μ has N − 1: the mean has N"),
+    change("dbeta / n", "2 * dbeta / n", "the path through μ counts twice"),
+    change("dbeta / n", "dbeta / n / 2", "the path through μ counts half"),
+    change("dbeta / n", "std * dbeta / n", "the path through μ lacks a factor 1/std"),
+    change("dbeta / n", "dbeta / n / std", "the path through μ has a factor 1/std too many"),
+    change("dbeta / n", "dbeta / n / gamma", "the path through μ lacks the factor gamma"),
+    change("dbeta / n", "gamma * dbeta / n", "the path through μ has a factor gamma too many"),
+    change(" - through_var", "", NO_VAR),
+    change("- through_var", "+ through_var", "the path through σ² has the wrong sign"),
+    change("dgamma / n", "dgamma", "the path through σ² is a sum over the batch, not a mean"),
+    change("dgamma / n", "dgamma / (n - 1)", "the path through σ² has N − 1: the variance has N"),
+    change("dgamma / n", "dgamma * 2 / n", "the path through σ² counts twice: there is 2 · 1/2"),
+    change("dgamma / n", "dgamma / n / 2", HALF),
+    change("dgamma / n", "dgamma * std / n", "the path through σ² lacks a factor 1/std"),
+    change("dgamma / n", "dgamma / n / std", "the path through σ² has a factor 1/std too many"),
+    change("dgamma / n", "dgamma / n / gamma", "the path through σ² lacks the factor gamma"),
+    change("dgamma / n", "dgamma * gamma / n", "the path through σ² has a factor gamma too many"),
+    change("x_hat * dgamma", "dgamma", "the path through σ² lacks x_hat: far rows change it more"),
+    change("dout * x_hat", "dout * x", "dout is multiplied by x: gamma multiplies x_hat"),
+    change("dgamma, dbeta", "(dout * x_hat).sum(1), dbeta", AXIS),
+    change("dgamma, dbeta", "dgamma, dout.sum(1)", AXIS),
+    change("dgamma, dbeta", "dgamma / n, dbeta / n", SUMS),
+    change("dgamma, dbeta", "dbeta, dgamma", "swapped: gradients are in the order of the inputs"),
+)
+
+
+@mistake("dout is multiplied by out: gamma multiplies x_hat, before it", of="batchnorm_backward")
+class OutForNormalised:
+    def batchnorm_forward(x, gamma, beta, running, training, retention=0.9, eps=1e-5):
+        mean, var = running
+        if training:
+            mean, var = batch_statistics(x)
+            running = update_running(running, (mean, var), len(x), retention)
+        std = (var + eps).sqrt()
+        out = gamma * (x - mean) / std + beta
+        return out, (out * std + mean, gamma, mean, var, eps, training), running
+
+
+batchnorm2d_forward = mistakes(
+    change("= x.movedim(1, -1)", "= x", NOT_MOVED, also=((".movedim(-1, 1)", ""),)),
+    change("channels_last.reshape(-1", "x.reshape(-1", NOT_MOVED),
+    change("out.reshape(channels_last.shape).movedim(-1, 1)", "out.reshape(x.shape)", NOT_BACK),
+    change("out = out", OVER_AXES, PIXEL, also=(("rows = ", "axes = 0\n    rows = "),)),
+    change("out = out", OVER_AXES, IMAGE, also=(("rows = ", "axes = 1, 2\n    rows = "),)),
+    change("out = out", OVER_AXES, EXAMPLE, also=(("rows = ", "axes = 1, 2, 3\n    rows = "),)),
+    change("out = out", OVER_AXES, ALL, also=(("rows = ", "axes = 0, 1, 2, 3\n    rows = "),)),
+    change("return out", OF_IMAGES, IMAGES, also=(("rows = ", "before = running\n    rows = "),)),
+    change("return out", MOVES_2D, TEST_DATA),
+    change("training, retention, eps", "training, eps=eps", DEFAULT),
+    change("retention, eps)", "retention)", EPS),
+    change("running, training, ", "running, True, ", OWN),
+    change("running, training, ", "running, False, ", RUNNING),
+    change("out, cache, running = ", "out, cache, _ = ", STILL),
+    change("rows = ", "batch_statistics(x[:, 0]) if training else 0\n    rows = "),
+)
+batchnorm2d_backward = mistakes(
+    change("= dout.movedim(1, -1)", "= dout", NOT_MOVED, also=((".movedim(-1, 1)", ""),)),
+    change("channels_last.reshape(-1", "dout.reshape(-1", NOT_MOVED),
+    change("dx.reshape(channels_last.shape).movedim(-1, 1)", "dx.reshape(dout.shape)", NOT_BACK),
+)
+predict = mistakes(
+    change("training=False", "training=True", "labels of training mode: they depend on other rows"),
+    change("logits.argmax(1)", "logits", "these are the logits: the label is the largest's place"),
+    change("argmax(1)", "max(1).values", "this is the largest logit: the label is its place"),
+    change("argmax(1)", "argmax(0)", "the largest logit is sought over the rows, not in each"),
+)
+train = mistakes(
+    change("params = sgd_step", "sgd_step", UNTRAINED),
+    change("cache, running = network", "cache, _ = network", UNCOLLECTED),
+    change("for x_", "params = init_params(sizes, seed, x.dtype)\n        for x_", ANEW),
+    change("for x_batch", RESTARTS, ANEW_RUNNING),
+    change("training=True", "training=False", "trained in the mode of inference"),
+    change("seed + epoch", "seed", "all epochs see one order: each has its own seed, seed + epoch"),
+    change("seed + epoch", "seed + 1 + epoch", "the seeds begin at seed + 1: the first epoch is 0"),
+    change("cache), lr", "cache), -lr", "the steps go uphill"),
+    change("seed + epoch)", "seed + epoch)[:1]", "only the first batch of an epoch is used"),
+)
+
+
+@alternative("step by step through the graph, as on paper, with everything cached")
+class StepByStep:
+    def batchnorm_forward(x, gamma, beta, running, training, retention=0.9, eps=1e-5):
+        mean, var = running
+        if training:
+            mean, var = batch_statistics(x)
+            pairs = zip(running, (mean, x.var(0)), strict=True)
+            running = [retention * r + (1 - retention) * s for r, s in pairs]
+        centred, inv_std = x - mean, (var + eps).rsqrt()
+        x_hat = centred * inv_std
+        cache = dict(centred=centred, inv_std=inv_std, x_hat=x_hat, gamma=gamma, training=training)
+        return [gamma * x_hat + beta, cache, running]
+
+    def batchnorm_backward(dout, cache):
+        n, dx_hat, inv_std = len(dout), dout * cache["gamma"], cache["inv_std"]
+        dx = dx_hat * inv_std
+        if cache["training"]:
+            dvar = (dx_hat * cache["centred"]).sum(0) * -0.5 * inv_std**3
+            dx = dx + 2 / n * cache["centred"] * dvar
+            dx = dx - dx.sum(0) / n
+        dgamma = torch.einsum("nd,nd->d", dout, cache["x_hat"])
+        return [dx, dgamma, torch.ones(n, dtype=dout.dtype) @ dout]
+
+
+@alternative("a loop over columns, means by hand")
+class Columns:
+    def batch_statistics(x):
+        n, d = x.shape
+        if n == 1:
+            raise ValueError("N = 1")
+        mean = torch.stack([x[:, j].sum() / n for j in range(d)])
+        return [mean, torch.stack([((x[:, j] - mean[j]) ** 2).sum() / n for j in range(d)])]
+
+    def init_running(gamma):
+        return [gamma * 0, gamma * 0 + 1]
+
+    def update_running(running, statistics, n, retention=0.9):
+        mean = running[0] + (1 - retention) * (statistics[0] - running[0])
+        return [mean, running[1] + (1 - retention) * (statistics[1] / (1 - 1 / n) - running[1])]
+
+
+@alternative("images in float32, without the matrix layer, and a print in every call")
+class OverAxes:
+    def batchnorm2d_forward(x, gamma, beta, running, training, retention=0.9, eps=1e-5):
+        print("batchnorm2d_forward", x.shape)
+        shape, count = (1, -1, 1, 1), x.numel() // x.shape[1]
+        x, (mean, var) = x.float(), running
+        if training:
+            if count < 2:
+                raise ValueError("one value a channel")
+            var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+            running = update_running(running, (mean, var), count, retention=retention)
+        std, gamma = (var + eps).sqrt().reshape(shape), gamma.reshape(shape)
+        x_hat = (x - mean.reshape(shape)) / std
+        return gamma * x_hat + beta.reshape(shape), (x_hat, gamma, std, training), running
+
+    def batchnorm2d_backward(dout, cache):
+        x_hat, gamma, std, training = cache
+        axes, dx = (0, 2, 3), dout
+        if training:
+            dx = dx - dout.mean(axes, True) - x_hat * (dout * x_hat).mean(axes, True)
+        return gamma * dx / std, (dout * x_hat).sum(axes), dout.sum(axes)
+
+
+@alternative("a network of one's own in train and predict")
+class OwnNetwork:
+    def train(x, y, sizes, epochs, lr, batch_size, seed):
+        params = init_params(sizes, seed, x.dtype, x.device)
+        running = [init_running(layer[1]) for layer in params[:-1]]
+        for batches in [minibatches(x, y, batch_size, seed + e) for e in range(epochs)]:
+            for rows, labels in batches:
+                z, cache, running = network_forward(rows, params, running, True)
+                z = (z - z.logsumexp(1, keepdim=True)).exp()
+                z[torch.arange(len(labels)), labels] -= 1
+                pairs = zip(params, network_backward(z / len(labels), cache), strict=True)
+                params = [[p - lr * g for p, g in zip(*pair, strict=True)] for pair in pairs]
+        return [params, running]
+
+    def predict(x, params, running):
+        for (w, gamma, beta), statistics in zip(params[:-1], running, strict=True):
+            x = batchnorm_forward(x @ w, gamma, beta, statistics, False)[0].relu()
+        return (x @ params[-1][0] + params[-1][1]).max(1).indices

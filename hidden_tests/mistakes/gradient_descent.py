@@ -1,0 +1,259 @@
+"""What goes wrong in gradient_descent, and right answers written differently."""
+
+import torch
+
+from gradus.mistakes.written import alternative, change, mistake, mistakes
+
+GROW = "the decay makes weights grow: its gradient is added to g, and subtracted by the step"
+KEPT = "the velocity is returned as it came: the next step needs the new one"
+PAST = "the past is forgotten: u is made of the u in state, too"
+FADE = "old gradients do not fade: u is multiplied by beta"
+MIXED = "(1 − β) is mixed in: u is a sum of gradients here, not an average"
+INSIDE = "lr is in the velocity: u is a sum of gradients, and lr stands once, in the step"
+SIGN = "the gradient is subtracted from u: u adds gradients up, the step subtracts lr · u"
+ALONE = "the step follows the gradient alone: it must follow the velocity"
+STALE = "the step follows the velocity that came in: first the velocity, then the step"
+AHEAD = "the step is lr · (g + βu), as in PyTorch's nesterov=True: here it is lr · u"
+LESS = "too small a decrease is accepted: c · rate · ‖g‖² is needed, with c and the square"
+ROUNDING = "only rounding ends the search: is the trial at p − rate · g, and is c not lost?"
+ONE_STEP = "an epoch has one step only: take one for each batch, with its examples"
+ONE_EPOCH = "only one epoch counts: is return in the loop, or are params set anew in each epoch?"
+
+epoch_batches = mistakes(
+    change("size))", "size))[: max(n // batch_size, 1)]"),
+    change("torch.randperm(n, ", "torch.randint(n, (n,), "),
+    change("order.", "order.msort()."),
+    change("generator=torch.Generator().manual_seed(seed)", ""),
+    change(".manual_seed(seed)", ""),
+    change("list(order.split(batch_size))", "order"),
+)
+
+sgd_update = mistakes(
+    change("p - lr * g", "p + lr * g", "the step goes uphill: subtract lr · gradient"),
+    change("p - lr * g", "p - g", "the learning rate is missing"),
+    change("p - lr * g", "p - lr * lr * g"),
+    change("p - lr * g", "-lr * g", "the step is returned: add it to the parameter"),
+    change("g + weight_decay * p", "g", "the weights are not decayed"),
+    change("g + weight", "g - weight", GROW),
+    change(
+        "g = g + weight_decay * p",
+        "p = (1 - weight_decay) * p",
+        "the decay is not multiplied by lr: it is a part of the gradient",
+    ),
+    change("g + weight", "g + 2 * weight", "the decay is doubled: the derivative of ½αp² is αp"),
+    change(
+        "decay * p",
+        "decay / 2 * p * p",
+        "the penalty itself is added to the gradient: add its derivative",
+    ),
+    change("decay * p", "decay * p.sign()", "the decay is that of α|p|: ½αp² is asked for"),
+    change(
+        "decay * p",
+        "decay * p * (p.ndim > 1)",
+        "only matrices decay: all parameters are penalised alike",
+    ),
+    change("g = g +", "g +="),
+    change("p - lr * g", "p.sub_(lr * g)"),
+    change("strict=True", "strict=False"),
+)
+
+momentum_update = mistakes(
+    change("return updated, velocities", "return updated, state", KEPT),
+    change("state, strict", "zero_velocity(params), strict", PAST),
+    change("beta * u", "u", FADE),
+    change(
+        "beta * u + g", "beta * (u + g)", "the new gradient fades at once: β is for the old u alone"
+    ),
+    change("beta * u + g", ("beta * u + (1 - beta) * g", "(1 - beta) * u + beta * g"), MIXED),
+    change("beta * u + g", "beta * u + lr * g", INSIDE),
+    change("u + g", "u + lr * g", INSIDE, also=(("lr * u", "u"),)),
+    change("u + g", "u - lr * g", INSIDE, also=(("- lr * u", "+ u"),)),
+    change("u + g", "u - g", SIGN),
+    change("u + g", "u - g", SIGN, also=(("p - lr", "p + lr"),)),
+    change("p - lr * u", "p + lr * u", "the step goes uphill: subtract lr · u"),
+    change("lr * u", "lr * g", ALONE),
+    change("u = beta * u + g", "new = beta * u + g", STALE, also=(("append(u)", "append(new)"),)),
+    change("lr * u", "lr * (g + beta * u)", AHEAD),
+    change(
+        "(u)",
+        "(u - weight_decay * p)",
+        "the penalty is not in the velocity: its gradient goes where the gradient goes",
+    ),
+    change("decay * p", "decay * 0", "the weights are not decayed"),
+    change("g + weight", "g - weight", GROW),
+    change("lr * u", "lr * (u + weight_decay * p)", "the decay counts twice: u has it already"),
+    change("g = g +", "g +="),
+    change("beta * u + g", "u.mul_(beta).add_(g)"),
+    change("strict=True", "strict=False"),
+)
+
+nesterov_update = mistakes(
+    change(
+        "(ahead)",
+        "(params)",
+        "the gradient is taken at w, as in Polyak's momentum: look where the velocity leads",
+    ),
+    change(
+        "lr * beta",
+        "beta",
+        "it looks at w − βu: a sum of gradients is no change of weights without lr",
+    ),
+    change("lr * beta", "lr", "it looks at w − lr · u: the old velocity fades by β"),
+    change("lr * beta", "-lr * beta", "it looks back, to where the ball came from"),
+    change(
+        "_, grads = objective(ahead)",
+        "grads = ahead",
+        "the look-ahead itself is added to the velocity: add the gradient there",
+    ),
+    change(
+        "(params, g",
+        "(ahead, g",
+        "the step starts at the look-ahead: it starts at w, for u contains βu already",
+    ),
+    change(
+        "return updated",
+        "return ahead",
+        "the step ends at the look-ahead: that was for looking only",
+    ),
+    change("return updated, velocities", "return updated, state", KEPT),
+    change("grads, state", "grads, zero_velocity(params)", PAST),
+    change("lr, beta)", "lr, 1.0)", FADE),
+    change("grads, state", "[(1 - beta) * g for g in grads], state", MIXED),
+    change("grads, state, lr,", "[lr * g for g in grads], state, 1.0,", INSIDE),
+    change("grads, state, lr,", "[-g for g in grads], state, -lr,", SIGN),
+    change("return updated", "return sgd_update(params, grads, None, lr)[0]", ALONE),
+    change("return updated", "return sgd_update(params, state, None, lr)[0]", STALE),
+)
+
+
+@mistake(AHEAD)
+def nesterov_update(params, objective, state, lr, beta):
+    _, grads = objective(params)
+    velocities = [beta * u + g for u, g in zip(state, grads, strict=True)]
+    triples = zip(params, grads, velocities, strict=True)
+    return [p - lr * (g + beta * u) for p, g, u in triples], velocities
+
+
+line_search = mistakes(
+    change("lr *= shrink", "return lr", "the first rate is returned, good or not"),
+    change("return lr", "return shrink * lr", "the rate is shrunk once more than needed"),
+    change("return lr", "return lr / shrink", "the rate before the good one is returned"),
+    change("while", "lr *= shrink\n    while", "the first rate to try is lr itself"),
+    change("lr *= shrink", "lr /= 2", "the rate is halved, whatever shrink is"),
+    change("loss - c * lr * slope", ("loss", "loss + c * lr * slope"), LESS),
+    change("square()", "abs()", LESS),
+    change(
+        "in grads)", "in grads[:1])", "‖g‖² is that of the first tensor: it is over all parameters"
+    ),
+    change(
+        "after <=",
+        "not after >",
+        "a loss of NaN is accepted: ask for what must hold, for NaN compares false",
+    ),
+    change("None, lr)", "None, -lr)", ROUNDING),
+    change("c * lr", "lr", ROUNDING),
+    change("after <=", "after <"),
+    change("c * lr", "c"),
+    change("trial, _ =", "params, _ =", also=(("(trial)", "(params)"),)),
+    change("while True:", "first = lr\n    while True:", also=(("None, lr)", "None, first)"),)),
+    change("lr > 0 and ", ""),
+    change("0 < shrink < 1 and ", ""),
+    change("0 < shrink < 1", "0 < shrink <= 1"),
+    change(" and 0 < c < 1", ""),
+    change("0 < c < 1", "0 <= c < 1"),
+    change("not math.isfinite(loss)", ("math.isinf(loss)", "math.isnan(loss)")),
+)
+
+train = mistakes(
+    change("params, state =", "_, state =", "the parameters are those that came in"),
+    change(
+        "params, state =",
+        "params, _ =",
+        "every step starts from velocity zero: pass the state on to the next one",
+    ),
+    change(
+        "(epochs):",
+        "(epochs):\n        state = zero_velocity(params)",
+        "every epoch starts from velocity zero: make the state once",
+    ),
+    change(
+        "grads, state, lr",
+        "total := [t + g for t, g in zip(total, grads)], state, lr",
+        "the gradient accumulates over the batches: each step takes that of its own batch",
+        also=(("state = z", "total = state = z"),),
+    ),
+    change("(x[batch], y[batch])", "(x, y)", "every step uses all examples, not its batch"),
+    change("epoch_batches(len(x), batch_size, seed + epoch)", "[torch.arange(len(x))]", ONE_STEP),
+    change("beta)", "beta)\n            break", ONE_STEP),
+    change("epoch)", "epoch)[:-1]", "the last batch of an epoch is left out"),
+    change("    r", "        r", ONE_EPOCH),
+    change("(epochs)", "(epochs)[-1:]", ONE_EPOCH),
+    change("    r", "            r", "only the first step counts: is return in the inner loop?"),
+    change(
+        "seed + epoch",
+        "seed",
+        "every epoch has the order of the first: epoch k has the seed seed + k",
+    ),
+    change("seed + epoch", "seed + epoch + 1", "epoch 0 must have the seed itself"),
+    change("lr, beta)", "beta, lr)", "lr and beta are swapped in the call of momentum_update"),
+)
+
+
+@alternative("batches by slicing; loops; the decay as a factor; the search as a for")
+class Loops:
+    def epoch_batches(n, batch_size, seed):
+        generator = torch.Generator().manual_seed(seed + 1)
+        order, batches = torch.rand(n, generator=generator).argsort(), []
+        for start in range(0, n, batch_size):
+            batches.append(order[start : start + batch_size])
+        return tuple(batches)
+
+    def sgd_update(params, grads, state, lr, weight_decay=0.0):
+        if len(params) != len(grads):
+            raise ValueError("as many gradients as parameters")
+        shrunk = [(1 - lr * weight_decay) * p for p in params]
+        return tuple(shrunk[i] - lr * grads[i] for i in range(len(params))), state
+
+    def line_search(params, objective, lr, shrink, c):
+        loss, grads = objective(params)
+        if lr <= 0 or not 0 < shrink < 1 or not 0 < c < 1 or loss.isnan() or loss.isinf():
+            raise ValueError("settings")
+        squares = torch.cat([g.flatten() for g in grads]).square().sum()
+        for k in range(10000):
+            rate = lr * shrink**k
+            after, _ = objective([p - rate * g for p, g in zip(params, grads, strict=True)])
+            if loss - after >= c * rate * squares:
+                return torch.tensor(rate)
+
+
+@alternative("copies changed in place, float32 inside")
+def momentum_update(params, grads, state, lr, beta, weight_decay=0.0):
+    if not len(params) == len(grads) == len(state):
+        raise ValueError("lengths")
+    updated, velocities = [], []
+    for p, g, u in zip(params, grads, state, strict=True):
+        v = u.float().clone()
+        v.mul_(beta).add_(g.float()).add_(p.float(), alpha=weight_decay)
+        updated.append((p.float() - lr * v).to(p.dtype))
+        velocities.append(v.to(p.dtype))
+    return updated, velocities
+
+
+@alternative("Nesterov without the other updates; the training in one loop over all steps")
+class Alone:
+    def nesterov_update(params, objective, state, lr, beta):
+        rolled = sgd_update(params, [beta * u for u in state], None, lr)[0]
+        _, grads = objective(tuple(rolled))
+        state = [beta * u + g for u, g in zip(state, grads, strict=True)]
+        return [r - lr * g for r, g in zip(rolled, grads, strict=True)], state
+
+    def train(x, y, params, epochs, lr, beta, batch_size, seed):
+        w, b = params
+        u = v = 0
+        for batch in [
+            i for k in range(epochs) for i in epoch_batches(len(x), batch_size, seed + k)
+        ]:
+            _, (dw, db) = softmax_regression(x[batch], y[batch])([w, b])
+            u, v = beta * u + dw, beta * v + db
+            w, b = w - lr * u, b - lr * v
+        return [w, b]

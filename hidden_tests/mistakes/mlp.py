@@ -1,0 +1,335 @@
+"""What goes wrong in mlp, and right answers written differently."""
+
+import torch
+
+from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
+
+linear_forward = mistakes(
+    change("x @ w + b", "x @ w", "the bias is missing: y = xW + b"),
+    change("x @ w + b", "x + w + b"),
+    change("x @ w + b", "x @ w + b.sum()", "all biases are added to every unit: unit m has b[m]"),
+)
+
+linear_backward = mistakes(
+    change(
+        "dout.sum(0)",
+        "dout.sum(1)",
+        "summed over the features: the bias of unit m collects dout[n, m] over the examples n, "
+        "that is over axis 0",
+    ),
+    change(
+        "dout.sum(0)",
+        "dout.mean(0)",
+        "the bias gradient is averaged over the batch: if the loss is a mean, its 1/N is in dout "
+        "already",
+    ),
+    change("dout.sum(0)", "dout", "the bias gradient is not summed over the batch"),
+    change("dout.sum(0)", "dout.sum(0, keepdim=True)"),
+    change("dout.sum(0)", "dout.sum()", "summed over everything: each unit has a bias of its own"),
+    change("dout @ w.T", "dout @ w"),
+    change("x.T @ dout", "dout.T @ x", "the weight gradient is transposed: w is (D, M)"),
+    change(
+        "x.T @ dout",
+        "x.T @ dout / len(x)",
+        "the weight gradient is averaged over the batch: if the loss is a mean, its 1/N is in dout "
+        "already",
+    ),
+    change(
+        "dout @ w.T, x.T @ dout",
+        "x.T @ dout, dout @ w.T",
+        "the gradients of x and w are swapped: they come back in the order of the inputs",
+    ),
+    change("dout @ w.T, x.T @ dout, dout.sum(0)", "x.T @ dout, dout.sum(0)"),
+)
+
+relu_forward = mistakes(
+    change(
+        "x.clamp(min=0)",
+        "x.abs()",
+        "negative values lose their sign: they become 0",
+    ),
+    change("x.clamp(min=0)", "x.clamp_(min=0)"),
+    change("x.clamp(min=0)", "x.clamp(max=0)", "the positive values are cut off: max(x, 0)"),
+    change("x.clamp(min=0)", "x", "nothing is cut off: negative values become 0"),
+)
+
+relu_backward = mistakes(
+    change(
+        "dout * cache",
+        "dout * (dout > 0)",
+        "the mask is taken from dout: it must say where the *input* x was positive",
+    ),
+    change("dout * cache", "dout", "the mask is missing: where x was not positive, dx is 0"),
+    change("dout * cache", "cache * 1.0", "dout is not used: this is the slope alone"),
+    change("dout * cache", "dout * ~cache", "the mask is inverted: x > 0 lets the gradient pass"),
+)
+
+
+@mistake(
+    "the gradient passes where x is exactly 0: the convention here is that it does not",
+    of="relu_backward",
+)
+class PassesAtZero:
+    def relu_forward(x):
+        return x.clamp(min=0), x >= 0
+
+
+@mistake(
+    "dout is multiplied by the values of ReLU: the derivative is 1 or 0, not x",
+    of="relu_backward",
+)
+class InputForMask:
+    def relu_forward(x):
+        return x.clamp(min=0), x.clamp(min=0)
+
+
+@mistake(
+    "the mask is from values that were changed after the forward: keep a copy, or x > 0 itself",
+    of="relu_backward",
+)
+class MaskAfterUpdate:
+    def relu_forward(x):
+        out = x.clone()
+        cache = out  # the same memory, so what follows changes the cache as well
+        out = out.clamp(min=0)
+        cache.sub_(1e9)
+        return out, cache
+
+    def relu_backward(dout, cache):
+        return dout * (cache > 0)
+
+
+mlp_forward = mistakes(
+    change(
+        "logits, last_cache = linear_forward(x, *params[-1])",
+        "logits, last_cache = linear_forward(x, *params[-1])\n    logits = logits.clamp(min=0)",
+        "there is a ReLU after the last layer: logits may be negative",
+    ),
+    change(
+        "x, relu_cache = relu_forward(x)",
+        "_, relu_cache = relu_forward(x)",
+        "the ReLU between the layers is missing",
+    ),
+    change(
+        "x, relu_cache = relu_forward(x)",
+        "out, relu_cache = relu_forward(x)\n        x = x if w is params[-2][0] else out",
+        "the last hidden layer has no ReLU: only the logits go without",
+    ),
+    change("linear_forward(x, *params[-1])", "linear_forward(x, *params[0])"),
+)
+
+mlp_backward = mistakes(
+    change(
+        "return grads[::-1]",
+        "return grads",
+        "the gradients come last layer first: they are asked for in the order of params",
+    ),
+    change(
+        "linear_backward(relu_backward(dx, relu_cache), linear_cache)",
+        "linear_backward(dx, linear_cache)",
+        "the ReLU is left out of the way back",
+    ),
+    change(
+        "grads.append((dw, db))",
+        "grads.append((dw, dx))",
+    ),
+    change(
+        "for linear_cache, relu_cache in reversed(caches):",
+        "for linear_cache, relu_cache in caches:",
+    ),
+)
+
+
+@mistake("one list is overwritten by every layer: each has gradients of its own")
+def mlp_backward(dlogits, cache):
+    caches, last_cache = cache
+    grads = [[None, None]] * (len(caches) + 1)
+    dx, *grads[-1][:] = linear_backward(dlogits, last_cache)
+    for k in reversed(range(len(caches))):
+        linear_cache, relu_cache = caches[k]
+        dx, *grads[k][:] = linear_backward(relu_backward(dx, relu_cache), linear_cache)
+    return grads
+
+
+sgd_update = mistakes(
+    change(
+        "(w - lr * dw, b - lr * db)",
+        "(w + lr * dw, b + lr * db)",
+        "the step goes uphill: subtract lr · gradient",
+    ),
+    change(
+        "(w - lr * dw, b - lr * db)",
+        "(w - dw, b - db)",
+        "the learning rate is missing from the step",
+    ),
+    change("b - lr * db", "b", "the biases are returned as they came: they are learnt too"),
+    change("w - lr * dw", "w", "the weights are returned as they came"),
+    change("w - lr * dw, b - lr * db", "w.sub_(lr * dw), b.sub_(lr * db)"),
+    change(
+        "w - lr * dw, b - lr * db",
+        "-lr * dw, -lr * db",
+        "the step is returned: the parameter after the step is asked for",
+    ),
+)
+
+minibatches = mistakes(
+    change(
+        "order.split(batch_size)",
+        "order.split(batch_size) if len(batch) == batch_size",
+        "the last partial batch is lost: the last one holds the rest",
+    ),
+    change(
+        "(x[batch], y[batch])",
+        "(x[batch], y[batch.flip(0)])",
+    ),
+    change(
+        "torch.randperm(len(x), generator=generator)",
+        "torch.randint(len(x), (len(x),), generator=generator)",
+    ),
+    change(
+        "torch.randperm(len(x), generator=generator)",
+        "torch.arange(len(x))",
+    ),
+    change(
+        "torch.randperm(len(x), generator=generator)",
+        "torch.randperm(len(x))",
+    ),
+    change(
+        "return [(x[batch], y[batch]) for batch",
+        "return [(x[n], y[n]) for batch",
+        also=(("order.split(batch_size)", "order.split(batch_size) for n in batch"),),
+    ),
+)
+
+train = mistakes(
+    change(
+        "for epoch in range(epochs):",
+        "for epoch in range(epochs):\n        params = he_init(sizes, seed, x.dtype, x.device)",
+        "only the last epoch counts: the parameters are set anew in each",
+    ),
+    change(
+        "params, state = sgd_update(",
+        "_, state = sgd_update(",
+        "the parameters are those of he_init: what sgd_update returns is dropped",
+    ),
+    change(
+        "sgd_update(params, mlp_backward(dlogits, cache), state, lr)",
+        "sgd_update(params, mlp_backward(-dlogits, cache), state, lr)",
+        "the steps go uphill",
+    ),
+    change(
+        "seed + epoch",
+        "seed",
+    ),
+    change(
+        "params, state = sgd_update(params, mlp_backward(dlogits, cache), state, lr)",
+        "params, state = sgd_update(params, mlp_backward(dlogits, cache), state, lr)\n"
+        "            break",
+        "only the first batch of an epoch is used",
+    ),
+)
+
+
+@alternative("einsum, and a cache with names")
+class Einsum:
+    def linear_forward(x, w, b):
+        return torch.einsum("nd,dm->nm", x, w) + b, {"x": x, "w": w}
+
+    def linear_backward(dout, cache):
+        return [
+            torch.einsum("nm,dm->nd", dout, cache["w"]),
+            torch.einsum("nd,nm->dm", cache["x"], dout),
+            torch.ones(len(dout), dtype=dout.dtype) @ dout,
+        ]
+
+
+@alternative("ReLU by torch.where, the mask from the output")
+class WhereRelu:
+    def relu_forward(x):
+        out = torch.where(x > 0, x, torch.zeros_like(x))
+        return out, out
+
+    def relu_backward(dout, cache):
+        return torch.where(cache > 0, dout, torch.zeros_like(dout))
+
+
+@alternative("the network without the layer functions, gradients as lists")
+class OneLoop:
+    def mlp_forward(x, params):
+        inputs = []
+        for k, (w, b) in enumerate(params):
+            inputs.append(x)
+            x = x @ w + b
+            if k < len(params) - 1:
+                x = x * (x > 0)
+        return x, (inputs, params)
+
+    def mlp_backward(dlogits, cache):
+        inputs, params = cache
+        grads = []
+        for k in range(len(params) - 1, -1, -1):
+            grads.insert(0, [inputs[k].T @ dlogits, dlogits.sum(0)])
+            dlogits = (dlogits @ params[k][0].T) * (inputs[k] > 0)
+        return grads
+
+
+@alternative("batches from a generator, a loop of indices, and copies updated in place")
+class Generators:
+    def minibatches(x, y, batch_size, seed):
+        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed)).tolist()
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            yield x[chosen], y[chosen]
+
+    def sgd_update(params, grads, state, lr):
+        params = [[t.clone() for t in pair] for pair in params]
+        for pair, gradient in zip(params, grads, strict=True):
+            for t, g in zip(pair, gradient, strict=True):
+                t.sub_(g, alpha=lr)
+        return params, state
+
+
+@alternative("float32 inside, and a print in every call")
+def linear_backward(dout, cache):
+    print("linear_backward", dout.shape)
+    x, w = (t.float() for t in cache)
+    return dout.float() @ w.T, x.T @ dout.float(), dout.float().sum(0)
+
+
+@alternative("the training loop counts its steps, and starts each epoch from a list")
+def train(x, y, sizes, epochs, lr, batch_size, seed):
+    params = he_init(sizes, seed, x.dtype, x.device)
+    epoch = 0
+    while epoch < epochs:
+        for batch in list(minibatches(x, y, batch_size, seed * 7919 + epoch)):
+            logits, cache = mlp_forward(batch[0], params)
+            gradient = softmax_cross_entropy(logits, batch[1])[1]
+            params = sgd_update(params, mlp_backward(gradient, cache), None, lr)[0]
+        epoch += 1
+    return params
+
+
+equivalent(
+    "sgd_update",
+    "pairs = zip(params, grads, strict=True)",
+    "pairs = zip(params, grads, strict=False)",
+    why="params and grads have the same length",
+)
+equivalent(
+    "train",
+    "for x_batch, y_batch in minibatches(x, y, batch_size, seed + epoch):",
+    "for x_batch, y_batch in minibatches(x, y, batch_size, seed - epoch):",
+    why="a seed of its own for each epoch, as asked",
+)
+equivalent(
+    "train",
+    "for x_batch, y_batch in minibatches(x, y, batch_size, seed + epoch):",
+    "for x_batch, y_batch in minibatches(x, y, batch_size, seed * epoch):",
+    why="a seed of its own for each epoch, as asked",
+)
+equivalent(
+    "train",
+    "for x_batch, y_batch in minibatches(x, y, batch_size, seed + epoch):",
+    "for x_batch, y_batch in minibatches(x, y, batch_size, epoch):",
+    why="a seed of its own for each epoch, as asked; the start still depends on seed",
+)

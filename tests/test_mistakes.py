@@ -1,0 +1,212 @@
+"""A mistake is written once: proven by the audit, named in grading, and named at home."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradus.checks.fingerprint import observe, transcript
+from gradus.checks.recorded import Recording
+from gradus.checks.rng import Rng
+from gradus.commands.audit import audit
+from gradus.course import UsageError, load_course
+from gradus.mistakes.prepare import prepare_public
+
+COURSE = """\
+# A course with a comment, which stays.
+title: A course
+isolation: process
+topics:
+  - {id: other, title: Another topic, points: 1}
+"""
+GRADUS = [sys.executable, "-m", "gradus"]
+
+
+def gradus(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*GRADUS, *words], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory) -> Path:
+    """A course with a topic as `gradus new` writes it, built."""
+    root = tmp_path_factory.mktemp("course")
+    (root / "course.yaml").write_text(COURSE)
+    (root / "hidden_tests").mkdir()
+    (root / "hidden_tests" / ".salt").write_text("secret\n")
+    done = gradus(root, "new", "tiny")
+    assert done.returncode == 0, done.stderr
+    done = gradus(root, "build", "tiny", "--target", "student")
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+def changed(course: Path, *changes: tuple[str, str]) -> str:
+    text = (course / "solutions" / "tiny.py").read_text()
+    for old, new in changes:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    return text
+
+
+def at_home(course: Path, text: str, *words: str) -> str:
+    """What `gradus check` prints in the student's folder."""
+    file = course / "assignments" / "tiny" / "tiny.py"
+    stub = file.read_text()
+    file.write_text(text)
+    try:
+        done = gradus(course / "assignments", "check", "tiny", *words, "tiny/tiny.py")
+    finally:
+        file.write_text(stub)
+    return " ".join((done.stdout + done.stderr).split())
+
+
+def in_class(course: Path, texts: dict[str, str], tmp_path: Path) -> dict[str, dict[str, dict]]:
+    """The checks by name of each submission, as they are graded."""
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    done = gradus(
+        course, "grade", "tiny", str(tmp_path), "--jsonl", "--out", str(tmp_path / "results")
+    )
+    assert done.returncode == 0, done.stderr
+    results = map(json.loads, done.stdout.splitlines())
+    return {r["submission"]: {c["name"]: c for c in r["checks"]} for r in results}
+
+
+SUMMED = ("(dout * x).sum(0)", "(dout * x).mean(0)")
+NO_W = ("dx = dout * w", "dx = dout")
+ADDED = ("out = x * w", "out = x + w")
+
+
+def test_what_new_writes_passes_the_audit(course, capsys):
+    loaded = load_course(course / "course.yaml")
+    assert audit(loaded, ["tiny"], salts=2, judges=2) == 0, capsys.readouterr().out
+    assert (course / "course.yaml").read_text().startswith("# A course with a comment, which")
+    done = gradus(course, "new", "tiny")
+    assert done.returncode == 2
+    assert "there is a topic 'tiny' already" in done.stderr
+
+
+def test_a_mistake_and_two_at_once_are_named_at_home_and_in_class(course, tmp_path):
+    one, two = changed(course, SUMMED), changed(course, SUMMED, NO_W)
+    assert "gradient of w: averaged over the batch: each example adds" in at_home(course, one)
+    said = at_home(course, two)
+    assert "gradient of w: averaged over the batch" in said
+    assert "gradient of x: w is missing" in said
+    checks = in_class(course, {"one": one, "two": two}, tmp_path)
+    assert "averaged over the batch" in checks["one"]["test_scale_backward"]["message"]
+    message = checks["two"]["test_scale_backward"]["message"]
+    assert "gradient of w: averaged over the batch" in message
+    assert "gradient of x: w is missing" in message
+
+
+def test_what_no_mistake_explains_is_not_called_one(course):
+    said = at_home(course, changed(course, ("(dout * x).sum(0)", "(dout.exp() * x).sum(0)")))
+    assert "gradient of w: wrong" in said
+    assert "averaged" not in said
+    assert "x is missing" not in said
+
+
+def test_a_backward_beside_a_forward_with_a_known_mistake_keeps_its_points(course, tmp_path):
+    """A right one does; the identity with its own gradient earns nothing."""
+    identity = changed(
+        course,
+        ("out = x * w", "out = x"),
+        NO_W,
+        ("dw = (dout * x).sum(0)", "dw = torch.zeros_like(w)"),
+    )
+    checks = in_class(course, {"added": changed(course, ADDED), "identity": identity}, tmp_path)
+    assert checks["added"]["test_scale_forward"]["points"] == 0
+    assert checks["added"]["test_scale_backward"]["points"] == 4
+    assert checks["identity"]["test_scale_backward"]["points"] == 0
+
+
+def test_one_function_is_shown_with_its_numbers(course):
+    said = at_home(course, changed(course, ADDED), "scale_forward")
+    assert "scale_forward(x, w): x = [[1. 2.]] w = [3. 4.]" in said
+    assert "out, yours = [[4. 6.]] out, expected = [[3. 8.]]" in said
+    assert "scale_backward" not in said
+    assert "no check of 'tiny' is about a function 'skale'" in at_home(
+        course, changed(course), "skale"
+    )
+
+
+def test_what_ships_holds_no_formula_and_no_answer(course):
+    page = (course / "assignments" / "tiny" / "test_tiny.py").read_text()
+    assert "einsum" not in page
+    assert "def scale(" not in page
+    assert "recorded()" in page
+    folder = course / "assignments" / "tiny"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "test_tiny.py", "-p", "no:cacheprovider"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert "scale_forward is not implemented yet" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "plugin.py" not in done.stdout
+
+
+def test_a_page_without_its_data_says_so(course, tmp_path):
+    for name in ("tiny.py", "test_tiny.py"):
+        (tmp_path / name).write_bytes((course / "assignments" / "tiny" / name).read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "test_tiny.py", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert "test_tiny.msgpack, which belongs beside test_tiny.py, is missing" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["Tiny", "2tiny", "ti-ny", "../tiny"])
+def test_a_name_that_is_no_modules_is_refused(course, name):
+    done = gradus(course, "new", name)
+    assert done.returncode == 2
+    assert "cannot be a topic" in done.stderr
+
+
+@given(st.binary(max_size=200))
+def test_what_is_no_recording_is_refused(data):
+    with pytest.raises(ValueError):
+        Recording.unpacked(data)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    size=st.integers(1, 30),
+    scale=st.floats(-6, 6),
+    noise=st.floats(-1e-8, 1e-8),
+)
+def test_a_wrong_value_is_recognised_by_its_fingerprint_and_no_other_is(seed, size, scale, noise):
+    rng = Rng(seed)
+    right = rng.normal(size) * 10**scale
+    wrong, other = right * rng.normal(size), right * rng.normal(size)
+
+    def seen(value: torch.Tensor):
+        return transcript([[observe("out", value, right)]])
+
+    known = seen(wrong)
+    assert known.whole.matches(seen(wrong * (1 + noise)).whole, known.close)
+    assert not known.whole.matches(seen(other).whole, known.close)
+    assert not known.whole.matches(seen(wrong[None]).whole, known.close)
+
+
+def test_a_mistake_that_does_not_fit_is_an_error_with_its_line(course, tmp_path):
+    file = course / "hidden_tests" / "mistakes" / "tiny.py"
+    text = file.read_text()
+    file.write_text(text.replace('change("x * w", "x + w"', 'change("x / w", "x + w"'))
+    loaded = load_course(course / "course.yaml")
+    try:
+        with pytest.raises(UsageError, match=r"tiny\.py:8: 'x / w' stands not in scale_forward"):
+            prepare_public(loaded, loaded.topic("tiny"))
+    finally:
+        file.write_text(text)
