@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all, folders of them, and zips."""
+"""Files: texts read, and files written, whole or not at all, folders of them, and zips."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from gradus.course import UsageError, shown
+
 _TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def read_text(path: Path) -> str:
+    """A file of the course's as UTF-8 text; UsageError says why it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read {shown(path)}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{shown(path)} is not UTF-8 text") from None
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -13,11 +13,14 @@ import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
-from gradus.course import UsageError
+from gradus.course import UsageError, shown
+from gradus.files import read_text
 
 BEGIN = "# BEGIN SOLUTION"
 END = "# END SOLUTION"
+MISSING = "{} is not installed: pip install 'gradus[instructor]'"
 
 # "### BEGIN SOLUTION" or "#end solution" would be taken for a comment, and the solution given away.
 _NEARLY = re.compile(r"\b(begin|end)\W*solution\b", re.IGNORECASE)
@@ -55,14 +58,17 @@ class Solution:
     text: str
     filename: str = "<solution>"
 
+    @classmethod
+    def read(cls, file: Path) -> Solution:
+        """The solution in a file."""
+        return cls(read_text(file), shown(file))
+
     def cells(self) -> list[tuple[str, str]]:
         """Type ("markdown", "code", "raw") and source of each cell."""
         try:
             import jupytext
         except ImportError:
-            raise UsageError(
-                "jupytext is not installed: pip install 'gradus[instructor]'"
-            ) from None
+            raise UsageError(MISSING.format("jupytext")) from None
         notebook = jupytext.reads(self.text, fmt="py:percent")
         return [(str(cell.cell_type), str(cell.source)) for cell in notebook.cells]
 

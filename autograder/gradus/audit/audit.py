@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 
@@ -24,7 +23,6 @@ from gradus.mistakes.read import Alternative, Equivalent, Mistake
 from gradus.mistakes.reference import Reference
 from gradus.mistakes.variants import pairs
 from gradus.results import Isolation, Result
-from gradus.solution import Solution
 
 SALT = "audit"  # fixed, so that an audit can be repeated; the course's own is one of the salts
 
@@ -121,20 +119,20 @@ class _Audit:
         self.options = options
         self.advance = advance
         self.found = found
-        _read(course.test_file(topic))
         self.sources = sources_of(course, topic)
-        self.solution, self.written = self.sources.solution, self.sources.mistakes
-        self.reference = Reference(self.solution, shown(course.solution(topic)))
+        self.written = self.sources.mistakes
+        self.reference = Reference(self.sources.solution, shown(course.solution(topic)))
+        self.solution = self.reference.solution
         if not self.written.mistakes:
             found.problems.append(f"there are no mistakes: write {shown(course.mistakes(topic))}")
         told = [m for m in self.written.mistakes if m.says]
         self.pairs = list(pairs(self.reference, told))
         self.checks = list_checks(course.test_file(topic))
-        self.pasted = list(pasted(course, topic, Solution(self.solution)))
+        self.pasted = list(pasted(course, topic, self.solution))
         self.chosen_pairs = Random(SALT).sample(self.pairs, min(len(self.pairs), options.pairs))
 
     def run(self) -> None:
-        todo = mutants(self.solution) if self.options.mutants else []
+        todo = mutants(self.solution.text) if self.options.mutants else []
         # Under names of their own: a message that one cannot be graded should say which.
         by_name = {f"mutant-{n} (line {m.line})": m for n, m in enumerate(todo)}
         jobs = [
@@ -162,7 +160,7 @@ class _Audit:
 
     def _answers(self) -> list[Job]:
         """All jobs but the mutants; the solution first, for nothing is told without it."""
-        solution, source = self.solution, Solution(self.solution)
+        solution = self.solution
         answers: dict[str, Mistake | Alternative] = {
             **{f"mistake-{n}": m for n, m in enumerate(self.written.mistakes)},
             **{f"alternative-{n}": a for n, a in enumerate(self.written.alternatives)},
@@ -170,16 +168,16 @@ class _Audit:
         compose, parts = self.reference.composed, self.reference.parts
         composed = {name: compose(parts(answer)) for name, answer in answers.items()}
         sources = {
-            "stub": source.stub(),
-            **{f"without-{name}": source.without(name) for name in source.parts()},
+            "stub": solution.stub(),
+            **{f"without-{name}": solution.without(name) for name in solution.parts()},
         }
         return [
-            _job(self.topic, "solution", solution),
+            _job(self.topic, "solution", solution.text),
             *(
-                _job(self.topic, f"salt-{salt}", solution, salt=salt)
+                _job(self.topic, f"salt-{salt}", solution.text, salt=salt)
                 for salt in _salts(self.options.salts)[1:]
             ),
-            _job(self.topic, "salt-course", solution, salt=read_salt(self.course)),
+            _job(self.topic, "salt-course", solution.text, salt=read_salt(self.course)),
             *(_job(self.topic, name, source) for name, source in sources.items()),
             *(
                 _job(self.topic, name, source, salt=salt)
@@ -221,7 +219,7 @@ class _Audit:
             found.problems.append(str(error))
         found.problems += verdicts.judge_stub(results["stub"])
         needed = {}
-        for name in Solution(self.solution).parts():
+        for name in self.solution.parts():
             result = results[f"without-{name}"]
             needed[name] = _needs(result)
             found.problems += verdicts.judge_without(name, result)
@@ -330,12 +328,6 @@ def _job(
     checks: frozenset[str] | None = None,
 ) -> Job:
     return Job(name, f"{topic.id}.py", source.encode(), salt, suspect, checks)
-
-
-def _read(path: Path) -> str:
-    if not path.exists():
-        raise UsageError(f"there is no {shown(path)}")
-    return path.read_text(encoding="utf-8")
 
 
 def _is_full(result: Result) -> bool:

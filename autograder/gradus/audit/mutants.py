@@ -33,8 +33,8 @@ class Mutant:
 def mutants(solution: str) -> list[Mutant]:
     """Every mutant of the code that students write, in the order of the lines.
 
-    Only what students write changes; annotations, decorators
-    and `raise` statements do not. What does not compile, or is the same program, is left out.
+    Only what students write changes; annotations, decorators and `raise` statements do not. What
+    does not compile, or is the same program, is left out.
     """
     marked = Solution(solution).marked_lines()
     lines = solution.splitlines(keepends=True)

@@ -73,12 +73,11 @@ def example_class(course: Course, topic: Topic) -> dict[str, bytes]:
 
     Composed from the solution and the mistakes as they are now. Raises UsageError.
     """
-    solution = course.solution(topic).read_text(encoding="utf-8")
-    written, reference = read_mistakes(course.mistakes(topic)), Reference(solution)
+    solution = Solution.read(course.solution(topic))
+    written, reference = read_mistakes(course.mistakes(topic)), Reference(solution.text)
     mistaken = (reference.composed(reference.parts(m)) for m in written.mistakes)
-    source = Solution(solution)
-    scripts = chain(_unfinished(source), _broken(source), mistaken)
-    notebooks = [make_notebook(without_marks(text)) for text in (solution, source.stub())]
+    scripts = chain(_unfinished(solution), _broken(solution), mistaken)
+    notebooks = [make_notebook(without_marks(t)) for t in (solution.text, solution.stub())]
     sources = [(".ipynb", text) for text in notebooks] + [(".py", text) for text in scripts]
     return {
         f"{name}{suffix}": without_marks(text).encode()

@@ -9,8 +9,8 @@ from pathlib import Path
 import gradus
 from gradus.checks.plugin import PUBLIC_SALT
 from gradus.checks.recorded import Recording, public_file, recording_file, tests_digest
-from gradus.course import Course, Topic, UsageError, shown
-from gradus.files import write_whole
+from gradus.course import Course, Topic
+from gradus.files import read_text, write_whole
 from gradus.mistakes.read import Mistakes, read_mistakes
 from gradus.mistakes.recorder import Sources, public_checks, record_mistakes
 from gradus.solution import Solution
@@ -21,11 +21,12 @@ Advance = Callable[[int, int], None]  # (wrong answers tried, all of them)
 def sources_of(course: Course, topic: Topic) -> Sources:
     """A topic's hand-written parts; raises UsageError where one is missing or wrong."""
     path = course.mistakes(topic)
-    solution = _read(course.solution(topic))
+    read_text(course.test_file(topic))  # says what is wrong with it
+    solution = Solution.read(course.solution(topic))
     return Sources(
         topic,
-        solution,
-        [f.name for f in Solution(solution, shown(course.solution(topic))).functions()],
+        solution.text,
+        [function.name for function in solution.functions()],
         read_mistakes(path) if path.exists() else Mistakes(),
         course.test_file(topic),
     )
@@ -86,9 +87,3 @@ def _load(path: Path) -> Recording | None:
         return Recording.unpacked(path.read_bytes())
     except (OSError, ValueError):
         return None
-
-
-def _read(path: Path) -> str:
-    if not path.exists():
-        raise UsageError(f"there is no {shown(path)}")
-    return path.read_text(encoding="utf-8")

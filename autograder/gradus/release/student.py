@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
-from gradus.course import COURSE_FILE, Course, Topic, UsageError, shown
-from gradus.files import pack_zip
+from gradus.course import COURSE_FILE, Course, Topic, shown
+from gradus.files import pack_zip, read_text
 from gradus.jobs import CheckInfo
 from gradus.mistakes.prepare import prepare_public
 from gradus.release.public import check_public, public_tests
@@ -19,9 +18,9 @@ def student_files(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> 
 
     UsageError names the file and line of what cannot be released.
     """
-    solution_file, test_file = course.solution(topic), course.test_file(topic)
-    solution = Solution(_read(solution_file), shown(solution_file))
-    stub, tests = solution.stub(), _read(test_file)
+    test_file = course.test_file(topic)
+    solution, tests = Solution.read(course.solution(topic)), read_text(test_file)
+    stub = solution.stub()
     check_public(tests, shown(test_file))
     recording = prepare_public(course, topic)
     files = {
@@ -42,15 +41,6 @@ def student_zip(topic: Topic, files: Mapping[str, bytes], course: bytes) -> byte
     """The archive that a student unpacks: T/... and course.yaml; the same input, the same bytes."""
     entries = {COURSE_FILE: course, **{f"{topic.id}/{name}": files[name] for name in sorted(files)}}
     return pack_zip(entries)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot read {shown(path)}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{shown(path)} is not UTF-8 text") from None
 
 
 def _readme(topic: Topic, functions: Sequence[Function], checks: Iterable[CheckInfo]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gradus.course import UsageError
-from gradus.solution import Solution
+from gradus.solution import MISSING, Solution
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -28,7 +28,7 @@ def write_notebook(cells: Iterable[tuple[str, str, dict[str, Any]]]) -> str:
     try:
         import nbformat
     except ImportError:
-        raise UsageError("nbformat is not installed: pip install 'gradus[instructor]'") from None
+        raise UsageError(MISSING.format("nbformat")) from None
     seen: dict[str, int] = {}
     notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}

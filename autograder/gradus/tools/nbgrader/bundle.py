@@ -102,8 +102,7 @@ def _config(course: Course) -> str:
 
 
 def _notebook(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> str:
-    file = course.solution(topic)
-    cells = question_cells(Solution(file.read_text(encoding="utf-8"), shown(file)), checks)
+    cells = question_cells(Solution.read(course.solution(topic)), checks)
     return write_notebook(_cells(topic.id, cells))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 
-from gradus.course import COURSE_FILE, Course, Topic, UsageError, shown
+from gradus.course import COURSE_FILE, Course, Topic, UsageError
 from gradus.files import pack_zip, write_tree
 from gradus.jobs import CheckInfo
 from gradus.solution import BEGIN, END, Solution, mark
@@ -84,8 +84,7 @@ def otter_files(
             "plugins": [PLUGIN] if plugin else [],
         },
     }
-    file = course.solution(topic)
-    cells = question_cells(Solution(file.read_text(encoding="utf-8"), shown(file)), checks)
+    cells = question_cells(Solution.read(course.solution(topic)), checks)
     raw = [("raw", f"# ASSIGNMENT CONFIG\n{json.dumps(config, indent=1)}")]
     for cell in cells:
         raw += (
