@@ -12,8 +12,10 @@ from types import SimpleNamespace
 
 from gradus.audit import verdicts
 from gradus.audit.mutants import Mutant, mutants
-from gradus.audit.pasted import pasted
+from gradus.audit.public import failing_page, pasted
 from gradus.audit.verdicts import Accuracy
+from gradus.checks.plugin import PUBLIC_SALT
+from gradus.checks.recorded import load_recording
 from gradus.checks.session import list_checks
 from gradus.course import Course, Topic, UsageError, check_points, read_salt, shown
 from gradus.grading.pool import NoResult, run_jobs
@@ -140,6 +142,7 @@ class _Audit:
             *(_job(self.topic, name, m.source, suspect=m.function) for name, m in by_name.items()),
         ]
         unnoticed = self._record()
+        self._try_page()
         results = _grade(self.course, self.topic, jobs, self.options, self.advance)
         if not _is_full(results["solution"]):
             self.found.problems += verdicts.judge_right("the solution", results["solution"])
@@ -157,6 +160,15 @@ class _Audit:
             prepare(self.course, self.topic, salt) for salt in _salts(self.options.rounds)
         ]
         return list(recordings[0].unnoticed)
+
+    def _try_page(self) -> None:
+        """The solution passes the checks that students get."""
+        page = self.course.public_test_file(self.topic)
+        recording = load_recording(page, PUBLIC_SALT)
+        if recording is None:
+            return
+        failing = failing_page(page, self.sources, PUBLIC_SALT, recording.comparisons)
+        self.found.problems += [f"at home the solution fails {text}" for text in failing]
 
     def _answers(self) -> list[Job]:
         """All jobs but the mutants; the solution first, for nothing is told without it."""

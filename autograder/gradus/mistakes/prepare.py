@@ -11,8 +11,9 @@ from gradus.checks.plugin import PUBLIC_SALT
 from gradus.checks.recorded import Recording, public_file, recording_file, tests_digest
 from gradus.course import Course, Topic
 from gradus.files import read_text, write_whole
+from gradus.mistakes.perform import Sources
 from gradus.mistakes.read import Mistakes, read_mistakes
-from gradus.mistakes.recorder import Sources, public_checks, record_mistakes
+from gradus.mistakes.recorder import public_checks, record_mistakes
 from gradus.solution import Solution
 
 Advance = Callable[[int, int], None]  # (wrong answers tried, all of them)
@@ -34,8 +35,10 @@ def sources_of(course: Course, topic: Topic) -> Sources:
 
 # What decides what is recorded, beside a topic's own files.
 _CODE = (
-    *("checks/comparison.py", "checks/fingerprint.py", "checks/leaves.py", "checks/rng.py"),
-    *("checks/tolerance.py", "mistakes/recorder.py", "mistakes/rules.py", "mistakes/variants.py"),
+    *("checks/calls.py", "checks/comparison.py", "checks/data.py", "checks/fingerprint.py"),
+    *("checks/gradients.py", "checks/leaves.py", "checks/local.py", "checks/rng.py"),
+    *("checks/tolerance.py", "checks/training.py", "mistakes/perform.py", "mistakes/recorder.py"),
+    *("mistakes/rules.py", "mistakes/variants.py"),
 )
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import multiprocessing
 import os
-import signal
-import sys
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,12 +22,11 @@ from gradus.checks.comparison import Comparison, compare
 from gradus.checks.explain import conclude, noted
 from gradus.checks.fingerprint import Transcript, transcript
 from gradus.checks.known import Known, Recorded
-from gradus.checks.local import Interrupted, LocalStudent
-from gradus.checks.rng import Rng, derive_seed
+from gradus.checks.local import Interrupted
 from gradus.checks.session import collect, describe
-from gradus.course import Topic, UsageError
+from gradus.course import UsageError
 from gradus.errors import Raised
-from gradus.mistakes.read import Mistakes
+from gradus.mistakes.perform import Sources, given, one_thread, perform
 from gradus.mistakes.reference import Reference
 from gradus.mistakes.rules import GRADIENTS
 from gradus.mistakes.variants import Variant, variants
@@ -41,17 +36,6 @@ SECONDS = 0.3  # that a check of a wrong answer may compute, at least
 SLOW = 0.2  # seconds of a check in which only written mistakes are tried, one by one
 MANY = 200  # wrong answers, for which it pays to start processes
 _FIXTURES = {"student", "rng", "device", "topic"}
-
-
-@dataclass(frozen=True)
-class Sources:
-    """A topic's hand-written parts."""
-
-    topic: Topic
-    solution: str
-    functions: Sequence[str]  # that students write
-    mistakes: Mistakes
-    test_file: Path
 
 
 @dataclass(frozen=True)
@@ -148,7 +132,7 @@ def record_part(sources: Sources, salt: str, public_only: bool, chosen: range) -
             if at in chosen:
                 part.append((at, outcomes))
 
-    with _one_thread(), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's, about what wrong answers do
         collect(sources.test_file, loop)
     return part
@@ -169,9 +153,11 @@ def _merged(
                 noticed[argument] = noticed.get(argument, False) or o.wrong
             if o.seen is None:
                 continue
-            whole = o.seen.whole
+            whole, borrowed = o.seen.whole, variant.kind == "pair" and len(variant.said) == 1
             if not o.seen.has_values:
                 words[o.check, whole.pattern] += 1
+                if borrowed:  # what a property says of a caller need not come from this
+                    continue
             alike = before.setdefault((o.check, whole.pattern), [])
             # Pairs and rules that look like something said before add nothing.
             if variant.kind in ("pair", "rule") and any(k.whole.matches(whole) for k in alike):
@@ -200,7 +186,7 @@ def public_checks(sources: Sources, salt: str) -> list[PublicCheck]:
             notes = run.on_reference
             found.append(PublicCheck(run.name, notes.comparisons, notes.properties))
 
-    with _one_thread():
+    with one_thread():
         collect(sources.test_file, loop)
     return found
 
@@ -220,7 +206,7 @@ class _Run:
     def again(self, **fixtures: Any) -> None:
         """The check; of one that only compares, the same comparisons."""
         if self.on_reference.properties:
-            _given(self.check)(**fixtures)
+            given(self.check)(**fixtures)
             return
         for comparison in self.on_reference.comparisons:
             compare(fixtures["student"], comparison)
@@ -253,7 +239,7 @@ def _runs(
         if "topic" in inspect.signature(check).parameters:  # thresholds are judged, not values
             continue
         started = time.process_time()
-        notes, error = _perform(info.name, _given(check), names, sources, salt, 60.0)
+        notes, error = perform(info.name, given(check), names, sources, salt, 60.0)
         cost = time.process_time() - started
         failure = conclude(error, notes)
         if failure is not None:
@@ -268,7 +254,7 @@ def _seen(
     """An Outcome's `seen` and `wrong`."""
     names[GRADIENTS] = run.gradients
     trivial = _watch(names, run.function) if variant.kind == "forward" else None
-    notes, error = _perform(
+    notes, error = perform(
         run.name, run.again, names, run.sources, run.salt, max(SECONDS, 5 * run.cost)
     )
     if trivial is not None and trivial():
@@ -301,68 +287,3 @@ def _watch(names: dict[str, Any], backward: str) -> Callable[[], bool]:
 
     names[backward] = watched
     return lambda: all(plain)
-
-
-def _given(check: Callable[..., Any]) -> Callable[..., Any]:
-    """The check, called with all fixtures."""
-    wanted = inspect.signature(check).parameters
-    return lambda **fixtures: check(**{name: fixtures[name] for name in wanted})
-
-
-def _perform(
-    name: str,
-    check: Callable[..., Any],
-    names: dict[str, Any],
-    sources: Sources,
-    salt: str,
-    seconds: float,
-) -> tuple[record.Record, BaseException | None]:
-    seed = derive_seed(salt, sources.topic.id, name)
-    student = LocalStudent(names, given=set(names) - set(sources.functions))
-    fixtures: Mapping[str, Any] = {
-        "student": student,
-        "rng": Rng(seed),
-        "device": "cpu",
-        "topic": sources.topic,
-    }
-    notes = record.start(seed, recording=True)
-    student.begin(name, seed % 2**31)
-    try:
-        with _at_most(seconds):
-            check(**fixtures)
-    except (Exception, Interrupted) as error:
-        return notes, error
-    return notes, None
-
-
-@contextlib.contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """Raise Interrupted in what computes longer, where the system has such a timer.
-
-    The processor's time counts: on a busy machine the clock would leave mistakes out.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-
-    def stop(number: int, frame: Any) -> None:
-        raise Interrupted
-
-    before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums come out the same wherever they are recorded."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

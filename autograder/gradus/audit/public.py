@@ -1,0 +1,78 @@
+"""What ships to students: the solution passes it, and nothing in it earns points."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradus.checks.comparison import Comparison, compare
+from gradus.checks.explain import conclude
+from gradus.checks.session import collect
+from gradus.course import Course, Topic
+from gradus.mistakes.perform import Sources, given, one_thread, perform
+from gradus.mistakes.reference import Reference
+from gradus.results import first_line
+from gradus.solution import Solution
+from gradus.student import Student
+
+
+def pasted(course: Course, topic: Topic, solution: Solution) -> Iterator[tuple[str, str, str]]:
+    """A function, the helper of the public checks that takes its place, and the submission."""
+    path = course.public_test_file(topic)
+    if not path.is_file():
+        return
+    helpers, code = _helpers(path.read_text(encoding="utf-8"))
+    for function in solution.parts():
+        for helper in helpers:
+            value = f"{helper}(*args, **kwargs)"
+            if function.endswith("_forward"):
+                value = f"({value}, args)"
+            text = f"def {function}(*args, **kwargs):\n    return {value}"
+            yield function, helper, solution.replaced({function: text}, above=[code])
+
+
+def failing_page(
+    page: Path, sources: Sources, salt: str, comparisons: Mapping[str, Sequence[Comparison]]
+) -> list[str]:
+    """The checks of a student's page that the solution fails, with what they say; `comparisons`
+    are those that the page only names."""
+    failing: list[str] = []
+    names = Reference(sources.solution).namespace({})
+
+    def replayed(calls: Sequence[Comparison]) -> Callable[..., None]:
+        def check(student: Student, **fixtures: Any) -> None:
+            for comparison in calls:
+                compare(student, comparison)
+
+        return check
+
+    def loop(items: Sequence[pytest.Item]) -> None:
+        for item in items:
+            calls = comparisons.get(item.name)
+            check = given(item.obj) if calls is None else replayed(calls)  # type: ignore[attr-defined]
+            notes, error = perform(item.name, check, names, sources, salt, 60.0)
+            failure = conclude(error, notes)
+            if failure is not None:
+                failing.append(f"{item.name}: {first_line(str(failure))}")
+
+    with one_thread():
+        collect(page, loop)
+    return failing
+
+
+def _helpers(page: str) -> tuple[list[str], str]:
+    """The functions and classes of a file of tests that are no checks, and the code to paste."""
+    kept, names = [], []
+    for node in ast.parse(page).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            if node.name.startswith("test_"):
+                continue
+            names.append(node.name)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gradus"):
+            continue
+        kept.append(ast.unparse(node))
+    return names, "\n\n\n".join(kept)
