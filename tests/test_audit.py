@@ -43,8 +43,8 @@ MISTAKES = '''\
 from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
 
 double = mistakes(
-    change("SCALE * x", "SCALE + x", "added instead: twice is a product"),
-    change("SCALE * x", "SCALE * x * x"),
+    change("SCALE * x -> SCALE + x", "added instead: twice is a product"),
+    change("SCALE * x -> SCALE * x * x"),
 )
 
 
@@ -69,7 +69,7 @@ def hypotenuse(a, b):
     return math.hypot(a, b)
 
 
-equivalent("double", "return SCALE * x", "return SCALE * +x", why="+x is x")
+equivalent("double", "SCALE * x -> SCALE * +x", why="+x is x")
 '''
 
 
@@ -92,7 +92,7 @@ def test_mistakes_are_read_and_put_into_the_solution(tmp_path):
     assert (added.function, added.name) == ("double", "added instead")
     assert squared.says == ""
     assert both.function == "hypotenuse"
-    assert [e.new for e in written.equivalents] == ["return SCALE * +x"]
+    assert [e.new for e in written.equivalents] == ["SCALE * +x"]
 
     reference = Reference(SOLUTION)
 
@@ -122,13 +122,13 @@ def test_a_file_of_mistakes_is_valid_python_for_other_tools():
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ('f = mistakes(change("a"))', 1, "change() needs new"),
-        ('f = mistakes(change("a", "b", chek="c"))', 1, "no argument 'chek'"),
+        ('f = mistakes(change("a"))', 1, "'old -> new' is asked for, got 'a'"),
+        ('f = mistakes(change("a -> b", chek="c"))', 1, "no argument 'chek'"),
         ('f = mistakes("a")', 1, "change(...) only"),
         ('@alternative("a" + b)\ndef double(x): ...', 1, "title must be a literal"),
         ("def double(x): ...", 1, "'double' needs @mistake"),
         ("x = 1", 1, "may stand here"),
-        ('equivalent("double", "a", "b")', 1, "equivalent() needs why"),
+        ('equivalent("double", "a -> b")', 1, "equivalent() needs why"),
         ("def double(x:", 1, ""),
     ],
 )
@@ -144,10 +144,10 @@ def test_a_wrong_file_of_mistakes_is_refused_with_its_line(tmp_path, text, line,
     ("text", "message"),
     [
         ('@mistake("a")\ndef duoble(x):\n    return 2 * x', "no function duoble"),
-        ('duoble = mistakes(change("x", "y"))', "no function 'duoble'"),
-        ('double = mistakes(change("3 * x", "y"))', "stands not in double"),
-        ('hypotenuse = mistakes(change("a", "b"))', "times in hypotenuse: once is needed"),
-        ('double = mistakes(change("SCALE * x", "SCALE * x)"))', "is not Python"),
+        ('duoble = mistakes(change("x -> y"))', "no function 'duoble'"),
+        ('double = mistakes(change("3 * x -> y"))', "stands not in double"),
+        ('hypotenuse = mistakes(change("a -> b"))', "times in hypotenuse: once is needed"),
+        ('double = mistakes(change("SCALE * x -> SCALE * x)"))', "is not Python"),
     ],
 )
 def test_a_mistake_that_does_not_fit_the_solution_is_refused(tmp_path, text, message):
@@ -290,12 +290,12 @@ SOUND_MISTAKES = """\
 from gradus.mistakes.written import alternative, change, mistakes
 
 double = mistakes(
-    change("2 * x", "2 + x", "2 is added: twice is a product"),
-    change("2 * x", "4 * x", "four times: twice is asked for"),
-    change("return y", "return y + 7", "7 too much: nothing is added"),
-    change("2 * x", "2 * x * x * x", "a cube: twice is a product"),
+    change("2 * x -> 2 + x", "2 is added: twice is a product"),
+    change("2 * x -> 4 * x", "four times: twice is asked for"),
+    change("return y -> return y + 7", "7 too much: nothing is added"),
+    change("2 * x -> 2 * x * x * x", "a cube: twice is a product"),
 )
-guess = mistakes(change("[True] * n", "[True] * (n - 1)"))
+guess = mistakes(change("[True] * n -> [True] * (n - 1)"))
 
 
 @alternative("as a sum, and in a loop")
@@ -373,9 +373,9 @@ WEAK_MISTAKES = """\
 from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
 
 double = mistakes(
-    change("2 * x", "x**2", "squared"),
-    change("2 * x", "3 * x", "three times"),
-    change("2 * x", "1 * x"),
+    change("2 * x -> x**2", "squared"),
+    change("2 * x -> 3 * x", "three times"),
+    change("2 * x -> 1 * x"),
 )
 
 
@@ -389,7 +389,7 @@ class Broken:
     os._exit(3)
 
 
-half = mistakes(change("x / 2", "'3'"))
+half = mistakes(change("x / 2 -> '3'"))
 
 
 @alternative("an integer")
@@ -402,9 +402,9 @@ def positive(x):
     return max(x, 0)
 
 
-equivalent("double", "return 2 * x", "return 2 ** x", why="true for the one value that is tried")
-equivalent("double", "return 2 * x", "return 2 - x", why="not true")
-equivalent("double", "return 3 * x", "return 3 + x", why="the solution has changed since")
+equivalent("double", "2 * x -> 2 ** x", why="true for the one value that is tried")
+equivalent("double", "2 * x -> 2 - x", why="not true")
+equivalent("double", "3 * x -> 3 + x", why="the solution has changed since")
 """
 
 
@@ -483,8 +483,8 @@ def test_the_audit_finds_every_fault_of_weak_tests(course, tmp_path, capsys):
         "only ",
     ]
     stale = [
-        f"{at('return 2 - x')}: 'return 2 * x' -> 'return 2 - x' is not equivalent: the tests",
-        f"{at('return 3 + x')}: no mutant of double turns 'return 3 * x' into 'return 3 + x'",
+        f"{at('2 - x')}: '2 * x' -> '2 - x' is not equivalent: the tests",
+        f"{at('3 + x')}: no mutant of double turns '3 * x' into '3 + x'",
     ]
     survivors = [p for p in problems if p.startswith("weak: survives: ")]
     assert any("half, line 12: 'return x / 2' -> 'return x // 2'" in line for line in survivors)
@@ -493,7 +493,7 @@ def test_the_audit_finds_every_fault_of_weak_tests(course, tmp_path, capsys):
     assert len(found) == len(expected) + len(stale)
     for problem, beginning in zip(found, expected + stale, strict=True):
         assert problem.startswith(f"weak: {beginning}")
-    assert "return 2 ** x" in page.read_text(encoding="utf-8")
+    assert "2 ** x" in page.read_text(encoding="utf-8")
 
 
 def test_where_the_solution_fails_nothing_else_is_tried(course, capsys):
@@ -513,7 +513,7 @@ def test_a_topic_without_files_or_with_tests_that_do_not_load_is_a_problem(cours
     printed = capsys.readouterr().out
     assert "sound: there are no mistakes: write " in printed
     assert "no_such_module" in printed
-    assert "weak: there is no " in printed
+    assert "weak: cannot read " in printed
 
 
 def test_one_mistake_is_shown_as_a_student_reads_it(course, capsys):

@@ -57,7 +57,7 @@ def total(x):
 MISTAKES = """
 from gradus.mistakes.written import change, mistakes
 
-total = mistakes(change("x.sum()", "x.mean()"))
+total = mistakes(change("x.sum() -> x.mean()"))
 """
 
 

@@ -203,7 +203,7 @@ def test_a_wrong_value_is_recognised_by_its_fingerprint_and_no_other_is(seed, si
 def test_a_mistake_that_does_not_fit_is_an_error_with_its_line(course, tmp_path):
     file = course / "hidden_tests" / "mistakes" / "tiny.py"
     text = file.read_text()
-    file.write_text(text.replace('change("x * w", "x + w"', 'change("x / w", "x + w"'))
+    file.write_text(text.replace('change("x * w -> x + w"', 'change("x / w -> x + w"'))
     loaded = load_course(course / "course.yaml")
     try:
         with pytest.raises(UsageError, match=r"tiny\.py:8: 'x / w' stands not in scale_forward"):

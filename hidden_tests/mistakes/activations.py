@@ -8,19 +8,18 @@ from gradus.mistakes.written import alternative, change, equivalent, mistake, mi
 
 sigmoid_forward = mistakes(
     change(
-        "1 / (1 + (-x).exp())",
-        "x.exp() / (1 + x.exp())",
+        "1 / (1 + (-x).exp()) -> x.exp() / (1 + x.exp())",
         "NaN for a large x: exp(x) is infinite there, and ∞ / ∞ is NaN",
     ),
-    change("-x", "x", "this is σ(−x): the exponent is −x"),
+    change("-x -> x", "this is σ(−x): the exponent is −x"),
 )
 
 sigmoid_backward = mistakes(
-    change("y = cache", "y = sigmoid_forward(cache)[0]", "σ of its own output: y is in the cache"),
-    change("y * (1 - y)", "(1 - y * y)", "1 − y² is the slope of tanh: σ has y (1 − y)"),
-    change("* y", "", "the factor y is missing: y (1 − y)"),
-    change("* (1 - y)", "", "dout is multiplied by f(x): it should be by f′(x)"),
-    change("dout * y", "y", "dout is not used: this is f′(x) alone"),
+    change("y = cache -> y = sigmoid_forward(cache)[0]", "σ of its own output: y is in the cache"),
+    change("y * (1 - y) -> (1 - y * y)", "1 − y² is the slope of tanh: σ has y (1 − y)"),
+    change("* y -> ", "the factor y is missing: y (1 − y)"),
+    change("* (1 - y) -> ", "dout is multiplied by f(x): it should be by f′(x)"),
+    change("dout * y -> y", "dout is not used: this is f′(x) alone"),
 )
 
 
@@ -34,185 +33,175 @@ class SigmoidFromInput:
 
 
 tanh_backward = mistakes(
-    change("_, y", "y, _", "your formula for the slope needs y, and gets x: what is in the cache?"),
-    change("y * y", "torch.tanh(y) ** 2", "tanh is applied to its own output: the cache holds y"),
-    change("1 - y * y", "y * (1 - y)", "y (1 − y) is the slope of the sigmoid: tanh has 1 − y²"),
-    change("y * y", "y", "the square is missing: 1 − y²"),
-    change("1 - y * y", "y", "dout is multiplied by f(x): it should be by f′(x)"),
-    change("dout * (", "(", "dout is not used: this is f′(x) alone"),
+    change("_, y -> y, _", "your formula for the slope needs y, and gets x: what is in the cache?"),
+    change("y * y -> torch.tanh(y) ** 2", "tanh is applied to its own output: the cache holds y"),
+    change("1 - y * y -> y * (1 - y)", "y (1 − y) is the slope of the sigmoid: tanh has 1 − y²"),
+    change("y * y -> y", "the square is missing: 1 − y²"),
+    change("1 - y * y -> y", "dout is multiplied by f(x): it should be by f′(x)"),
+    change("dout * ( -> (", "dout is not used: this is f′(x) alone"),
 )
 
 leaky_relu_backward = mistakes(
-    change("x > 0", "dout > 0", "the mask is taken from dout: it is x that decides"),
-    change("slope *", "0 *", "nothing leaks where x < 0: is the slope lost in an integer mask?"),
-    change("x > 0", "x >= 0", "at x = 0 the slope is that of the left side"),
-    change("slope *", "0.01 *", "the slope is the one that the forward got"),
-    change("slope *", "", "the slope is left out where x < 0"),
-    change("return", "return x *", "dout is multiplied by f(x): it should be by f′(x)"),
-    change("dout, slope * dout", "x**0, slope", "dout is not used: this is f′(x) alone"),
+    change("x > 0 -> dout > 0", "the mask is taken from dout: it is x that decides"),
+    change("slope * -> 0 *", "nothing leaks where x < 0: is the slope lost in an integer mask?"),
+    change("x > 0 -> x >= 0", "at x = 0 the slope is that of the left side"),
+    change("slope * -> 0.01 *", "the slope is the one that the forward got"),
+    change("slope * -> ", "the slope is left out where x < 0"),
+    change("return -> return x *", "dout is multiplied by f(x): it should be by f′(x)"),
+    change("dout, slope * dout -> x**0, slope", "dout is not used: this is f′(x) alone"),
 )
 
 selu_constants = mistakes(
-    change("return alpha", "return round(alpha, 2)", "rounded: seven decimals are asked for"),
-    change("return alpha", "return round(alpha, 3)", "rounded: seven decimals are asked for"),
-    change("return alpha", "return round(alpha, 4)", "rounded: seven decimals are asked for"),
-    change("return alpha", "return round(alpha, 5)", "rounded: seven decimals are asked for"),
-    change("return alpha", "return round(alpha, 6)", "rounded: seven decimals are asked for"),
-    change("return alpha, scale", "return scale, alpha"),
-    change("**-0.5", "**-1", "this is λ²: did the root get lost?"),
-    change("**-0.5", "**0.5", "upside down: the mean of f² is λ² times this, and is to be 1"),
-    change("**-0.5", "", "upside down, and the root got lost: the mean of f² is λ² times this"),
+    change("return alpha -> return round(alpha, 2)", "rounded: seven decimals are asked for"),
+    change("return alpha -> return round(alpha, 3)", "rounded: seven decimals are asked for"),
+    change("return alpha -> return round(alpha, 4)", "rounded: seven decimals are asked for"),
+    change("return alpha -> return round(alpha, 5)", "rounded: seven decimals are asked for"),
+    change("return alpha -> return round(alpha, 6)", "rounded: seven decimals are asked for"),
+    change("return alpha, scale -> return scale, alpha"),
+    change("**-0.5 -> **-1", "this is λ²: did the root get lost?"),
+    change("**-0.5 -> **0.5", "upside down: the mean of f² is λ² times this, and is to be 1"),
+    change("**-0.5 -> ", "upside down, and the root got lost: the mean of f² is λ² times this"),
 )
 
 elu_forward = mistakes(
-    change("x, left", "x, left / scale", "the scale multiplies both sides of 0"),
-    change("x, left", "x / scale, left", "the scale multiplies both sides of 0"),
-    change("scale * torch", "torch", "the scale is missing"),
-    change("alpha * torch", "torch", "alpha is missing"),
-    change("x, left", "x, 0 * x", "negative inputs are cut off: ELU is not a ReLU"),
-    change("torch.expm1(x)", "x.exp()", "the −1 is missing: the two sides meet at 0"),
-    change("torch.where(on, x, left)", "(on * x + ~on * left)"),
+    change("x, left -> x, left / scale", "the scale multiplies both sides of 0"),
+    change("x, left -> x / scale, left", "the scale multiplies both sides of 0"),
+    change("scale * torch -> torch", "the scale is missing"),
+    change("alpha * torch -> torch", "alpha is missing"),
+    change("x, left -> x, 0 * x", "negative inputs are cut off: ELU is not a ReLU"),
+    change("torch.expm1(x) -> x.exp()", "the −1 is missing: the two sides meet at 0"),
+    change("torch.where(on, x, left) -> (on * x + ~on * left)"),
 )
 
 elu_backward = mistakes(
-    change("alpha * x.exp()", "1", "left of 0 the slope is not that of x"),
-    change("* x.exp()", "", "left of 0 the factor exp(x) is missing"),
-    change("alpha *", "", "left of 0 the factor alpha is missing"),
-    change("alpha * x.exp()", "0", "nothing passes left of 0: ELU is not a ReLU"),
-    change("x.exp()", "torch.expm1(x)", "−1 is a constant: its derivative is 0"),
-    change("dout * scale", "dout", "the scale is missing"),
-    change("1, left", "1 / scale, left", "the scale is missing for x > 0"),
-    change("1, left", "1, left / scale", "the scale is missing for x ≤ 0"),
-    change("x.exp()", "(torch.expm1(x) + 1 / scale)", "y has the scale in it: what must be added?"),
-    change("x.exp()", "(scale * torch.expm1(x) + 1)", "y has the scale in it: what must be added?"),
-    change("1, left", "x, left - alpha", "dout is multiplied by f(x): it should be by f′(x)"),
-    change("x > 0", "dout > 0", "the mask is taken from dout: it is x that decides"),
-    change("x > 0", "x >= 0", "at x = 0 the slope is that of the left side"),
-    change("dout * scale", "scale", "dout is not used: this is f′(x) alone"),
+    change("alpha * x.exp() -> 1", "left of 0 the slope is not that of x"),
+    change("* x.exp() -> ", "left of 0 the factor exp(x) is missing"),
+    change("alpha * -> ", "left of 0 the factor alpha is missing"),
+    change("alpha * x.exp() -> 0", "nothing passes left of 0: ELU is not a ReLU"),
+    change("x.exp() -> torch.expm1(x)", "−1 is a constant: its derivative is 0"),
+    change("dout * scale -> dout", "the scale is missing"),
+    change("1, left -> 1 / scale, left", "the scale is missing for x > 0"),
+    change("1, left -> 1, left / scale", "the scale is missing for x ≤ 0"),
+    change("x.exp() -> (torch.expm1(x) + 1 / scale)", "y has the scale in it: what must be added?"),
+    change("x.exp() -> (scale * torch.expm1(x) + 1)", "y has the scale in it: what must be added?"),
+    change("1, left -> x, left - alpha", "dout is multiplied by f(x): it should be by f′(x)"),
+    change("x > 0 -> dout > 0", "the mask is taken from dout: it is x that decides"),
+    change("x > 0 -> x >= 0", "at x = 0 the slope is that of the left side"),
+    change("dout * scale -> scale", "dout is not used: this is f′(x) alone"),
 )
 
 gated_forward = mistakes(
-    change('"gelu":', '"gelu" | "gelu_tanh":', "this is the exact GELU: its tanh form is wanted"),
-    change('"gelu":', '"gelu" | "swish":', "this is the exact GELU, and Swish is wanted"),
-    change('"gelu_tanh":', '"gelu_tanh" | "swish":', "this is GELU's tanh form: Swish is wanted"),
+    change('"gelu": -> "gelu" | "gelu_tanh":', "this is the exact GELU: its tanh form is wanted"),
+    change('"gelu": -> "gelu" | "swish":', "this is the exact GELU, and Swish is wanted"),
+    change('"gelu_tanh": -> "gelu_tanh" | "swish":', "this is GELU's tanh form: Swish is wanted"),
     change(
-        '"gelu":',
-        '"":',
+        '"gelu": -> "":',
         "this is GELU's tanh form, and the exact GELU is wanted",
-        also=(('"gelu_tanh":', '"gelu_tanh" | "gelu":'),),
+        also='"gelu_tanh": -> "gelu_tanh" | "gelu":',
     ),
     change(
-        '"gelu":',
-        '"":',
+        '"gelu": -> "":',
         "this is Swish, and the exact GELU is wanted",
-        also=(('"swish":', '"swish" | "gelu":'),),
+        also='"swish": -> "swish" | "gelu":',
     ),
     change(
-        '"gelu_tanh":',
-        '"":',
+        '"gelu_tanh": -> "":',
         "this is Swish, and GELU's tanh form is wanted",
-        also=(('"swish":', '"swish" | "gelu_tanh":'),),
+        also='"swish": -> "swish" | "gelu_tanh":',
     ),
-    change("x * g", "g", "this is the gate, not x times the gate"),
-    change("x / math.sqrt(2)", "x", "Φ(x) is ½ [1 + erf(x / √2)]: the √2 is missing"),
-    change("math.sqrt(2 / math.pi) *", "", "√(2/π) is missing: u = √(2/π) (x + 0.044715 x³)"),
-    change("raise ValueError(", "g = str("),
+    change("x * g -> g", "this is the gate, not x times the gate"),
+    change("x / math.sqrt(2) -> x", "Φ(x) is ½ [1 + erf(x / √2)]: the √2 is missing"),
+    change("math.sqrt(2 / math.pi) * -> ", "√(2/π) is missing: u = √(2/π) (x + 0.044715 x³)"),
+    change("raise ValueError( -> g = str("),
 )
 
 gated_backward = mistakes(
-    change("g + x * dg", "g", "product rule: two factors depend on x, which makes two terms"),
-    change("g + x * dg", "x * dg", "product rule: the gate itself is the other term"),
-    change("x * dg", "dg", "product rule: the second term is x·g′(x)"),
-    change("dout * (", "(", "dout is not used: this is f′(x) alone"),
-    change("g + x * dg", "x * g", "dout is multiplied by f(x): it should be by f′(x)"),
+    change("g + x * dg -> g", "product rule: two factors depend on x, which makes two terms"),
+    change("g + x * dg -> x * dg", "product rule: the gate itself is the other term"),
+    change("x * dg -> dg", "product rule: the second term is x·g′(x)"),
+    change("dout * ( -> (", "dout is not used: this is f′(x) alone"),
+    change("g + x * dg -> x * g", "dout is multiplied by f(x): it should be by f′(x)"),
     change(
-        "(-x * x / 2).exp() / math.sqrt(2 * math.pi)",
-        "g * (1 - g)",
+        "(-x * x / 2).exp() / math.sqrt(2 * math.pi) -> g * (1 - g)",
         "g (1 − g) is the slope of the sigmoid: this gate is Φ",
     ),
-    change("/ math.sqrt(2 * math.pi)", "", "φ has the factor 1/√(2π)"),
-    change("math.sqrt(8 / math.pi)", "2", "the chain rule goes through u: √(2/π) is missing"),
-    change("* (1 + 3 * 0.044715 * x * x)", "", "the chain rule goes through u: so does x³"),
-    change("3 * 0.044715", "0.044715", "the derivative of x³ is 3x²: the 3 is missing"),
+    change("/ math.sqrt(2 * math.pi) -> ", "φ has the factor 1/√(2π)"),
+    change("math.sqrt(8 / math.pi) -> 2", "the chain rule goes through u: √(2/π) is missing"),
+    change("* (1 + 3 * 0.044715 * x * x) -> ", "the chain rule goes through u: so does x³"),
+    change("3 * 0.044715 -> 0.044715", "the derivative of x³ is 3x²: the 3 is missing"),
     change(
-        "* math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * x * x)",
-        "",
+        "* math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * x * x) -> ",
         "the chain rule goes through u: its derivative is missing or incomplete",
     ),
-    change("= cache", '= gated_forward(cache[0], "gelu")[1]', "this is the exact GELU's slope"),
-    change("= cache", '= gated_forward(cache[0], "gelu_tanh")[1]', "this is GELU's tanh form's"),
-    change("= cache", '= gated_forward(cache[0], "swish")[1]', "this is the slope of Swish"),
+    change('= cache -> = gated_forward(cache[0], "gelu")[1]', "this is the exact GELU's slope"),
+    change('= cache -> = gated_forward(cache[0], "gelu_tanh")[1]', "this is GELU's tanh form's"),
+    change('= cache -> = gated_forward(cache[0], "swish")[1]', "this is the slope of Swish"),
 )
 
 maxout_backward = mistakes(
-    change("* first", "* cache**0", "all pieces get it: only the largest made the output"),
-    change("* first", "/ cache.shape[-1] * cache**0", "all pieces share it: one made the output"),
-    change(
-        "* first", "* top", "each of equal pieces gets all of it: the first of them should, alone"
-    ),
-    change("* first", "* top / top.sum(-1, True)", "equal pieces share it: the first gets all"),
-    change("< 2", "== top.sum(-1, True)", "the last of equal pieces gets it: the first should"),
-    change("* first", "* first * cache", "dout is multiplied by the piece, whose slope is 1"),
+    change("* first -> * cache**0", "all pieces get it: only the largest made the output"),
+    change("* first -> / cache.shape[-1] * cache**0", "all pieces share it: one made the output"),
+    change("* first -> * top", "each of equal pieces gets all of it: only the first should"),
+    change("* first -> * top / top.sum(-1, True)", "equal pieces share it: the first gets all"),
+    change("< 2 -> == top.sum(-1, True)", "the last of equal pieces gets it: the first should"),
+    change("* first -> * first * cache", "dout is multiplied by the piece, whose slope is 1"),
 )
 
 bru_forward = mistakes(
-    change("root, left", "root + 1 / r, left", "1/r is taken from both sides: not from the left"),
-    change("root, left", "root, left + 1 / r", "1/r is taken from both sides: not from the right"),
-    change(" - 1 / r", "", "1/r is missing: it is outside the root and outside the exponential"),
-    change("(1 / r)", "1 / r", "the power 1/r needs brackets: a ** 1 / r is a divided by r"),
+    change("root, left -> root + 1 / r, left", "1/r is taken from both sides: not from the left"),
+    change("root, left -> root, left + 1 / r", "1/r is taken from both sides: not from the right"),
+    change(" - 1 / r -> ", "1/r is missing: it is outside the root and outside the exponential"),
+    change("(1 / r) -> 1 / r", "the power 1/r needs brackets: a ** 1 / r is a divided by r"),
     change(
-        "torch.where(right, root, left) - 1 / r",
+        "torch.where(right, root, left) - 1 / r -> "
         "x.sign() * ((r * r * x.abs() + 1) ** (1 / r) - 1)",
         "this is the odd variant (ORU), and the exponential one (ERU) is wanted",
     ),
-    change("r * r", "r", "the factor of x under the root is r², not r"),
-    change("r * x).exp", "x).exp", "the exponent is r x, not x"),
-    change("torch.where(right, root, left)", "(right * root + ~right * left)"),
-    change("r <= 0", "r < 0"),
+    change("r * r -> r", "the factor of x under the root is r², not r"),
+    change("r * x).exp -> x).exp", "the exponent is r x, not x"),
+    change("torch.where(right, root, left) -> (right * root + ~right * left)"),
+    change("r <= 0 -> r < 0"),
 )
 
 bru_backward = mistakes(
-    change("root,", "root / r**2,", "differentiate r²x + 1 too: it brings a factor r²"),
-    change("left)", "left / r)", "differentiate r·x too: it brings a factor r"),
-    change("r * t", "t", "differentiate the insides too: r²x + 1 and r·x each bring a factor"),
-    change("1 / r - 1", "1 / r", "the power goes down by one: from 1/r to 1/r − 1"),
-    change("dout * r", "r", "dout is not used: this is f′(x) alone"),
+    change("root, -> root / r**2,", "differentiate r²x + 1 too: it brings a factor r²"),
+    change("left) -> left / r)", "differentiate r·x too: it brings a factor r"),
+    change("r * t -> t", "differentiate the insides too: r²x + 1 and r·x each bring a factor"),
+    change("1 / r - 1 -> 1 / r", "the power goes down by one: from 1/r to 1/r − 1"),
+    change("dout * r -> r", "dout is not used: this is f′(x) alone"),
     change(
-        "r * torch.where(right, root, left)",
-        "bru_forward(x, r)[0]",
+        "r * torch.where(right, root, left) -> bru_forward(x, r)[0]",
         "dout is multiplied by f(x): it should be by f′(x)",
     ),
 )
 
 dead_and_saturated = mistakes(
-    change("amin(0)", "amax(0)", "flat for one example is not dead: it must be flat for all"),
-    change("amin(0)", "amin(1)", "these are examples that are flat in all units: *units* are dead"),
-    change("amin(0).mean", "amin(0).sum", "a count of units: shares are wanted"),
-    change("flat.mean", "flat.sum", "a count of entries: shares are wanted"),
-    change("slopes.abs()", "slopes", "a negative slope is not flat: take its size"),
-    change("<= tol", "< tol", "a slope of exactly tol counts as flat"),
-    change("!= 2", "< 2"),
+    change("amin(0) -> amax(0)", "flat for one example is not dead: it must be flat for all"),
+    change("amin(0) -> amin(1)", "these are examples that are flat in all units: *units* are dead"),
+    change("amin(0).mean -> amin(0).sum", "a count of units: shares are wanted"),
+    change("flat.mean -> flat.sum", "a count of entries: shares are wanted"),
+    change("slopes.abs() -> slopes", "a negative slope is not flat: take its size"),
+    change("<= tol -> < tol", "a slope of exactly tol counts as flat"),
+    change("!= 2 -> < 2"),
 )
 
 train = mistakes(
-    change("params = tuple(", "tuple(", "the parameters stay where they are"),
+    change("params = tuple( -> tuple(", "the parameters stay where they are"),
     change(
-        "dz = backward",
-        "w2 = w2 - lr * h.T @ dlogits\n        dz = backward",
+        "dz = backward -> w2 = w2 - lr * h.T @ dlogits\n        dz = backward",
         "w2 is changed before the gradient has gone down through it",
     ),
-    change("backward(dlogits @ w2.T, cache)", "dlogits @ w2.T", "f′ is left out on the way down"),
+    change("backward(dlogits @ w2.T, cache) -> dlogits @ w2.T", "f′ is left out on the way down"),
     change(
-        "losses.append(loss)",
-        "w1, b1, w2, b2 = params\n"
+        "losses.append(loss) -> w1, b1, w2, b2 = params\n"
         "        losses.append(cross_entropy(forward(x @ w1 + b1)[0] @ w2 + b2, y)[0])",
         "this is the loss after the step: losses[0] is that of the start",
     ),
-    change("p - lr", "p + lr", "the steps go uphill: subtract lr · gradient"),
-    change("lr * g", "lr * g / len(y)", "1/N once too often: the mean's is in dlogits already"),
-    change("dz.sum(0)", "dz.mean(0)", "the gradient of b1 is averaged: 1/N is in dlogits already"),
-    change("dlogits.sum(0)", "dlogits.mean(0)", "the gradient of b2 is averaged, a second time"),
-    change("lr * g", "g", "the learning rate is missing from the step"),
+    change("p - lr -> p + lr", "the steps go uphill: subtract lr · gradient"),
+    change("lr * g -> lr * g / len(y)", "1/N once too often: the mean's is in dlogits already"),
+    change("dz.sum(0) -> dz.mean(0)", "the gradient of b1 is averaged: 1/N is in dlogits already"),
+    change("dlogits.sum(0) -> dlogits.mean(0)", "the gradient of b2 is averaged, a second time"),
+    change("lr * g -> g", "the learning rate is missing from the step"),
 )
 
 
@@ -292,13 +281,8 @@ class Masked:
         return [w1, b1, w2, b2], losses
 
 
-equivalent("elu_forward", "on = x > 0", "on = x >= 0", why="at x = 0 both branches are 0")
-equivalent("maxout_backward", "top = cache == best", "top = cache >= best", why="none is larger")
-equivalent("bru_forward", "right = x >= 0", "right = x > 0", why="at x = 0 both branches are 1")
-equivalent("bru_backward", "right = x >= 0", "right = x > 0", why="at x = 0 both branches are 1")
-equivalent(
-    "train",
-    "pairs = zip(params, grads, strict=True)",
-    "pairs = zip(params, grads, strict=False)",
-    why="both have four entries",
-)
+equivalent("elu_forward", "on = x > 0 -> on = x >= 0", why="at x = 0 both branches are 0")
+equivalent("maxout_backward", "cache == -> cache >=", why="none is larger")
+equivalent("bru_forward", "= x >= 0 -> = x > 0", why="at x = 0 both branches are 1")
+equivalent("bru_backward", "= x >= 0 -> = x > 0", why="at x = 0 both branches are 1")
+equivalent("train", "strict=True -> strict=False", why="both have four entries")

@@ -5,271 +5,251 @@ import torch
 from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
 adam_init = mistakes(
-    change('"t": 0', '"t": 1', "t starts at 1: it counts the updates made so far, none yet"),
-    change('v": [torch.zeros_like(p)', 'v": [torch.ones_like(p)', "v starts at 1: 0 is asked for"),
-    change('"m": [torch.zeros_like(p) for p in params]', '"m": torch.zeros_like(params[0])'),
+    change('"t": 0 -> "t": 1', "t starts at 1: it counts the updates made so far, none yet"),
+    change('v": [torch.zeros_like(p) -> v": [torch.ones_like(p)', "v starts at 1: 0 is asked for"),
+    change('"m": [torch.zeros_like(p) for p in params] -> "m": torch.zeros_like(params[0])'),
     change(
-        'm": [torch.zeros_like(p)',
-        'm": [torch.zeros(p.shape)',
+        'm": [torch.zeros_like(p) -> m": [torch.zeros(p.shape)',
         "an average has torch's default dtype: make it like the parameter, not only of its shape",
     ),
 )
 
 # What all three count, correct, average and step alike.
 adam_update = adamax_update = nadam_update = mistakes(
-    change('"t": t', '"t": state["t"]', "t is as it came: the new state counts this update"),
+    change('"t": t -> "t": state["t"]', "t is as it came: the new state counts this update"),
     change(
-        '"t"] + 1',
-        '"t"]',
+        '"t"] + 1 -> "t"]',
         "t grows with every parameter: an update of all parameters counts once",
-        also=(("m = beta1", "t += 1\n        m = beta1"),),
+        also="m = beta1 -> t += 1\n        m = beta1",
     ),
     change(
-        '"t"] + 1',
-        '"t"]',
+        '"t"] + 1 -> "t"]',
         "corrected for t as it came: an update counts itself first, and 1 − beta^0 would be 0",
-        also=(('"t": t', '"t": t + 1'),),
+        also='"t": t -> "t": t + 1',
     ),
     change(
-        '= state["t"] + 1',
-        "= 1",
+        '= state["t"] + 1 -> = 1',
         "corrected as if this were the first update: take beta^t",
-        also=(('"t": t', '"t": state["t"] + 1'),),
+        also='"t": t -> "t": state["t"] + 1',
     ),
     change(
-        '= state["t"] + 1',
-        '= float("inf")',  # 1 − beta^t is 1
+        '= state["t"] + 1 -> = float("inf")',
         "the averages are used as they are: having started at zero, they are too small still",
-        also=(('"t": t', '"t": state["t"] + 1'),),
+        also='"t": t -> "t": state["t"] + 1',
     ),
     change(
-        "updated, ms",
-        "beta1, beta2 = beta2, beta1\n    updated, ms",
+        "updated, ms -> beta1, beta2 = beta2, beta1\n    updated, ms",
         "beta1 and beta2 are swapped: beta1 belongs to the gradient, beta2 to its size",
     ),
     change(
-        "updated, ms",
-        "beta1, beta2 = 0.9, 0.999\n    updated, ms",
+        "updated, ms -> beta1, beta2 = 0.9, 0.999\n    updated, ms",
         "computed with 0.9 and 0.999: take the beta1 and beta2 that are given",
     ),
     change(
-        "beta1 * m + (1 - beta1) *",
-        "(1 - beta1) * m + beta1 *",
+        "beta1 * m + (1 - beta1) * -> (1 - beta1) * m + beta1 *",
         "m gives the past the weight of what is new, and the reverse",
     ),
-    change("+ (1 - beta1) *", "+", "g enters m with weight 1: the weights of an average sum to 1"),
-    change("beta1 * m + ", "", "m starts from zero in every update: go on from the one in state"),
+    change("+ (1 - beta1) * -> +", "g enters m with weight 1: the weights of an average sum to 1"),
+    change("beta1 * m +  -> ", "m starts from zero in every update: go on from the one in state"),
     change(
-        "updated, ms",
-        'of = {p.shape: m for p, m in zip(params, state["m"])}\n    updated, ms',
+        'updated, ms -> of = {p.shape: m for p, m in zip(params, state["m"])}\n    updated, ms',
         "parameters of one shape share their averages: each has its own",
-        also=(("beta1 * m +", "beta1 * of[p.shape] +"), ("ms.app", "of[p.shape] = m; ms.app")),
+        also=("beta1 * m + -> beta1 * of[p.shape] +", "ms.app -> of[p.shape] = m; ms.app"),
     ),
     change(
-        "append(m)",
-        "append(m / (1 - beta1**t))",
+        "append(m) -> append(m / (1 - beta1**t))",
         "the state holds the corrected m: keep m itself, from which the next update goes on",
     ),
-    change('t = state["t"] + 1', 'state["t"] += 1\n    t = state["t"]'),
-    change("m = beta1 * m +", "m *= beta1\n        m = m +"),
-    change("p - lr *", "p + lr *", "the step goes uphill: subtract it"),
-    change("p - lr *", "p -", "the learning rate is missing from the step"),
-    change("p - lr *", "-lr *", "the step is returned: the parameter after the step is asked for"),
-    change(" + eps", "", "eps is missing: it keeps 0 / 0 out of the step"),
-    change(" + eps", ".clamp(min=eps)", "eps is a lower bound: it is to be added"),
+    change('t = state["t"] + 1 -> state["t"] += 1\n    t = state["t"]'),
+    change("m = beta1 * m + -> m *= beta1\n        m = m +"),
+    change("p - lr * -> p + lr *", "the step goes uphill: subtract it"),
+    change("p - lr * -> p -", "the learning rate is missing from the step"),
+    change("p - lr * -> -lr *", "the step is returned: the parameter after the step is asked for"),
+    change(" + eps -> ", "eps is missing: it keeps 0 / 0 out of the step"),
+    change(" + eps -> .clamp(min=eps)", "eps is a lower bound: it is to be added"),
 )
 
 # What the two have in common that average the squares and divide by the root.
 adam_update = nadam_update = mistakes(
-    change("beta2 * v + ", "", "v starts from zero in every update: go on from the one in state"),
-    change("+ (1 - beta2) *", "+", "g² enters v with weight 1: the weights of an average sum to 1"),
+    change("beta2 * v +  -> ", "v starts from zero in every update: go on from the one in state"),
+    change("+ (1 - beta2) * -> +", "g² enters v with weight 1: the weights of an average sum to 1"),
     change(
-        "beta2 * v + (1 - beta2) *",
-        "(1 - beta2) * v + beta2 *",
+        "beta2 * v + (1 - beta2) * -> (1 - beta2) * v + beta2 *",
         "v gives the past the weight of what is new, and the reverse",
     ),
-    change("g**2", "g", "v averages the gradient: it must average the squares"),
-    change("g**2", "m**2", "v averages the squares of m: it must average those of the gradients"),
+    change("g**2 -> g", "v averages the gradient: it must average the squares"),
+    change("g**2 -> m**2", "v averages the squares of m: it must average those of the gradients"),
     change(
-        "beta2 * v + (1 - beta2) * g**2",
-        "(beta2 * v + (1 - beta2) * g) ** 2",
+        "beta2 * v + (1 - beta2) * g**2 -> (beta2 * v + (1 - beta2) * g) ** 2",
         "the whole average is squared: v averages the squares of the gradients",
     ),
-    change("append(v)", "append(v_hat)", "the state holds the corrected v: keep v itself"),
-    change(" / (1 - beta2**t)", "", "m is corrected and v is not: divide by the root of v̂"),
-    change("beta2**t", "beta2 * t", "v is corrected with beta2 · t: beta2 to the power t"),
-    change("v_hat.sqrt()", "v.sqrt() / (1 - beta2**t)", "correct v first, then take the root: √v̂"),
-    change(".sqrt()", "", "the step is divided by v̂: divide by its root"),
-    change(".sqrt() + eps)", " + eps).sqrt()", "eps is under the root: add it to the root instead"),
+    change("append(v) -> append(v_hat)", "the state holds the corrected v: keep v itself"),
+    change(" / (1 - beta2**t) -> ", "m is corrected and v is not: divide by the root of v̂"),
+    change("beta2**t -> beta2 * t", "v is corrected with beta2 · t: beta2 to the power t"),
+    change("v_hat.sqrt() -> v.sqrt() / (1 - beta2**t)", "correct v first, then take the root: √v̂"),
+    change(".sqrt() -> ", "the step is divided by v̂: divide by its root"),
+    change(".sqrt() + eps) ->  + eps).sqrt()", "eps is under the root: add it to the root instead"),
     change(
-        "v_hat.sqrt() + eps",
-        "(v.sqrt() + eps) / (1 - beta2**t) ** 0.5",
+        "v_hat.sqrt() + eps -> (v.sqrt() + eps) / (1 - beta2**t) ** 0.5",
         "eps is added to √v, before the correction: add it to √v̂",
     ),
 )
 
 adam_update = mistakes(
-    change(" / (1 - beta1**t)", "", "v is corrected and m is not: the step follows m̂"),
-    change("beta1**t", "beta1 * t", "m is corrected with beta1 · t: beta1 to the power t"),
-    change("m / (1 - beta1**t)", "g", "the step follows the new gradient alone: it must follow m̂"),
-    change("* m_hat", "* (m_hat + eps)", "eps is added to m̂ too: it belongs in the divisor only"),
+    change(" / (1 - beta1**t) -> ", "v is corrected and m is not: the step follows m̂"),
+    change("beta1**t -> beta1 * t", "m is corrected with beta1 · t: beta1 to the power t"),
+    change("m / (1 - beta1**t) -> g", "the step follows the new gradient alone: it must follow m̂"),
+    change("* m_hat -> * (m_hat + eps)", "eps is added to m̂ too: it belongs in the divisor only"),
     change(
-        "m_hat = m /",
-        'm_hat = state["m"][len(ms)] /',
+        'm_hat = m / -> m_hat = state["m"][len(ms)] /',
         "the step follows the averages that came in: average first, then step",
-        also=(("v_hat = v /", 'v_hat = state["v"][len(vs)] /'),),
+        also='v_hat = v / -> v_hat = state["v"][len(vs)] /',
     ),
-    change(" + eps", " + 1e-8", "computed with eps = 1e-8, whatever eps is"),
-    change("strict=True", "strict=False"),
+    change(" + eps ->  + 1e-8", "computed with eps = 1e-8, whatever eps is"),
+    change("strict=True -> strict=False"),
 )
 
 adamax_update = mistakes(
-    change("beta2 * u", "u", "the largest gradient keeps its full size: u fades by beta2"),
-    change("beta2 * u", "0 * u", "u is |g| of this update alone: the past counts, faded"),
-    change("g.abs()", "g", "g may be negative: its size is |g|"),
-    change("g.abs()", "beta2 * g.abs()", "|g| is multiplied by beta2 too: only what is old fades"),
-    change("g.abs()", "(1 - beta2) * g.abs()", "|g| has the weight 1 − beta2: a maximum has none"),
-    change("g.abs()", "g.abs().max()", "one maximum of the whole tensor: each element has one"),
+    change("beta2 * u -> u", "the largest gradient keeps its full size: u fades by beta2"),
+    change("beta2 * u -> 0 * u", "u is |g| of this update alone: the past counts, faded"),
+    change("g.abs() -> g", "g may be negative: its size is |g|"),
+    change("g.abs() -> beta2 * g.abs()", "|g| is multiplied by beta2 too: only what is old fades"),
+    change("g.abs() -> (1 - beta2) * g.abs()", "|g| has the weight 1 − beta2: a maximum has none"),
+    change("g.abs() -> g.abs().max()", "one maximum of the whole tensor: each element has one"),
     change(
-        "torch.maximum(beta2 * u, g.abs())",
-        "beta2 * u + (1 - beta2) * g.abs()",
+        "torch.maximum(beta2 * u, g.abs()) -> beta2 * u + (1 - beta2) * g.abs()",
         "u is a running average of |g|: take the larger of the two, not a mixture",
     ),
     change(
-        "torch.maximum(beta2 * u, g.abs())",
-        "beta2 * u + (1 - beta2) * g**2",
+        "torch.maximum(beta2 * u, g.abs()) -> beta2 * u + (1 - beta2) * g**2",
         "u is the running average of g², as in Adam: it is a maximum of sizes",
     ),
-    change(" + eps", " / (1 - beta2**t) + eps", "u is corrected: u_1 = |g_1| is right already"),
-    change("u + eps", "u.sqrt() + eps", "the step is divided by √u: u is a size already"),
+    change(" + eps ->  / (1 - beta2**t) + eps", "u is corrected: u_1 = |g_1| is right already"),
+    change("u + eps -> u.sqrt() + eps", "the step is divided by √u: u is a size already"),
     change(
-        "g.abs()",
-        "g.abs() + eps",
+        "g.abs() -> g.abs() + eps",
         "eps is inside the maximum and gets into the state, as in PyTorch: add it to u",
-        also=(("(u + eps)", "u"),),
+        also="(u + eps) -> u",
     ),
 )
 
 nadam_update = mistakes(
-    change("(ahead + now)", "m / (1 - beta1**t)", "this is the step of Adam: nothing looks ahead"),
-    change("(ahead + now)", "g", "the step follows the new gradient alone: it must follow m̄"),
-    change("(ahead + now)", "ahead", "the gradient's own term is missing"),
-    change("(t + 1)", "t", "both terms are divided by 1 − beta1^t: the momentum by that of t + 1"),
-    change("beta1**t", "beta1 ** (t + 1)", "both divisors have t + 1: the gradient's has t"),
+    change("(ahead + now) -> m / (1 - beta1**t)", "this is the step of Adam: nothing looks ahead"),
+    change("(ahead + now) -> g", "the step follows the new gradient alone: it must follow m̄"),
+    change("(ahead + now) -> ahead", "the gradient's own term is missing"),
+    change("(t + 1) -> t", "both terms are divided by 1 − beta1^t: the momentum by that of t + 1"),
+    change("beta1**t -> beta1 ** (t + 1)", "both divisors have t + 1: the gradient's has t"),
     change(
-        "(t + 1)",
-        "t",
+        "(t + 1) -> t",
         "the divisors are swapped: t + 1 goes with the momentum, t with the gradient",
-        also=(("beta1**t", "beta1 ** (t + 1)"),),
+        also="beta1**t -> beta1 ** (t + 1)",
     ),
-    change("(t + 1)", "t + 1", "beta1 ** t + 1 is (beta1 ** t) + 1: t + 1 needs a bracket"),
-    change("g / (1 - beta1**t)", "g", "the gradient's term is not divided by 1 − beta1^t"),
-    change(" / (1 - beta1 ** (t + 1))", "", "the momentum's term lacks its 1 − beta1^(t+1)"),
-    change("now = (1 - beta1) *", "now =", "the gradient's term lacks its factor 1 − beta1"),
-    change("ahead = beta1 *", "ahead =", "the momentum's term lacks its factor beta1"),
+    change("(t + 1) -> t + 1", "beta1 ** t + 1 is (beta1 ** t) + 1: t + 1 needs a bracket"),
+    change("g / (1 - beta1**t) -> g", "the gradient's term is not divided by 1 − beta1^t"),
+    change(" / (1 - beta1 ** (t + 1)) -> ", "the momentum's term lacks its 1 − beta1^(t+1)"),
+    change("now = (1 - beta1) * -> now =", "the gradient's term lacks its factor 1 − beta1"),
+    change("ahead = beta1 * -> ahead =", "the momentum's term lacks its factor beta1"),
     change(
-        "beta1 * m / (1 - beta1 ** (t + 1))",
+        "beta1 * m / (1 - beta1 ** (t + 1)) -> "
         "(after := mu(t + 1)) * m / (1 - (product := beta1 ** (t - 1) * mu(t)) * after)",
         "beta1 changes with t, as in PyTorch: here it is constant",
         also=(
-            ("(1 - beta1) * g / (1 - beta1**t)", "(1 - mu(t)) * g / (1 - product)"),
-            ("updated, ms", "mu = lambda k: beta1 - beta1 / 2 * 0.96 ** (k / 250); updated, ms"),
+            "(1 - beta1) * g / (1 - beta1**t) -> (1 - mu(t)) * g / (1 - product)",
+            "updated, ms -> mu = lambda k: beta1 - beta1 / 2 * 0.96 ** (k / 250); updated, ms",
         ),
     ),
 )
 
 adam_l2_update = mistakes(
     change(
-        "return adam_update(params, penalised, state, lr, beta1, beta2, eps)",
+        "return adam_update(params, penalised, state, lr, beta1, beta2, eps) -> "
         "_, plain = adam_update(params, grads, state, lr, beta1, beta2, eps)\n"
         "    updated, new = adam_update(params, penalised, state, lr, beta1, beta2, eps)\n"
         '    return updated, {**new, "v": plain["v"]}',
         "m has the gradient of the penalty and v has not: both average one gradient",
     ),
     change(
-        "return adam_update(params, penalised, state, lr, beta1, beta2, eps)",
+        "return adam_update(params, penalised, state, lr, beta1, beta2, eps) -> "
         "updated, state = adam_update(params, grads, state, lr, beta1, beta2, eps)\n"
         "    return [q - lr * weight_decay * p for p, q in zip(params, updated)], state",
         "the penalty is not in the averages: its gradient goes where the gradient goes",
     ),
-    change("* p ", "/ 2 * p**2 ", "the penalty is added to the gradient: add its derivative"),
-    change("* p ", "* p.sign() ", "this is the gradient of an L1 penalty: that of p² / 2 is p"),
-    change("g + weight_decay * p", "g.add_(weight_decay * p)"),
+    change("* p  -> / 2 * p**2 ", "the penalty is added to the gradient: add its derivative"),
+    change("* p  -> * p.sign() ", "this is the gradient of an L1 penalty: that of p² / 2 is p"),
+    change("g + weight_decay * p -> g.add_(weight_decay * p)"),
 )
 
 adamw_update = mistakes(
     change(
-        "updated, state = adam_update(params, grads",
+        "updated, state = adam_update(params, grads -> "
         "grads = [g + weight_decay * p for p, g in zip(params, grads)]\n"
         "    return adam_update(params, grads",
         "the decay is in the gradient, and so in m and v: that is L2, not AdamW",
     ),
     change(
-        "return shrunk, state",
+        "return shrunk, state -> "
         'm, v = ([(1 - lr * weight_decay) * x for x in state[key]] for key in "mv")\n'
         '    return shrunk, {**state, "m": m, "v": v}',
         "m or v is decayed: only the parameters are",
     ),
-    change("lr * w", "w", "the decay is not multiplied by lr: p shrinks by lr · weight_decay · p"),
-    change("* p ", "* q ", "the parameter is decayed after its step: decay what it was before"),
+    change("lr * w -> w", "the decay is not multiplied by lr: p shrinks by lr · weight_decay · p"),
+    change("* p  -> * q ", "the parameter is decayed after its step: decay what it was before"),
     change(
-        "* p for p, q in zip(params, updated,",
+        "* p for p, q in zip(params, updated, -> "
         '* p / ((v / (1 - beta2 ** state["t"])).sqrt() + eps)\n'
         '        for p, q, v in zip(params, updated, state["v"],',
         "the decay is divided by √v̂ + eps as well: it stands beside the fraction",
     ),
-    change("lr * weight_decay * p", "p.mul_(lr * weight_decay)"),
+    change("lr * weight_decay * p -> p.mul_(lr * weight_decay)"),
 )
 
 adam_l2_update = adamw_update = mistakes(
-    change("weight_decay *", "0 *", "the weights are not decayed"),
-    change("weight_decay *", "-weight_decay *", "the weights grow: the decay has the wrong sign"),
-    change("weight_decay *", "2 * weight_decay *", "the decay is twice as strong as it should be"),
-    change("weight_decay *", "weight_decay / 2 *", "the decay is half as strong as it should be"),
-    change("weight_decay *", "lr * weight_decay *", "the decay has a factor lr too many"),
-    change("weight_decay *", "0.01 *", "computed with 0.01, whatever weight_decay is"),
-    change("lr, beta1, beta2, eps)", "lr)", "computed with 0.9 and 0.999: pass on beta1 and beta2"),
-    change("beta1, beta2,", "beta2, beta1,", "beta1 and beta2 are swapped in the call"),
+    change("weight_decay * -> 0 *", "the weights are not decayed"),
+    change("weight_decay * -> -weight_decay *", "the weights grow: the decay has the wrong sign"),
+    change("weight_decay * -> 2 * weight_decay *", "the decay is twice as strong as it should be"),
+    change("weight_decay * -> weight_decay / 2 *", "the decay is half as strong as it should be"),
+    change("weight_decay * -> lr * weight_decay *", "the decay has a factor lr too many"),
+    change("weight_decay * -> 0.01 *", "computed with 0.01, whatever weight_decay is"),
+    change("lr, beta1, beta2, eps) -> lr)", "computed with 0.9 and 0.999: pass on beta1 and beta2"),
+    change("beta1, beta2, -> beta2, beta1,", "beta1 and beta2 are swapped in the call"),
 )
 
 train = mistakes(
-    change("params, state", "_, state", "the parameters are as they came: go on from the new ones"),
-    change("params, state", "params, _", "every update has a new state: carry it to the next one"),
+    change("params, state -> _, state", "the parameters are as they came: go on from the new ones"),
+    change("params, state -> params, _", "every update has a new state: carry it to the next one"),
     change(
-        "(epochs):",
-        "(epochs):\n        state = adam_init(params)",
+        "(epochs): -> (epochs):\n        state = adam_init(params)",
         "every epoch starts from a new state: make it once",
     ),
-    change("epochs)", "epochs)[-1:]", "only the last epoch counts: are params set anew in each?"),
-    change("seed + epoch", "seed", "every epoch has the order of the first: epoch k has seed + k"),
-    change("seed + epoch", "seed + epoch + 1", "epoch 0 must have the seed itself"),
-    change("return", "    return", "only the first epoch counts: is return in the loop?"),
-    change("return", "        return", "only the first update counts: is return in the loop?"),
-    change("+ epoch)", "+ epoch)[:1]", "only the first mini-batch of each epoch is used"),
-    change("state, lr)", "state)", "trained with Adam's default learning rate: pass lr on"),
+    change("epochs) -> epochs)[-1:]", "only the last epoch counts: are params set anew in each?"),
+    change("seed + epoch -> seed", "every epoch has the order of the first: epoch k has seed + k"),
+    change("seed + epoch -> seed + epoch + 1", "epoch 0 must have the seed itself"),
+    change("return ->     return", "only the first epoch counts: is return in the loop?"),
+    change("return ->         return", "only the first update counts: is return in the loop?"),
+    change("+ epoch) -> + epoch)[:1]", "only the first mini-batch of each epoch is used"),
+    change("state, lr) -> state)", "trained with Adam's default learning rate: pass lr on"),
     change(
-        "state = adam_init(params)",
-        "first, state = params, adam_init(params)",
+        "state = adam_init(params) -> first, state = params, adam_init(params)",
         "the gradients are those at the first parameters: take them at the current ones",
-        also=(("y_batch, params)", "y_batch, first)"),),
+        also="y_batch, params) -> y_batch, first)",
     ),
     change(
-        "params, state = adam_update(params, grads, state, lr)",
+        "params, state = adam_update(params, grads, state, lr) -> "
         "params = [p - lr * g for p, g in zip(params, grads)]",
         "this is plain gradient descent: use adam_update",
     ),
 )
 
 newton_schulz = mistakes(
-    change("g / (g.norm() + 1e-7)", "g", "the matrix is not divided by its norm first"),
-    change("norm()", "svd()[1].max()", "divided by the largest singular value: Frobenius is meant"),
-    change("norm()", "norm() ** 2", "divided by the squared Frobenius norm: the root is missing"),
-    change("norm()", "norm(dim=1, keepdim=True)", "each row is divided by its own norm"),
-    change("a, b, c", "a, c, b", "b and c are swapped: b belongs to the third power"),
-    change("gram @ gram", "gram * gram", "XXᵀ is squared elementwise: multiply the matrices"),
-    change("steps", "steps + 1", "a round too many"),
-    change("steps", "5", "five rounds, whatever steps is"),
-    change(" + 1e-7", "", "0 / 0 for a matrix of zeros: add 1e-7 to the norm before you divide"),
+    change("g / (g.norm() + 1e-7) -> g", "the matrix is not divided by its norm first"),
+    change("norm() -> svd()[1].max()", "divided by the largest singular value: Frobenius is meant"),
+    change("norm() -> norm() ** 2", "divided by the squared Frobenius norm: the root is missing"),
+    change("norm() -> norm(dim=1, keepdim=True)", "each row is divided by its own norm"),
+    change("a, b, c -> a, c, b", "b and c are swapped: b belongs to the third power"),
+    change("gram @ gram -> gram * gram", "XXᵀ is squared elementwise: multiply the matrices"),
+    change("steps -> steps + 1", "a round too many"),
+    change("steps -> 5", "five rounds, whatever steps is"),
+    change(" + 1e-7 -> ", "0 / 0 for a matrix of zeros: add 1e-7 to the norm before you divide"),
 )
 
 
@@ -364,27 +344,7 @@ def adam_update(params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)
     return updated, new
 
 
-equivalent(
-    "adamax_update",
-    'for p, g, m, u in zip(params, grads, state["m"], state["v"], strict=True):',
-    'for p, g, m, u in zip(params, grads, state["m"], state["v"], strict=False):',
-    why="lists of different lengths tell them apart; only adam_update is asked to refuse those",
-)
-equivalent(
-    "nadam_update",
-    'for p, g, m, v in zip(params, grads, state["m"], state["v"], strict=True):',
-    'for p, g, m, v in zip(params, grads, state["m"], state["v"], strict=False):',
-    why="lists of different lengths tell them apart; only adam_update is asked to refuse those",
-)
-equivalent(
-    "adam_l2_update",
-    "penalised = [g + weight_decay * p for p, g in zip(params, grads, strict=True)]",
-    "penalised = [g + weight_decay * p for p, g in zip(params, grads, strict=False)]",
-    why="lists of different lengths tell them apart; only adam_update is asked to refuse those",
-)
-equivalent(
-    "adamw_update",
-    "shrunk = [q - lr * weight_decay * p for p, q in zip(params, updated, strict=True)]",
-    "shrunk = [q - lr * weight_decay * p for p, q in zip(params, updated, strict=False)]",
-    why="adam_update returns one tensor for each of params: the lengths are equal",
-)
+equivalent("adamax_update", "strict=True -> strict=False", why="adam_update refuses")
+equivalent("nadam_update", "strict=True -> strict=False", why="adam_update refuses")
+equivalent("adam_l2_update", "strict=True -> strict=False", why="adam_update refuses")
+equivalent("adamw_update", "strict=True -> strict=False", why="adam_update returns one for each")

@@ -13,49 +13,41 @@ ROOT = "the root of v is kept: take roots in the step, v holds squares"
 RATE = "there is a learning rate in the step: AdaDelta has none"
 
 init_state = mistakes(
-    change("torch.zeros_like(p)", "torch.zeros(p.shape)"),
-    change("zeros_like", "ones_like", "the sums start at 1: nothing has been seen yet"),
-    change('"vu"', '"v"'),
-    change('"rmsprop": "v"', '"rmsprop": "vu"'),
-    change("if optimiser not in entries:", "if False:"),
-    change("if optimiser", 'entries.setdefault(optimiser, "v")\n    if optimiser'),
+    change("torch.zeros_like(p) -> torch.zeros(p.shape)"),
+    change("zeros_like -> ones_like", "the sums start at 1: nothing has been seen yet"),
+    change('"vu" -> "v"'),
+    change('"rmsprop": "v" -> "rmsprop": "vu"'),
+    change("if optimiser not in entries: -> if False:"),
+    change('if optimiser -> entries.setdefault(optimiser, "v")\n    if optimiser'),
 )
 
 adagrad_update = rmsprop_update = mistakes(
-    change("append(v)", "append(v.sqrt())", ROOT),
+    change("append(v) -> append(v.sqrt())", ROOT),
     change(
-        "v.sqrt() + eps",
-        "(v + eps).sqrt()",
+        "v.sqrt() + eps -> (v + eps).sqrt()",
         "eps is added under the root: here it is added to the root, √v + eps",
     ),
-    change(" + eps", "", "eps is missing: it keeps 0 / 0 out of the step"),
+    change(" + eps -> ", "eps is missing: it keeps 0 / 0 out of the step"),
+    change(".sqrt() -> ", "the step is divided by v, which is a squared size: divide by its root"),
     change(
-        "v.sqrt() + eps",
-        "v + eps",
-        "the step is divided by v, which is a squared size: divide by its root",
-    ),
-    change(
-        "v = ",
-        "old, v = v, ",
+        "v =  -> old, v = v, ",
         "the step is divided by the v that came in: it needs the new one",
-        also=(("(v.sqrt", "(old.sqrt"),),
+        also="(v.sqrt -> (old.sqrt",
     ),
-    change('{"v": vs}', "state", "v is as it came: it takes in what is new, too"),
-    change('{"v": vs}', "vs"),
-    change("p - lr", "p + lr"),
-    change("p - lr * g", "p - g"),
-    change("p - lr * g / (", "p - lr * g.div_("),
-    change("strict=True", "strict=False"),
+    change('{"v": vs} -> state', "v is as it came: it takes in what is new, too"),
+    change('{"v": vs} -> vs'),
+    change("p - lr -> p + lr"),
+    change("p - lr * g -> p - g"),
+    change("p - lr * g / ( -> p - lr * g.div_("),
+    change("strict=True -> strict=False"),
 )
 
 adagrad_update = mistakes(
-    change("v + g**2", "g**2", "only this gradient counts: v adds up the squares of all of them"),
-    change(
-        "v + g", "0.9 * v + 0.1 * g", "v is an average that forgets, as in RMSProp: AdaGrad adds up"
-    ),
-    change("g**2", "g", "v adds up the gradients themselves: it adds up their squares"),
-    change("= v", "= next((w for w in vs if w.shape == v.shape), v)", SHARED),
-    change("v = v + g**2", "v += g**2"),
+    change("v + g**2 -> g**2", "only this gradient counts: v adds up the squares of all of them"),
+    change("v + g -> 0.9 * v + 0.1 * g", "v forgets, as RMSProp's average does: AdaGrad adds up"),
+    change("g**2 -> g", "v adds up the gradients themselves: it adds up their squares"),
+    change("= v -> = next((w for w in vs if w.shape == v.shape), v)", SHARED),
+    change("v = v + g**2 -> v += g**2"),
 )
 
 
@@ -71,142 +63,121 @@ def adagrad_update(params, grads, state, lr=0.01, eps=1e-8):
 
 
 rmsprop_update = mistakes(
-    change("(1 - beta) *", "", WEIGHT),
-    change("beta * v + (1 - beta)", "(1 - beta) * v + beta", REVERSED),
-    change("beta * v + (", "(", ANEW),
+    change("(1 - beta) * -> ", WEIGHT),
+    change("beta * v + (1 - beta) -> (1 - beta) * v + beta", REVERSED),
+    change("beta * v + ( -> (", ANEW),
+    change("beta * v -> v", "the past does not fade: v is an average, AdaGrad's adds up"),
+    change("g**2 -> g", NO_SQUARE),
+    change("beta * v -> beta * next((w for w in vs if w.shape == v.shape), v)", SHARED),
     change(
-        "beta * v", "v", "the past does not fade: v is an average, it is AdaGrad's that adds up"
-    ),
-    change("g**2", "g", NO_SQUARE),
-    change("beta * v", "beta * next((w for w in vs if w.shape == v.shape), v)", SHARED),
-    change(
-        "v.sqrt()",
-        "(v / (1 - beta)).sqrt()",
+        "v.sqrt() -> (v / (1 - beta)).sqrt()",
         "v is corrected for its start at zero, as in Adam: RMSProp leaves it",
     ),
-    change("v = beta * v + (1 - beta)", "v = 0.9 * v + 0.1"),
+    change("v = beta * v + (1 - beta) -> v = 0.9 * v + 0.1"),
 )
 
 adadelta_update = mistakes(
-    change("(1 - rho) * g", "g", WEIGHT),
-    change("rho * v + (1 - rho)", "(1 - rho) * v + rho", REVERSED),
-    change("rho * v + (", "(", ANEW),
-    change("g**2", "g", NO_SQUARE),
-    change("vs.append(v)", "vs.append(v.sqrt())", ROOT),
-    change("rho * v", "rho * next((w for w in vs if w.shape == v.shape), v)", SHARED),
-    change("rho * v + (1 - rho)", "0.95 * v + 0.05", "v is computed with 0.95, whatever rho is"),
-    change('"v": vs', '"v": state["v"]', "v is as it came: it averages what is new, too"),
+    change("(1 - rho) * g -> g", WEIGHT),
+    change("rho * v + (1 - rho) -> (1 - rho) * v + rho", REVERSED),
+    change("rho * v + ( -> (", ANEW),
+    change("g**2 -> g", NO_SQUARE),
+    change("vs.append(v) -> vs.append(v.sqrt())", ROOT),
+    change("rho * v -> rho * next((w for w in vs if w.shape == v.shape), v)", SHARED),
+    change("rho * v + (1 - rho) -> 0.95 * v + 0.05", "v is computed with 0.95, whatever rho is"),
+    change('"v": vs -> "v": state["v"]', "v is as it came: it averages what is new, too"),
     change(
-        "(1 - rho) * delta",
-        "delta",
+        "(1 - rho) * delta -> delta",
         "what is new enters u with weight 1: the weights of an average sum to 1",
     ),
     change(
-        "rho * u + (1 - rho)",
-        "(1 - rho) * u + rho",
+        "rho * u + (1 - rho) -> (1 - rho) * u + rho",
         "u gives the past the weight of what is new, and the reverse",
     ),
-    change("rho * u + (", "(", "u starts from zero in every update: go on from the one in state"),
-    change("delta**2", "delta", "u averages the steps themselves: it averages their squares"),
+    change("rho * u + ( -> (", "u starts from zero in every update: go on from the one in state"),
+    change("delta**2 -> delta", "u averages the steps themselves: it averages their squares"),
     change(
-        "us.append(u)",
-        "us.append(u.sqrt())",
+        "us.append(u) -> us.append(u.sqrt())",
         "the root of u is kept: take roots in the step, u holds squares",
     ),
     change(
-        "delta = ",
-        "u = next((w for w in us if w.shape == u.shape), u)\n        delta = ",
+        "delta =  -> u = next((w for w in us if w.shape == u.shape), u)\n        delta = ",
         "parameters of one shape share their u: each has its own",
     ),
-    change("rho * u + (1 - rho)", "0.95 * u + 0.05", "u is computed with 0.95, whatever rho is"),
-    change('"u": us', '"u": state["u"]', "u is as it came: it averages what is new, too"),
+    change("rho * u + (1 - rho) -> 0.95 * u + 0.05", "u is computed with 0.95, whatever rho is"),
+    change('"u": us -> "u": state["u"]', "u is as it came: it averages what is new, too"),
     change(
-        "delta**2",
-        "g**2",
+        "delta**2 -> g**2",
         "u averages the squares of the gradients: those of the steps Δ are asked for",
     ),
     change(
-        "v = rho",
-        "old, v = v, rho",
+        "v = rho -> old, v = v, rho",
         "Δ needs the new v: average the square of this gradient first, then step",
-        also=(("(v + eps)", "(old + eps)"),),
+        also="(v + eps) -> (old + eps)",
     ),
     change(
-        "p - delta",
-        "p - ((u + eps) / (v + eps)).sqrt() * g",
+        "p - delta -> p - ((u + eps) / (v + eps)).sqrt() * g",
         "Δ needs the old u: the new one is made from Δ, after it",
     ),
     change(
-        "(u + eps) /",
-        "1 /",
+        "(u + eps) / -> 1 /",
         "the root of u is missing above the fraction line: this is RMSProp with lr = 1",
     ),
     change(
-        "(u + eps) / (v + eps)",
-        "(v + eps) / (u + eps)",
+        "(u + eps) / (v + eps) -> (v + eps) / (u + eps)",
         "the fraction is upside down: √(u + eps) above, √(v + eps) below",
     ),
-    change(").sqrt()", ")", "the roots are missing: u and v are squared sizes"),
+    change(").sqrt() -> )", "the roots are missing: u and v are squared sizes"),
     change(
-        "((u + eps) / (v + eps)).sqrt()",
-        "(u.sqrt() + eps) / (v.sqrt() + eps)",
+        "((u + eps) / (v + eps)).sqrt() -> (u.sqrt() + eps) / (v.sqrt() + eps)",
         "eps is added to the roots: here it is added to u and v, under the roots",
     ),
     change(
-        "(u + eps)",
-        "u",
-        "there is no eps beside u: without it the first step is 0, and all that follow",
+        "(u + eps) -> u",
+        "there is no eps beside u: then the first step is 0, and all after it",
     ),
-    change("(v + eps)", "v", "there is no eps beside v: it keeps 0 / 0 out of the step"),
-    change("p - delta", ("p - 0.001 * delta", "p - 0.01 * delta", "p - 0.1 * delta"), RATE),
-    change("p - delta", "p + delta"),
-    change("u = rho * u + ", "u *= rho\n        u += "),
-    change("strict=True", "strict=False"),
+    change("(v + eps) -> v", "there is no eps beside v: it keeps 0 / 0 out of the step"),
+    change(
+        (
+            "p - delta -> p - 0.001 * delta",
+            "p - delta -> p - 0.01 * delta",
+            "p - delta -> p - 0.1 * delta",
+        ),
+        RATE,
+    ),
+    change("p - delta -> p + delta"),
+    change("u = rho * u +  -> u *= rho\n        u += "),
+    change("strict=True -> strict=False"),
 )
 
 train = mistakes(
-    change("params, state =", "_, state =", "the parameters are those that came in"),
+    change("params, state = -> _, state =", "the parameters are those that came in"),
+    change(", state = -> , _ =", "every update starts from a new state: carry it to the next one"),
     change(
-        "params, state =",
-        "params, _ =",
-        "every update starts from a new state: carry it to the next one",
-    ),
-    change(
-        "(epochs):",
-        "(epochs):\n        state = init_state(params, optimiser)",
+        "(epochs): -> (epochs):\n        state = init_state(params, optimiser)",
         "every epoch starts from a new state: make it once",
     ),
     change(
-        "losses = []",
-        "losses, first = [], params",
+        "losses = [] -> losses, first = [], params",
         "only the last epoch counts: are the parameters set anew in each?",
-        also=(
-            ("(epochs):", "(epochs):\n        params, state = first, init_state(first, optimiser)"),
-        ),
+        also="(epochs): -> (epochs):\n        params, state = first, init_state(first, optimiser)",
     ),
+    change("seed + epoch -> seed", "every epoch has the first one's order: k's seed is seed + k"),
+    change("seed + epoch -> seed + epoch + 1", "epoch 0 must have the seed itself"),
+    change(", **settings -> ", "trained with the default settings: hand settings on to the update"),
     change(
-        "seed + epoch",
-        "seed",
-        "every epoch has the order of the first: epoch k has the seed seed + k",
-    ),
-    change("seed + epoch", "seed + epoch + 1", "epoch 0 must have the seed itself"),
-    change(", **settings", "", "trained with the default settings: hand settings on to the update"),
-    change(
-        "updates[optimiser](params, grads, state, **settings)",
+        "updates[optimiser](params, grads, state, **settings) -> "
         'adagrad_update(params, grads, state, settings.get("lr", 0.01))',
         "AdaGrad is used, whatever the optimiser is",
     ),
     change(
-        "float(loss)",
-        "float(network_gradient(x_batch, y_batch, params)[0])",
+        "float(loss) -> float(network_gradient(x_batch, y_batch, params)[0])",
         "this is the loss after the update: the one before it is asked for",
     ),
     change(
-        "            losses.a",
-        "        losses.a",
+        "            losses.a ->         losses.a",
         "an epoch has one loss: every mini-batch has one",
     ),
-    change("    return", "        return", "only one epoch counts: is return in the loop?"),
+    change("    return ->         return", "only one epoch counts: is return in the loop?"),
 )
 
 
@@ -225,6 +196,13 @@ class Fused:
 
 @alternative("copies changed in place, errors raised by hand")
 class Loops:
+    def init_state(params, optimiser):
+        names = {"adagrad": ["v"], "rmsprop": ["v"], "adadelta": ["u", "v"]}
+        if optimiser not in names:
+            raise ValueError(optimiser)
+        zeros = [torch.zeros(p.shape, dtype=p.dtype, device=p.device) for p in params]
+        return {name: list(zeros) for name in names[optimiser]}
+
     def adagrad_update(params, grads, state, lr=0.01, eps=1e-8):
         if len(params) != len(grads):
             raise ValueError("one gradient for each parameter")

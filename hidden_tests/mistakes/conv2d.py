@@ -5,207 +5,168 @@ import torch
 from gradus.mistakes.written import alternative, change, mistake, mistakes
 
 conv_output_size = mistakes(
+    change("stride + 1 -> stride", "one too few: where does the filter stand before it moves?"),
+    change("room // -> (room + 1) //", "the 1 is added before the division: it is no pixel"),
     change(
-        "stride + 1", "stride", "one too few: where does the filter stand before its first move?"
-    ),
-    change(
-        "room //",
-        "(room + 1) //",
-        "the 1 is added before the division: it counts a position, not a pixel",
-    ),
-    change(
-        "room // stride",
-        ("-(-room // stride)", "round(room / stride)"),
+        ("room // stride -> -(-room // stride)", "room // stride -> round(room / stride)"),
         "rounded up, or to the nearest: a window that reaches beyond the image does not count",
     ),
-    change("//", "/"),
-    change("room // stride", "room", "the stride is ignored: the filter moves by S pixels"),
+    change("// -> /"),
+    change("room // stride -> room", "the stride is ignored: the filter moves by S pixels"),
+    change("2 * padding -> padding", "the padding is counted once: P zeros are on each side"),
+    change("size + 2 * padding -> size", "the padding is left out: it makes the image larger"),
     change(
-        "2 * padding",
-        "padding",
-        "the padding is counted once: P zeros are on each of the two sides",
-    ),
-    change("size + 2 * padding", "size", "the padding is left out: it makes the image larger"),
-    change(
-        "room // stride + 1",
-        "size - field + 1",
+        "room // stride + 1 -> size - field + 1",
         "W − F + 1 is taken for the size: it holds for stride 1 and padding 0 only",
     ),
-    change("room < 0", ("False", "room / stride <= -1", "room <= 0")),
+    change(("room < 0 -> False", "room < 0 -> room / stride <= -1", "room < 0 -> room <= 0")),
 )
 
 conv_parameters = mistakes(
-    change("fw + 1)", "fw)", "the biases are missing: every filter has one"),
+    change("fw + 1) -> fw)", "the biases are missing: every filter has one"),
     change(
-        "(channels * fh * fw + 1)",
-        "channels * (fh * fw + 1)",
+        "(channels * fh * fw + 1) -> channels * (fh * fw + 1)",
         "there is a bias for every channel of a filter: b has one index, the filter's",
     ),
     change(
-        "(channels * fh * fw + 1)",
-        "channels * fh * fw + 1",
+        "(channels * fh * fw + 1) -> channels * fh * fw + 1",
         "there is one bias for the whole layer: every filter has its own",
     ),
     change(
-        "(channels * fh * fw + 1)",
-        "channels * fh * fw + channels",
+        "(channels * fh * fw + 1) -> channels * fh * fw + channels",
         "there is a bias for every input channel: biases belong to the filters",
     ),
+    change("channels * fh -> fh", "the channels are missing: a filter has weights for each"),
     change(
-        "channels * fh", "fh", "the channels are missing: a filter has weights for each of them"
-    ),
-    change(
-        "fh * fw",
-        ("fh * fh", "fw * fw"),
+        ("fh * fw -> fh * fh", "fh * fw -> fw * fw"),
         "one of the two sizes is not used: filters need not be square",
     ),
 )
 
 receptive_field = mistakes(
     change(
-        "(seen - 1) * stride",
-        "(seen - 1)",
+        "(seen - 1) * stride -> (seen - 1)",
         "the strides are left out: units that stand next to each other look at pixels that are S "
         "of the layer's inputs apart",
     ),
     change(
-        "(seen - 1) * stride + field",
-        "(seen + field - 2) * stride + 1",
+        "(seen - 1) * stride + field -> (seen + field - 2) * stride + 1",
         "a layer's own field is spread by its own stride: only the layers below it spread it",
     ),
     change(
-        "reversed(layers)",
-        "layers",
+        "reversed(layers) -> layers",
         "the layers are taken in the wrong order: the first of the list is next to the image",
     ),
     change(
-        "seen = 1",
-        "seen = 0",
+        "seen = 1 -> seen = 0",
         "the fields are added up: the windows of neighbouring units overlap",
-        also=(("(seen - 1) * stride", "seen"),),
+        also="(seen - 1) * stride -> seen",
     ),
     change(
-        "(seen - 1) * stride + field",
-        "seen * field",
+        "(seen - 1) * stride + field -> seen * field",
         "the fields are multiplied: right only if windows did not overlap",
     ),
-    change("+ field", "+ field + 1", "each layer adds F steps: one of the F was there already"),
-    change(
-        "(seen - 1)",
-        "seen",
-        "the first unit takes a step: only each further one reaches S inputs on",
-    ),
+    change("+ field -> + field + 1", "each layer adds F steps: one of the F was there already"),
+    change("(seen - 1) -> seen", "the first unit takes a step: only each further one does"),
 )
 
 zero_pad = conv2d_naive_forward = im2col = mistakes(
-    change("width = x.shape", "width = x.shape\n    padding = 0", "the padding is left out"),
+    change("width = x.shape -> width = x.shape\n    padding = 0", "the padding is left out"),
     change(
-        "= x.shape",
         (
-            "= (x := torch.constant_pad_nd(x, [2 * padding, 0] * 2)).shape",
-            "= (x := torch.constant_pad_nd(x, [0, 2 * padding] * 2)).shape",
-            "= (x := torch.constant_pad_nd(x, [padding, 0] * 2)).shape",
-            "= (x := torch.constant_pad_nd(x, [0, padding] * 2)).shape",
+            "= x.shape -> = (x := torch.constant_pad_nd(x, [2 * padding, 0] * 2)).shape",
+            "= x.shape -> = (x := torch.constant_pad_nd(x, [0, 2 * padding] * 2)).shape",
+            "= x.shape -> = (x := torch.constant_pad_nd(x, [padding, 0] * 2)).shape",
+            "= x.shape -> = (x := torch.constant_pad_nd(x, [0, padding] * 2)).shape",
         ),
         "the padding is put on one side of an axis only: it is P on each side",
-        also=((")).shape", ")).shape\n    padding = 0"),),
+        also=")).shape -> )).shape\n    padding = 0",
     ),
     change(
-        "= x.shape",
         (
-            "= (x := torch.constant_pad_nd(x, [padding, padding, 0, 0])).shape",
-            "= (x := torch.constant_pad_nd(x, [0, 0, padding, padding])).shape",
+            "= x.shape -> = (x := torch.constant_pad_nd(x, [padding, padding, 0, 0])).shape",
+            "= x.shape -> = (x := torch.constant_pad_nd(x, [0, 0, padding, padding])).shape",
         ),
         "only one of rows and columns is padded: both are",
-        also=((")).shape", ")).shape\n    padding = 0"),),
+        also=")).shape -> )).shape\n    padding = 0",
     ),
 )
 
 zero_pad = mistakes(
     change(
-        "return padded",
         (
-            "return torch.constant_pad_nd(x, [0] * 4 + [padding] * 4)",
-            "return torch.constant_pad_nd(x, [padding] * 6)",
-            "return torch.constant_pad_nd(x, [padding] * 8)",
+            "return padded -> return torch.constant_pad_nd(x, [0] * 4 + [padding] * 4)",
+            "return padded -> return torch.constant_pad_nd(x, [padding] * 6)",
+            "return padded -> return torch.constant_pad_nd(x, [padding] * 8)",
         ),
         "the zeros are around other axes: rows and columns are the last two",
     ),
     change(
-        "return padded",
+        "return padded -> "
         "i, j = (torch.arange(-padding, s + padding).clamp(0, s - 1) for s in x.shape[2:])\n"
         "    return x[:, :, i][..., j]",
         "the border repeats the image: it must be zero",
     ),
-    change("= x.shape", "= x.shape\n    padding *= 2", "twice as many zeros: P on each side"),
-    change("x.new_zeros", "torch.zeros"),
+    change("= x.shape -> = x.shape\n    padding *= 2", "twice as many zeros: P on each side"),
+    change("x.new_zeros -> torch.zeros"),
 )
 
 conv2d_naive_forward = conv2d_forward = conv2d_backward = mistakes(
     change(
-        "w.flatten(1)",
-        "w.flip(2, 3).flatten(1)",
+        "w.flatten(1) -> w.flip(2, 3).flatten(1)",
         "the filter is turned by 180°: offset (u, v) of the filter belongs to offset (u, v) of the "
         "window, as it is",
     ),
     change(
-        "w.flatten(1)",
-        "w.flip(2).flatten(1)",
+        "w.flatten(1) -> w.flip(2).flatten(1)",
         "the filter is upside down: offset u of the filter belongs to offset u of the window",
     ),
     change(
-        "w.flatten(1)",
-        "w.flip(3).flatten(1)",
+        "w.flatten(1) -> w.flip(3).flatten(1)",
         "the filter is mirrored left to right: offset v belongs to offset v of the window",
     ),
 )
 
 conv2d_naive_forward = conv2d_forward = mistakes(
     change(
-        "w.flatten(1)",
-        "w.reshape(-1, k).T",
+        "w.flatten(1) -> w.reshape(-1, k).T",
         "reshape(-1, K) cuts across the filters: row k of the matrix is filter k",
     ),
     change(
-        "fw = w.shape",
         (
-            "fw = w.shape\n    x, w = x[:, :1], w[:, :1]",
-            "fw = w.shape\n    x, w = x[:, -1:], w[:, -1:]",
+            "fw = w.shape -> fw = w.shape\n    x, w = x[:, :1], w[:, :1]",
+            "fw = w.shape -> fw = w.shape\n    x, w = x[:, -1:], w[:, -1:]",
         ),
         "only one channel counts: the sum runs over the channels as well",
     ),
     change(
-        "w.flatten(1)",
-        "w.flatten(1).sum(0).expand(k, -1)",
+        "w.flatten(1) -> w.flatten(1).sum(0).expand(k, -1)",
         "the answers of all filters are added up: each filter makes an output channel of its own; "
         "over which axes does the sum run?",
     ),
     change(
-        "w.flatten(1)",
-        "w.flatten(1).div(w[0].numel())",
+        "w.flatten(1) -> w.flatten(1).div(w[0].numel())",
         "the mean over the window is taken: the definition has a sum",
     ),
-    change("+ b", "+ 0 * b", "the biases are missing: every filter has one"),
+    change("+ b -> + 0 * b", "the biases are missing: every filter has one"),
     change(
-        "+ b",
-        ("+ w.shape[1] * b", "+ w[0].numel() * b"),
+        ("+ b -> + w.shape[1] * b", "+ b -> + w[0].numel() * b"),
         "the bias is added many times over: it stands outside the sums",
     ),
     change(
-        "return out,",
         (
-            "return out[:, :, :-1, :-1],",
-            "return out[:, :, :-1],",
-            "return out[..., :-1],",
-            "out_w -= (width + 2 * padding - fw) % stride > 0\n    return out[..., :out_w],",
+            "return out, -> return out[:, :, :-1, :-1],",
+            "return out, -> return out[:, :, :-1],",
+            "return out, -> return out[..., :-1],",
+            "return out, -> out_w -= (width + 2 * padding - fw) % stride > 0\n"
+            "    return out[..., :out_w],",
         ),
         "the last row or column of windows is missing: it still fits",
     ),
     change(
-        "return out,",
         (
-            "return out.permute(0, 2, 3, 1).reshape(out.shape),",
-            "return out.transpose(0, 1).reshape(out.shape),",
+            "return out, -> return out.permute(0, 2, 3, 1).reshape(out.shape),",
+            "return out, -> return out.transpose(0, 1).reshape(out.shape),",
         ),
         "right numbers in the wrong places: reshape keeps the order in memory and moves no axes; "
         "which axes must be moved before they are joined or split?",
@@ -214,167 +175,170 @@ conv2d_naive_forward = conv2d_forward = mistakes(
 
 conv2d_naive_forward = im2col = mistakes(
     change(
-        "conv_output_size(height, fh, stride, padding)", "(height - fh + 2 * padding) // stride + 1"
-    ),
+        "conv_output_size(height, fh, stride, padding) -> (height - fh + 2 * padding) // stride + 1"
+    )
 )
 
 conv2d_naive_forward = mistakes(
     change(
-        "i * stride, j * stride",
-        "i, j",
+        "i * stride, j * stride -> i, j",
         "the windows are one pixel apart: window (i, j) starts at pixel (S·i, S·j)",
     )
 )
 
 im2col = mistakes(
     change(
-        "u:rows:stride, v:columns:stride",
-        "u : u + out_h, v : v + out_w",
+        "u:rows:stride, v:columns:stride -> u : u + out_h, v : v + out_w",
         "the windows are one pixel apart: window (i, j) starts at pixel (S·i, S·j)",
     ),
     change(
-        "return cols",
-        "return cols.permute(0, 2, 3, 1, 4, 5)",
+        "return cols -> return cols.permute(0, 2, 3, 1, 4, 5)",
         "the rows are in the order (fh, fw, C): the channel comes first",
     ),
     change(
-        "return cols",
-        "return cols.transpose(2, 3)",
+        "return cols -> return cols.transpose(2, 3)",
         "the rows are in the order (C, fw, fh): v runs fastest",
     ),
     change(
-        "return cols",
-        "return cols.transpose(4, 5)",
+        "return cols -> return cols.transpose(4, 5)",
         "the columns are in the order j · OH + i: windows are read row by row",
     ),
     change(
-        "return cols",
         (
-            "return cols.permute(0, 1, 4, 5, 2, 3)",
-            "return cols.permute(0, 4, 5, 1, 2, 3)",
-            "return cols.permute(1, 2, 3, 0, 4, 5)",
+            "return cols -> return cols.permute(0, 1, 4, 5, 2, 3)",
+            "return cols -> return cols.permute(0, 4, 5, 1, 2, 3)",
+            "return cols -> return cols.permute(1, 2, 3, 0, 4, 5)",
         ),
         "right numbers in the wrong places: reshape keeps the order in memory and moves no axes; "
         "which axes must be moved before they are joined or split?",
     ),
     change(
-        "out_h * out_w)",
         (
-            "out_h * out_w).transpose(0, 1).flatten(1)",
-            "out_h * out_w).permute(1, 2, 0).flatten(1)",
-            "out_h * out_w).mT.flatten(0, 1)",
+            "out_h * out_w) -> out_h * out_w).transpose(0, 1).flatten(1)",
+            "out_h * out_w) -> out_h * out_w).permute(1, 2, 0).flatten(1)",
+            "out_h * out_w) -> out_h * out_w).mT.flatten(0, 1)",
         ),
         "all examples are in one matrix: each has its own, the result is (N, D, L)",
     ),
-    change("out_h * out_w)", "out_h * out_w).mT", "there is a row for each window: it is a column"),
+    change("out_h * out_w) -> out_h * out_w).mT", "there is a row for each window: it is a column"),
     change(
-        "width = x.shape",
-        "width = x.shape\n    fh, fw = fw, fh",
+        "width = x.shape -> width = x.shape\n    fh, fw = fw, fh",
         "the window is fw × fh: the first number is its height",
     ),
-    change("x.new_empty", "torch.empty"),
+    change("x.new_empty -> torch.empty"),
 )
 
 col2im = mistakes(
     change(
-        "+=",
-        "=",
+        "+= -> =",
         "where windows overlap, one entry overwrites another: the gradient of a pixel is the sum "
         "over all the places that it was copied to",
     ),
     change(
-        "+=",
-        "=",
+        "+= -> =",
         "where windows overlap, only one entry is kept: the gradient of a pixel is the sum over "
         "all the places that it was copied to",
-        also=(("range(fh)", "reversed(range(fh))"), ("range(fw)", "reversed(range(fw))")),
+        also=("range(fh) -> reversed(range(fh))", "range(fw) -> reversed(range(fw))"),
     ),
     change(
-        "for u in",
-        "count = torch.zeros_like(x)\n    for u in",
+        "for u in -> count = torch.zeros_like(x)\n    for u in",
         "the copies of a pixel are averaged: each changes the loss, so their gradients add up",
         also=(
-            (
-                "cols[:, :, u, v]",
-                "cols[:, :, u, v]\n            count[:, :, u:rows:stride, v:columns:stride] += 1",
-            ),
-            ("bottom, right =", "x = x / count.clamp(min=1)\n    bottom, right ="),
+            "cols[:, :, u, v] -> cols[:, :, u, v]\n"
+            "            count[:, :, u:rows:stride, v:columns:stride] += 1",
+            "bottom, right = -> x = x / count.clamp(min=1)\n    bottom, right =",
         ),
     ),
     change(
-        "u:rows:stride, v:columns:stride",
-        "u : u + out_h, v : v + out_w",
+        "u:rows:stride, v:columns:stride -> u : u + out_h, v : v + out_w",
         "the stride is ignored: window (i, j) starts at pixel (S·i, S·j)",
     ),
     change(
-        "padding:bottom, padding:right",
-        "padding:-padding, padding:-padding",
+        "padding:bottom, padding:right -> padding:-padding, padding:-padding",
         "nothing is left when the padding is 0: the slice p:-p is then 0:0",
     ),
     change(
-        "padding:bottom, padding:right",
         (
-            ":, :",
-            ":height, :width",
-            "2 * padding :, 2 * padding :",
-            "padding:, padding:",
-            ":bottom, :right",
+            "padding:bottom, padding:right -> :, :",
+            "padding:bottom, padding:right -> :height, :width",
+            "padding:bottom, padding:right -> 2 * padding :, 2 * padding :",
+            "padding:bottom, padding:right -> padding:, padding:",
+            "padding:bottom, padding:right -> :bottom, :right",
         ),
         "the padding, or one side of it, is still there: cut it off on all four sides",
     ),
     change(
-        "(c, fh, fw))",
-        "(fh, fw, c)).permute(0, 3, 1, 2, 4)",
+        "(c, fh, fw)) -> (fh, fw, c)).permute(0, 3, 1, 2, 4)",
         "the rows are read in the order (fh, fw, C): the channel comes first",
     ),
     change(
-        "(c, fh, fw))",
-        "(c, fw, fh)).transpose(2, 3)",
+        "(c, fh, fw)) -> (c, fw, fh)).transpose(2, 3)",
         "the rows are read in the order (C, fw, fh): v runs fastest",
     ),
     change(
-        "(c, fh, fw))",
-        ("(c, fh, fw)).flip(2, 3)", "(c, fh, fw)).flip(2)", "(c, fh, fw)).flip(3)"),
+        (
+            "(c, fh, fw)) -> (c, fh, fw)).flip(2, 3)",
+            "(c, fh, fw)) -> (c, fh, fw)).flip(2)",
+            "(c, fh, fw)) -> (c, fh, fw)).flip(3)",
+        ),
         "the windows are turned or mirrored: row (c · fh + u) · fw + v belongs to offset (u, v)",
     ),
 )
 
 conv2d_backward = mistakes(
     change(
-        "(0, 2, 3)",
-        ("0", "(2, 3)", "(0, 2)", "(0, 3)", "2", "3", "(1, 2)", "(1, 3)", "(0, 1, 2, 3)"),
+        (
+            "(0, 2, 3) -> 0",
+            "(0, 2, 3) -> (2, 3)",
+            "(0, 2, 3) -> (0, 2)",
+            "(0, 2, 3) -> (0, 3)",
+            "(0, 2, 3) -> 2",
+            "(0, 2, 3) -> 3",
+            "(0, 2, 3) -> (1, 2)",
+            "(0, 2, 3) -> (1, 3)",
+            "(0, 2, 3) -> (0, 1, 2, 3)",
+        ),
         "not summed over enough axes, or over the wrong ones: b[k] is used for every example at "
         "every position, row and column",
     ),
-    change("dout.sum((0, 2, 3))", ("dout.mean((2, 3)).sum(0)", "dout.sum((2, 3)).mean(0)")),
-    change(".sum(0).", ".mean(0)."),
     change(
-        "dx, dw, db",
         (
-            "dx, (dout[0] @ cols[0].T).reshape(w.shape), dout[0].sum(1)",
-            "dx, (dout[-1] @ cols[-1].T).reshape(w.shape), dout[-1].sum(1)",
+            "dout.sum((0, 2, 3)) -> dout.mean((2, 3)).sum(0)",
+            "dout.sum((0, 2, 3)) -> dout.sum((2, 3)).mean(0)",
+        )
+    ),
+    change(".sum(0). -> .mean(0)."),
+    change(
+        (
+            "dx, dw, db -> dx, (dout[0] @ cols[0].T).reshape(w.shape), dout[0].sum(1)",
+            "dx, dw, db -> dx, (dout[-1] @ cols[-1].T).reshape(w.shape), dout[-1].sum(1)",
         ),
         "only one example counts: is it overwritten in a loop over the batch?",
     ),
     change(
-        "(dout @ cols.mT).sum(0)",
         (
+            "(dout @ cols.mT).sum(0) -> "
             "(dout.permute(1, 2, 0).flatten(1) @ cols.transpose(0, 1).flatten(1).T)",
-            "(dout @ cols.mT).sum(0).T",
+            "(dout @ cols.mT).sum(0) -> (dout @ cols.mT).sum(0).T",
+            "(dout @ cols.mT).sum(0) -> "
             "(dout @ cols.mT).sum(0).reshape(w.shape).permute(0, 2, 3, 1)",
         ),
         "right numbers in the wrong places: reshape keeps the order in memory and moves no axes; "
         "which axes must be moved before they are joined or split?",
     ),
     change(
-        "dx, dw, db",
-        ("dx, dw.flip(2, 3), db", "dx, dw.flip(2), db", "dx, dw.flip(3), db"),
+        (
+            "dx, dw, db -> dx, dw.flip(2, 3), db",
+            "dx, dw, db -> dx, dw.flip(2), db",
+            "dx, dw, db -> dx, dw.flip(3), db",
+        ),
         "the weight gradient is turned or mirrored: offset (u, v) belongs to offset (u, v)",
     ),
     change(
-        "x_shape, *w.shape[2:], stride, padding)",
         (
+            "x_shape, *w.shape[2:], stride, padding) -> "
             "zero_pad(cols.new_zeros(x_shape), padding).shape, *w.shape[2:], stride)",
+            "x_shape, *w.shape[2:], stride, padding) -> "
             "zero_pad(cols.new_zeros(x_shape), padding).shape, *w.shape[2:], stride)\n"
             "    dx = dx[:, :, : x_shape[2], : x_shape[3]]",
         ),

@@ -6,198 +6,173 @@ from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
 rescale = mistakes(
     change(
-        "(x - low) / (high - low)",
-        "(x - x.min()) / (x.max() - x.min())",
+        "(x - low) / (high - low) -> (x - x.min()) / (x.max() - x.min())",
         "this batch's own minimum and maximum are used: the range is given, in source",
     ),
-    change("x.float()", "x", "bytes count modulo 256: make them floats before you calculate"),
+    change("x.float() -> x", "bytes count modulo 256: make them floats before you calculate"),
     change(
-        "x.float()",
-        "x",
+        "x.float() -> x",
         "bytes count modulo 256: make them floats before you calculate",
-        also=(("(x - low)", "(b - a) * (x - low)"), ("(b - a) * share", "share")),
+        also=("(x - low) -> (b - a) * (x - low)", "(b - a) * share -> share"),
     ),
-    change("a + (b", "(b", "the target begins at a: it is left out"),
-    change("(b - a) * share", "share", "the range is b − a wide, not 1"),
-    change("a + (b - a) * share", "share - 0.5", "the range is 1 wide, not b − a"),
-    change("a + (b - a) * share", "share + (a + b - 1) / 2", "the range is 1 wide, not b − a"),
-    change("(x - low) / (high - low)", "x / high", "the source begins at l, not at 0"),
-    change("/ (high - low)", "/ high", "the source is h − l wide, not h"),
-    change("* share", "* share.clamp(0, 1)", "values outside source land outside target"),
-    change("if not low < high", "if low > high"),
+    change("a + (b -> (b", "the target begins at a: it is left out"),
+    change("(b - a) * share -> share", "the range is b − a wide, not 1"),
+    change("a + (b - a) * share -> share - 0.5", "the range is 1 wide, not b − a"),
+    change("a + (b - a) * share -> share + (a + b - 1) / 2", "the range is 1 wide, not b − a"),
+    change("(x - low) / (high - low) -> x / high", "the source begins at l, not at 0"),
+    change("/ (high - low) -> / high", "the source is h − l wide, not h"),
+    change("* share -> * share.clamp(0, 1)", "values outside source land outside target"),
+    change("if not low < high -> if low > high"),
 )
 
 fit_standardiser = mistakes(
-    change("x.mean(0)", "x.mean(1)", "one for each example: a feature's mean is over axis 0"),
+    change("x.mean(0) -> x.mean(1)", "one for each example: a feature's mean is over axis 0"),
+    change(".mean(0) -> .mean()", "one for all features: each has a mean and a spread of its own"),
+    change("x.std(0, -> 0 * x[0] + x.flatten().std(0,", "one for all features: each has its own"),
+    change("return -> std = x.std(correction=0)\n    return", "one for all: each has its own"),
+    change("std(0 -> var(0", "this is the variance: the root is missing"),
+    change(", correction=0 -> ", "divided by N − 1: here it is N, so that the set has variance 1"),
     change(
-        "x.mean(0)", "x.mean()", "one for all features: each has a mean and a spread of its own"
-    ),
-    change("x.std(0,", "0 * x[0] + x.flatten().std(0,", "one for all features: each has its own"),
-    change("return", "std = x.std(correction=0)\n    return", "one for all: each has its own"),
-    change("std(0", "var(0", "this is the variance: the root is missing"),
-    change(", correction=0", "", "divided by N − 1: here it is N, so that the set has variance 1"),
-    change(
-        "x.std(0, correction=0)",
-        "(x - x.mean(0, keepdim=True)).abs().mean(0)",
+        "x.std(0, correction=0) -> (x - x.mean(0, keepdim=True)).abs().mean(0)",
         "the mean of |x − mean|: take the root of its mean square",
     ),
     change(
-        "x.std(0, correction=0)",
-        "x.square().mean(0).sqrt()",
+        "x.std(0, correction=0) -> x.square().mean(0).sqrt()",
         "the squares are of x, not of x − mean",
     ),
-    change("= 1", "= 0", "0, or hardly more, for equal values: divided by it, a feature is NaN"),
+    change("= 1 -> = 0", "0, or hardly more, for equal values: divided by it, a feature is NaN"),
     change(
-        "= 1",
-        "= 0\n    std = std + 1e-8",
+        "= 1 -> = 0\n    std = std + 1e-8",
         "an ε for equal values: divided by it, a speck in a test image becomes millions",
     ),
     change(
-        "x.std(0, correction=0)",
-        "(x - x.mean(0, keepdim=True)).square().mean(0).sqrt()",
+        "x.std(0, correction=0) -> (x - x.mean(0, keepdim=True)).square().mean(0).sqrt()",
         "the computed std is compared with 0: the mean of equal values is rounded, so it need not "
         "be exactly 0. Ask whether the values themselves are equal",
-        also=(("(x == x[0]).all(0)", "std == 0"),),
+        also="(x == x[0]).all(0) -> std == 0",
     ),
-    change("(x == x[0]).all(0)", "std < 1e-6", "small is not constant: the unit may be kilometres"),
+    change("(x == x[0]).all(0) -> std < 1e-6", "small is not constant: the unit may be kilometres"),
 )
 
 standardise_split = mistakes(
     change(
-        "(x_train)",
-        "(torch.cat([x_train, x_test]))",
+        "(x_train) -> (torch.cat([x_train, x_test]))",
         "statistics of both sets together: use the training set's for both sets",
     ),
-    change("(x_train)", "(x_test)", "statistics of the test set: use the training set's for both"),
+    change("(x_train) -> (x_test)", "statistics of the test set: use the training set's for both"),
     change(
-        "(x_test - mean) / std",
-        "(x_test - x_test.mean(0)) / fit_standardiser(x_test)[1]",
+        "(x_test - mean) / std -> (x_test - x_test.mean(0)) / fit_standardiser(x_test)[1]",
         "the test set has its own statistics: use the training set's for both sets",
     ),
     change(
-        "(x_test - mean) / std",
-        "(x_test - x_test.mean(0)) / x_test.std(0)",
+        "(x_test - mean) / std -> (x_test - x_test.mean(0)) / x_test.std(0)",
         "the test set has its own statistics: use the training set's for both sets",
     ),
-    change("x_test - mean", "x_test - x_test.mean(0)", "the test set's own mean is subtracted"),
-    change("(x_test - mean) / std", "x_test", "it comes back as it went in"),
-    change("(x_train - mean) / std", "x_train", "it comes back as it went in"),
-    change("(x_train)", "(x_train)[0], 1", "the mean is subtracted and that is all"),
-    change("(x_train)", "(x_train)\n    mean = 0", "divided by the std: the mean is still there"),
-    change("(x_train)", "(x_train)\n    std = std * std", "divided by the variance"),
+    change("x_test - mean -> x_test - x_test.mean(0)", "the test set's own mean is subtracted"),
+    change("(x_test - mean) / std -> x_test", "it comes back as it went in"),
+    change("(x_train - mean) / std -> x_train", "it comes back as it went in"),
+    change("(x_train) -> (x_train)[0], 1", "the mean is subtracted and that is all"),
+    change("(x_train) -> (x_train)\n    mean = 0", "divided by the std: the mean is still there"),
+    change("(x_train) -> (x_train)\n    std = std * std", "divided by the variance"),
 )
 
 init_std = mistakes(
     change(
-        "math.sqrt(variances[scheme])", "variances[scheme]", "the root of the variance is missing"
+        "math.sqrt(variances[scheme]) -> variances[scheme]", "the root of the variance is missing"
     ),
-    change(
-        "2 / fan_in}", "6 / fan_in}", "the bound of a uniform distribution: its std is asked for"
-    ),
-    change("2 / (fan", "6 / (fan", "that is the bound of a uniform distribution: not its std"),
-    change("2 / fan_in}", "2 / fan_out}", "fan_in and fan_out are swapped: a unit reads fan_in"),
-    change("2 / (fan_in + fan_out)", "1 / fan_in", "fan_in alone: Glorot adds fan_out"),
-    change("2 / (fan", "1 / (fan", "the numerator is 2, not 1"),
-    change(
-        "2 / (fan_in + fan_out)", "2 / fan_in + fan_out", "2 / fan_in + fan_out lacks a bracket"
-    ),
-    change("2 / fan_in}", "1 / fan_in}", "the 2 is missing: ReLU keeps half of the mean square"),
-    change("if scheme not in variances", "if not scheme"),
+    change("2 / fan_in} -> 6 / fan_in}", "a uniform distribution's bound: its std is asked for"),
+    change("2 / (fan -> 6 / (fan", "that is the bound of a uniform distribution: not its std"),
+    change("2 / fan_in} -> 2 / fan_out}", "fan_in and fan_out are swapped: a unit reads fan_in"),
+    change("2 / (fan_in + fan_out) -> 1 / fan_in", "fan_in alone: Glorot adds fan_out"),
+    change("2 / (fan -> 1 / (fan", "the numerator is 2, not 1"),
+    change("/ (fan_in + fan_out) -> / fan_in + fan_out", "2 / fan_in + fan_out lacks a bracket"),
+    change("2 / fan_in} -> 1 / fan_in}", "the 2 is missing: ReLU keeps half of the mean square"),
+    change("if scheme not in variances -> if not scheme"),
 )
 
 draw_weights = mistakes(
-    change("std * t", "std**2 * t", "N(0, 1) times σ² has the variance σ⁴: scale it by σ itself"),
-    change("std * t", "std**0.5 * t", "std is taken for a variance: it is the root already"),
-    change("std * t", "t", "the std is not used"),
-    change("randn(fan_in, fan_out", "randn(fan_out, fan_in", "transposed: w is (fan_in, fan_out)"),
-    change("math.sqrt(3) * std", "std", "the interval ends at std: U(−c, c) has the variance c²/3"),
-    change("math.sqrt(3)", "3", "the bound is 3 · std: mind the root in √(c²/3)"),
-    change("math.sqrt(3)", "3**0.5 / 2", "c is the distance from 0 to the end, not the width"),
-    change("math.sqrt(3)", "12**0.5", "[−c, c] is 2c wide: your c is the whole width"),
-    change("math.sqrt(3) * std", "3**0.5 * std**2", "std is no variance: it is not squared"),
-    change("math.sqrt(3) * std", "(3 * std) ** 0.5", "std is no variance: it is the root already"),
-    change("- 1)", ")", "torch.rand draws from [0, 1): which interval do you make of it?"),
+    change("std * t -> std**2 * t", "N(0, 1) times σ² has the variance σ⁴: scale it by σ itself"),
+    change("std * t -> std**0.5 * t", "std is taken for a variance: it is the root already"),
+    change("std * t -> t", "the std is not used"),
+    change("randn(fan_in, fan_out -> randn(fan_out, fan_in", "transposed: w is (fan_in, fan_out)"),
+    change("math.sqrt(3) * std -> std", "the interval ends at std: U(−c, c) has the variance c²/3"),
+    change("math.sqrt(3) -> 3", "the bound is 3 · std: mind the root in √(c²/3)"),
+    change("math.sqrt(3) -> 3**0.5 / 2", "c is the distance from 0 to the end, not the width"),
+    change("math.sqrt(3) -> 12**0.5", "[−c, c] is 2c wide: your c is the whole width"),
+    change("math.sqrt(3) * std -> 3**0.5 * std**2", "std is no variance: it is not squared"),
+    change("math.sqrt(3) * std -> (3 * std) ** 0.5", "std is no variance: it is the root already"),
+    change("- 1) -> )", "torch.rand draws from [0, 1): which interval do you make of it?"),
+    change("- 1) -> * 0.5)", "torch.rand draws from [0, 1): which interval do you make of it?"),
+    change('== "normal" -> in ("normal", "uniform")', "these are normal draws, not uniform ones"),
     change(
-        "- 1)",
-        "* 0.5)",
-        "torch.rand draws from [0, 1): which interval do you make of it?",
-    ),
-    change('== "normal"', 'in ("normal", "uniform")', "these are normal draws, not uniform ones"),
-    change(
-        '== "normal"',
-        '== ""',
+        '== "normal" -> == ""',
         "these are uniform draws: N(0, σ²) has tails, one draw in 700 lies beyond 3.2 σ",
-        also=(('== "uniform"', 'in ("normal", "uniform")'),),
+        also='== "uniform" -> in ("normal", "uniform")',
     ),
     change(
-        "torch.randn(fan_in, fan_out, generator=generator)",
+        "torch.randn(fan_in, fan_out, generator=generator) -> "
         "torch.randn(fan_out, generator=generator).repeat(fan_in, 1)",
         "all rows are alike: every weight is a draw of its own",
     ),
     change(
-        "torch.Generator().manual_seed(seed)",
-        "None",
+        "torch.Generator().manual_seed(seed) -> None",
         "the seed is not used: seed a generator of your own in each call, and draw from that",
     ),
-    change("manual_seed(seed)", "manual_seed(0)", "the seed is ignored: all give the same weights"),
-    change("raise ValueError(", "return torch.zeros(fan_in, fan_out) + len("),
+    change("manual_seed(seed) -> manual_seed(0)", "the seed is ignored: all give the same weights"),
+    change("raise ValueError( -> return torch.zeros(fan_in, fan_out) + len("),
 )
 
 init_params = mistakes(
-    change("1 / fan_in", "1 / fan_out", "1 / fan_out: a unit takes the mean of its *inputs*"),
-    change("1 / fan_in", "1.0", "a unit takes the mean of its inputs: this is their sum"),
+    change("1 / fan_in -> 1 / fan_out", "1 / fan_out: a unit takes the mean of its *inputs*"),
+    change("1 / fan_in -> 1.0", "a unit takes the mean of its inputs: this is their sum"),
     change(
-        "torch.full((fan_in, fan_out), 1 / fan_in)",
+        "torch.full((fan_in, fan_out), 1 / fan_in) -> "
         'draw_weights(fan_in, 1, init_std("he", fan_in, 1), distribution, 0).repeat(1, fan_out)',
         "only the columns are alike: units that are read differently part at once",
     ),
-    change("zeros(fan_out)", "ones(fan_out)", "the biases are not 0: weights break the symmetry"),
-    change("torch.zeros(fan_out)", "w[0]", "the biases are random: the weights break the symmetry"),
-    change("e, fan_in, fan_out", "e, fan_out, fan_in", "fan_in and fan_out are swapped"),
-    change(
-        "e, fan_in, fan_out", "e, *sizes[:2]", "this is another layer's spread: each has its own"
-    ),
-    change("init_std(scheme", 'init_std("he"', "that is the spread of he: the scheme is ignored"),
-    change(
-        "init_std(scheme", 'init_std("glorot"', "that is the spread of glorot, whatever scheme is"
-    ),
-    change("std, distribution", 'std, "normal"', "the draws are normal: distribution is ignored"),
-    change("len(sizes) * seed + k", "seed", "all layers have one seed: each needs its own"),
-    change("len(sizes) * seed + k", "seed + k", "layer 1 is layer 0 of the network with seed + 1"),
-    change("len(sizes) * seed + k", "k", "the seed is ignored: all networks have the same weights"),
+    change("zeros(fan_out) -> ones(fan_out)", "the biases are not 0: weights break the symmetry"),
+    change("torch.zeros(fan_out) -> w[0]", "the biases are random: the weights break the symmetry"),
+    change("e, fan_in, fan_out -> e, fan_out, fan_in", "fan_in and fan_out are swapped"),
+    change(", fan_in, fan_out -> , *sizes[:2]", "this is another layer's spread: each has its own"),
+    change('init_std(scheme -> init_std("he"', "that is the spread of he: the scheme is ignored"),
+    change('(scheme -> ("glorot"', "that is the spread of glorot, whatever scheme is"),
+    change('std, distribution -> std, "normal"', "the draws are normal: distribution is ignored"),
+    change("len(sizes) * seed + k -> seed", "all layers have one seed: each needs its own"),
+    change("len(sizes) * seed + k -> seed + k", "layer 1 is layer 0 of the network with seed + 1"),
+    change("len(sizes) * seed + k -> k", "the seed is ignored: all networks have the same weights"),
 )
 
 train = mistakes(
-    change("x_train, x_test =", "_ =", "trained on data that are not standardised"),
-    change("x_train, x_test =", "x_train, _ =", "the test set is not standardised"),
+    change("x_train, x_test = -> _ =", "trained on data that are not standardised"),
+    change("x_train, x_test = -> x_train, _ =", "the test set is not standardised"),
     change(
-        "standardise_split(x_train, x_test)",
+        "standardise_split(x_train, x_test) -> "
         "(standardise_split(x, x)[0] for x in (x_train, x_test))",
         "the test set is standardised with its own statistics",
     ),
-    change('"normal", seed', '"uniform", seed', "normal draws are asked for, not uniform"),
-    change('"normal", seed', '"normal", 0', "the seed does not reach init_params"),
-    change("sizes, scheme", 'sizes, "he"', "the start is He's, whatever scheme says"),
-    change("params = [(w - lr", "_ = [(w - lr", "the parameters are those of the start"),
+    change('"normal", seed -> "uniform", seed', "normal draws are asked for, not uniform"),
+    change('"normal", seed -> "normal", 0', "the seed does not reach init_params"),
+    change('sizes, scheme -> sizes, "he"', "the start is He's, whatever scheme says"),
+    change("params = [(w - lr -> _ = [(w - lr", "the parameters are those of the start"),
     change(
-        "for _ in range(steps):",
-        "begin = params\n    for _ in range(steps):\n        params = begin",
+        "for _ in range(steps): -> begin = params\n"
+        "    for _ in range(steps):\n"
+        "        params = begin",
         "only one step counts: is the start set anew?",
     ),
-    change("w - lr * dw, b - lr * db", "w + lr * dw, b + lr * db", "the steps go uphill"),
-    change("b - lr * db", "b", "the biases are not trained"),
+    change("w - lr * dw, b - lr * db -> w + lr * dw, b + lr * db", "the steps go uphill"),
+    change("b - lr * db -> b", "the biases are not trained"),
     change(
-        "losses = []",
-        "losses, lr = [], lr / len(x_train)",
+        "losses = [] -> losses, lr = [], lr / len(x_train)",
         "1/N once too often: the loss is a mean already",
     ),
     change(
-        "return params, losses,",
+        "return params, losses, -> "
         "losses = losses[1:] + [loss_and_gradients(x_train, y_train, params)[0]]\n"
         "    return params, losses,",
         "this is the loss after the step: losses[0] is that of the start",
     ),
-    change("range(steps)", "range(min(steps, 10))"),
+    change("range(steps) -> range(min(steps, 10))"),
 )
 
 
@@ -264,21 +239,6 @@ def train(x_train, y_train, x_test, sizes, scheme, steps, lr, seed):
     return params, losses, torch.softmax(layers(tests, params)[-1], 1).argmax(1)
 
 
-equivalent(
-    "fit_standardiser",
-    "std[(x == x[0]).all(0)] = 1",
-    "std[(x == x[-1]).all(0)] = 1",
-    why="all values are equal to the last exactly when they are equal to the first",
-)
-equivalent(
-    "init_params",
-    "own = len(sizes) * seed + k",
-    "own = len(sizes) * seed - k",
-    why="a seed of its own for each layer and network, as asked",
-)
-equivalent(
-    "train",
-    "pairs = zip(params, grads, strict=True)",
-    "pairs = zip(params, grads, strict=False)",
-    why="params and grads have the same length",
-)
+equivalent("fit_standardiser", "x[0] -> x[-1]", why="either way all are equal")
+equivalent("init_params", "seed + k -> seed - k", why="each layer has a seed of its own")
+equivalent("train", "strict=True -> strict=False", why="equal lengths")

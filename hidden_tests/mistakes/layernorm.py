@@ -12,151 +12,130 @@ AVERAGED = "averaged over the rows: if the loss is a mean, its 1/N is in dout al
 SWAPPED = "the gradients of gamma and beta are swapped"
 
 layernorm_forward = mistakes(
-    change("x.mean(-1", "x.mean(0", AXIS, also=(("square().mean(-1", "square().mean(0"),)),
-    change("x.mean(-1, keepdim=True)", "x.mean(-1)"),
+    change("x.mean(-1 -> x.mean(0", AXIS, also="square().mean(-1 -> square().mean(0"),
+    change("x.mean(-1, keepdim=True) -> x.mean(-1)"),
     change(
-        "x.mean(-1",
-        "x.mean(1 % x.ndim",
+        "x.mean(-1 -> x.mean(1 % x.ndim",
         "normalised over axis 1: the features are the last axis, which is -1",
-        also=(("square().mean(-1", "square().mean(1 % x.ndim"),),
+        also="square().mean(-1 -> square().mean(1 % x.ndim",
     ),
     change(
-        "x.mean(-1, keepdim=True)",
-        "x.mean()",
+        "x.mean(-1, keepdim=True) -> x.mean()",
         "one mean and one variance for all rows: each row has its own",
-        also=(("square().mean(-1, keepdim=True)", "square().mean()"),),
+        also="square().mean(-1, keepdim=True) -> square().mean()",
     ),
     change(
-        "centred.square().mean(-1, keepdim=True)",
+        "centred.square().mean(-1, keepdim=True) -> "
         "centred.square().sum(-1, keepdim=True) / (x.shape[-1] - 1)",
         "the variance is over D − 1: it describes the values that are here, so it is over D",
     ),
-    change("square().mean(", "square().sum(", "the squares are summed: the variance is their mean"),
-    change("centred.square()", "x.square()", "the squares are those of x: they are of x − μ"),
+    change("square().mean( -> square().sum(", "the squares are summed: the variance is their mean"),
+    change("centred.square() -> x.square()", "the squares are those of x: they are of x − μ"),
     change(
-        "centred.square().mean(-1, keepdim=True)",
+        "centred.square().mean(-1, keepdim=True) -> "
         "x.square().mean(-1, keepdim=True) - mean.square()",
         "mean(x²) − μ² loses its digits where the mean is large: subtract μ first, then square",
     ),
     change(
-        "centred.square().mean(-1, keepdim=True)",
-        "centred.abs().mean(-1, keepdim=True).square()",
+        "centred.square().mean(-1, keepdim=True) -> centred.abs().mean(-1, keepdim=True).square()",
         "the mean distance from μ is used: the standard deviation is the root of the mean square",
     ),
     change(
-        "(var + eps).rsqrt()",
-        "1 / (var.sqrt() + eps)",
+        "(var + eps).rsqrt() -> 1 / (var.sqrt() + eps)",
         "eps stands outside the root: it is added to the variance",
     ),
-    change("(var + eps).rsqrt()", "var.rsqrt()"),
-    change("(var + eps)", "var.clamp(min=eps)", "eps is a floor here: it is added to the variance"),
-    change("x - mean", "x - mean + eps", "eps is added to the values: it is added to the variance"),
-    change("var + eps", "var + eps * eps", "eps is squared: it is added as it is"),
+    change("(var + eps).rsqrt() -> var.rsqrt()"),
+    change("(var + eps) -> var.clamp(min=eps)", "eps is a floor here: it is added to the variance"),
+    change("x - mean -> x - mean + eps", "eps is added to the values: it is added to the variance"),
+    change("var + eps -> var + eps * eps", "eps is squared: it is added as it is"),
     change(
-        "(var + eps).rsqrt()",
-        "1 / (var + eps)",
+        "(var + eps).rsqrt() -> 1 / (var + eps)",
         "the root is missing: a row is divided by its standard deviation, not by the variance",
     ),
     change(
-        "centred * inv_std",
+        "centred * inv_std -> "
         "(x - x.amin(-1, keepdim=True)) / (x.amax(-1, True) - x.amin(-1, True) + eps)",
         "the rows are squeezed into 0 … 1: they get mean 0 and variance 1",
     ),
-    change("centred * inv_std", "x * inv_std", "the mean is not subtracted: x̂ is s · (x − μ)"),
-    change("centred * inv_std", "centred", "nothing is divided by the standard deviation"),
-    change("gamma * x_hat + beta", "x_hat + beta", "gamma is missing from the output"),
-    change("gamma * x_hat + beta", "gamma * x_hat", "beta is missing from the output"),
-    change("gamma * x_hat + beta", "gamma * (x_hat + beta)", "beta is scaled by gamma as well"),
-    change("gamma * x_hat + beta", "beta * x_hat + gamma", "gamma and beta have changed places"),
-    change("x - mean", "x.sub_(mean)"),
+    change("centred * inv_std -> x * inv_std", "the mean is not subtracted: x̂ is s · (x − μ)"),
+    change("centred * inv_std -> centred", "nothing is divided by the standard deviation"),
+    change("gamma * x_hat + beta -> x_hat + beta", "gamma is missing from the output"),
+    change("gamma * x_hat + beta -> gamma * x_hat", "beta is missing from the output"),
+    change("gamma * x_hat + beta -> gamma * (x_hat + beta)", "beta is scaled by gamma as well"),
+    change("gamma * x_hat + beta -> beta * x_hat + gamma", "gamma and beta have changed places"),
+    change("x - mean -> x.sub_(mean)"),
 )
 
 layernorm_backward = mistakes(
     change(
-        "g - mean_g - x_hat * mean_gx",
-        "g",
+        "g - mean_g - x_hat * mean_gx -> g",
         "the mean and the variance are held constant: they depend on x too",
     ),
     change(
-        "g - mean_g",
-        "g",
+        "g - mean_g -> g",
         "the path through the mean is missing: each x moves it, and with it the whole row",
     ),
     change(
-        " - x_hat * mean_gx",
-        "",
+        " - x_hat * mean_gx -> ",
         "the path through the variance is missing: each x moves it, and with it the whole row",
     ),
     change(
-        "- x_hat * mean_gx",
-        "+ x_hat * mean_gx",
+        "- x_hat * mean_gx -> + x_hat * mean_gx",
         "the path through the variance has the wrong sign: a larger variance makes s smaller",
     ),
     change(
-        "x_hat * mean_gx",
-        "mean_gx",
+        "x_hat * mean_gx -> mean_gx",
         "the last term lacks x̂: how much x[d] moves the variance depends on x[d] − μ",
     ),
-    change("inv_std * (g", "(g", "the factor s is missing: dividing by σ divides the gradient too"),
-    change("x_hat * mean_gx", "inv_std * x_hat * mean_gx", "the last term has the factor s twice"),
+    change("inv_std * (g -> (g", "the factor s is missing: dividing by σ divides the gradient too"),
+    change("x_hat * mean_gx -> inv_std * x_hat * mean_gx", "the last term has the factor s twice"),
     change(
-        "(g * x_hat).mean(-1, keepdim=True)",
+        "(g * x_hat).mean(-1, keepdim=True) -> "
         "(g * x_hat).sum(-1, keepdim=True) / (dout.shape[-1] - 1)",
         "the average of g · x̂ is over D − 1: σ² is over D, and its derivative too",
     ),
-    change("inv_std * (g", "inv_std.square() * (g", "the factor s is there twice"),
+    change("inv_std * (g -> inv_std.square() * (g", "the factor s is there twice"),
     change(
-        "(g - mean_g - x_hat * mean_gx)",
-        "(g - mean_g) - x_hat * mean_gx",
+        "(g - mean_g - x_hat * mean_gx) -> (g - mean_g) - x_hat * mean_gx",
         "the last term lacks the factor s: all three paths have it",
     ),
-    change("dout * gamma", "dout", "gamma is missing: the gradient passes through it first"),
+    change("dout * gamma -> dout", "gamma is missing: the gradient passes through it first"),
     change(
-        "dout * gamma",
-        "dout",
+        "dout * gamma -> dout",
         "gamma stands outside the averages: it differs along a row, so it belongs inside them",
-        also=(("inv_std * (g", "gamma * inv_std * (g"),),
+        also="inv_std * (g -> gamma * inv_std * (g",
     ),
     change(
-        "= g.mean(",
-        "= dout.mean(",
+        "= g.mean( -> = dout.mean(",
         "the averages lack gamma: they are of g, not of dout",
-        also=(("(g * x_hat)", "(dout * x_hat)"),),
+        also="(g * x_hat) -> (dout * x_hat)",
     ),
     change(
-        "g.mean(-1",
-        "g.mean(0",
+        "g.mean(-1 -> g.mean(0",
         "averaged over the batch: the mean and the variance are shared along a row, so are these",
-        also=(("(g * x_hat).mean(-1", "(g * x_hat).mean(0"),),
+        also="(g * x_hat).mean(-1 -> (g * x_hat).mean(0",
     ),
     change(
-        "g.mean(",
-        "g.sum(",
+        "g.mean( -> g.sum(",
         "summed over the row: the derivatives of μ and σ² have a factor 1/D",
-        also=(("(g * x_hat).mean(", "(g * x_hat).sum("),),
+        also="(g * x_hat).mean( -> (g * x_hat).sum(",
     ),
+    change("* x_hat).mean -> * x_hat).sum", "g · x̂ is summed over the row: σ² has a factor 1/D"),
+    change("g.mean( -> g.sum(", "g is summed over the row: μ has a factor 1/D"),
+    change("(dout * x_hat).reshape(-1, d).sum(0) -> (dout * x_hat).sum(-1)"),
+    change("dout.reshape(-1, d).sum(0) -> dout.sum(-1)"),
+    change("= (dout -> = (g", "gamma is in its own gradient: y = γ x̂ + β, so the slope is x̂"),
+    change("x_hat).reshape(-1, d).sum(0) -> x_hat).reshape(-1, d).mean(0)", AVERAGED),
+    change("dout.reshape(-1, d).sum(0) -> dout.reshape(-1, d).mean(0)", AVERAGED),
     change(
-        "(g * x_hat).mean(", "(g * x_hat).sum(", "g · x̂ is summed over the row: σ² has a factor 1/D"
-    ),
-    change("g.mean(", "g.sum(", "g is summed over the row: μ has a factor 1/D"),
-    change("(dout * x_hat).reshape(-1, d).sum(0)", "(dout * x_hat).sum(-1)"),
-    change("dout.reshape(-1, d).sum(0)", "dout.sum(-1)"),
-    change(
-        "dgamma = (dout",
-        "dgamma = (g",
-        "gamma is in its own gradient: y = γ x̂ + β, so the slope is x̂",
-    ),
-    change("x_hat).reshape(-1, d).sum(0)", "x_hat).reshape(-1, d).mean(0)", AVERAGED),
-    change("dout.reshape(-1, d).sum(0)", "dout.reshape(-1, d).mean(0)", AVERAGED),
-    change(
-        "(dout * x_hat).reshape(-1, d).sum(0)",
+        "(dout * x_hat).reshape(-1, d).sum(0) -> "
         "dout.reshape(-1, d).sum(0) * x_hat.reshape(-1, d).sum(0)",
         "the sums are multiplied: it is the products that are summed",
     ),
-    change("x_hat).reshape(-1, d).sum(0)", "x_hat).sum(0)"),
-    change("dout.reshape(-1, d).sum(0)", "dout.sum(0)"),
-    change("dx, dgamma, dbeta", "dx, dbeta, dgamma", SWAPPED),
-    change("(dout * x_hat)", "(dout * x_hat / inv_std)", "x − μ is taken for x̂: divide by σ"),
+    change("x_hat).reshape(-1, d).sum(0) -> x_hat).sum(0)"),
+    change("dout.reshape(-1, d).sum(0) -> dout.sum(0)"),
+    change("dx, dgamma, dbeta -> dx, dbeta, dgamma", SWAPPED),
+    change("(dout * x_hat) -> (dout * x_hat / inv_std)", "x − μ is taken for x̂: divide by σ"),
 )
 
 
@@ -179,20 +158,18 @@ class OutputKept:
 
 
 layernorm2d_forward = mistakes(
-    change("beta.flatten(), eps", "beta.flatten()", "eps is not handed on"),
+    change("beta.flatten(), eps -> beta.flatten()", "eps is not handed on"),
     change(
-        "x.flatten(-2)",
-        "x.transpose(-1, -2).flatten(-2)",
+        "x.flatten(-2) -> x.transpose(-1, -2).flatten(-2)",
         "the values are joined column by column, those of gamma row by row",
     ),
     change(
-        "gamma.flatten(), beta.flatten()",
-        "gamma.T.flatten(), beta.T.flatten()",
+        "gamma.flatten(), beta.flatten() -> gamma.T.flatten(), beta.T.flatten()",
         "gamma and beta are joined column by column, the values of x row by row",
     ),
-    change("x.flatten(-2)", "x"),
-    change("x.flatten(-2)", "x.flatten(1)"),
-    change("out.reshape(x.shape)", "out"),
+    change("x.flatten(-2) -> x"),
+    change("x.flatten(-2) -> x.flatten(1)"),
+    change("out.reshape(x.shape) -> out"),
 )
 
 
@@ -210,19 +187,15 @@ def layernorm2d_forward(x, gamma, beta, eps=1e-5):
 
 
 layernorm2d_backward = mistakes(
-    change("dgamma.reshape(shape)", "dgamma"),
-    change("dout.flatten(-2), cache", "dout, cache"),
+    change("dgamma.reshape(shape) -> dgamma"),
+    change("dout.flatten(-2), cache -> dout, cache"),
+    change("dgamma.reshape(shape), dbeta.reshape -> dbeta.reshape(shape), dgamma.reshape", SWAPPED),
     change(
-        "dgamma.reshape(shape), dbeta.reshape(shape)",
-        "dbeta.reshape(shape), dgamma.reshape(shape)",
-        SWAPPED,
-    ),
-    change(
-        "dgamma.reshape(shape), dbeta.reshape(shape)",
+        "dgamma.reshape(shape), dbeta.reshape(shape) -> "
         "dgamma.reshape(shape[::-1]).T, dbeta.reshape(shape[::-1]).T",
         "the values come in the order of columns: those of x were joined row by row",
     ),
-    change("dgamma.reshape(shape)", "dgamma.reshape(shape).sum(0)"),
+    change("dgamma.reshape(shape) -> dgamma.reshape(shape).sum(0)"),
 )
 
 

@@ -11,186 +11,155 @@ SAME_LENGTH = "every cycle has the length of the first: each must be mult times 
 
 step_decay = mistakes(
     change(
-        "t // period",
-        "t / period",
+        "t // period -> t / period",
         "a ramp, not a staircase: the exponent is the number of *whole* periods",
     ),
     change(
-        "t // period",
-        "max(math.ceil(t / period) - 1, 0)",
+        "t // period -> max(math.ceil(t / period) - 1, 0)",
         "the step comes too late: at t = period the rate is the smaller one already",
     ),
     change(
-        "t // period",
-        "(t + 1) // period",
+        "t // period -> (t + 1) // period",
         "the steps come too early: epochs count from 0, the first period is 0 … period − 1",
     ),
     change(
-        "t // period",
-        "max((t - 1) // period, 0)",
+        "t // period -> max((t - 1) // period, 0)",
         "the steps come an epoch too late: epochs count from 0, not from 1",
     ),
-    change("t // period", "t", "the rate falls in every epoch: what is the period for?"),
+    change("t // period -> t", "the rate falls in every epoch: what is the period for?"),
     change(
-        "t // period",
-        "min(t // period, 1)",
+        "t // period -> min(t // period, 1)",
         "the rate falls once and never again: it falls after every period",
     ),
     change(
-        "t // period",
-        "round(t / period)",
+        "t // period -> round(t / period)",
         "t / period is rounded to the nearest: only periods that are over count",
     ),
-    change("t // period", "math.ceil(t / period)", "t / period is rounded up"),
+    change("t // period -> math.ceil(t / period)", "t / period is rounded up"),
     change(
-        "factor**steps",
-        "factor * steps",
+        "factor**steps -> factor * steps",
         "the factor counts once: the rate is multiplied by it at every step, as often as there "
         "were steps",
     ),
-    change("lr * factor**steps", "factor**steps", NO_LR),
+    change("lr * factor**steps -> factor**steps", NO_LR),
 )
 
 exponential_decay = mistakes(
-    change("-rate", "rate", "the rate grows: mind the sign in the exponent"),
-    change("math.exp(-rate * t)", "rate**t", "this is lr · rateᵗ: the base is e"),
-    change(
-        "math.exp(-rate * t)",
-        "2 ** (-rate * t)",
-        "this halves every 1 / rate epochs: the base is e",
-    ),
-    change(
-        "math.exp(-rate * t)",
-        "(1 - rate) ** t",
-        "this is lr · (1 − rate)ᵗ: the base is e^(−rate)",
-    ),
-    change("* t", "* int(t)", WHOLE),
-    change("* t", "* (t + 1)", FROM_1),
-    change("lr * ", "", NO_LR),
-    change("lr * math.exp(-rate * t)", "lr / math.exp(rate * t)"),
+    change("-rate -> rate", "the rate grows: mind the sign in the exponent"),
+    change("math.exp(-rate * t) -> rate**t", "this is lr · rateᵗ: the base is e"),
+    change("math.exp -> 2 ** ", "this halves every 1 / rate epochs: the base is e"),
+    change("math.exp(-rate * t) -> (1 - rate) ** t", "this is lr · (1 − rate)ᵗ: take e^(−rate)"),
+    change("* t -> * int(t)", WHOLE),
+    change("* t -> * (t + 1)", FROM_1),
+    change("lr *  -> ", NO_LR),
+    change("lr * math.exp(-rate * t) -> lr / math.exp(rate * t)"),
 )
 
 inverse_time_decay = mistakes(
-    change("rate * t", "t", "this is lr / (1 + t): where is rate?"),
-    change("* t", "* int(t)", WHOLE),
-    change("* t", "* (t + 1)", FROM_1),
-    change("(1 + rate * t)", "1 + rate * t", "this is lr / 1 + rate · t: mind the bracket"),
-    change("rate * t)", "rate) * t", "this is lr / (1 + rate) · t: mind the bracket"),
-    change(
-        "(1 + rate * t)",
-        "(1 + rate) ** t",
-        "this is lr / (1 + rate)ᵗ: that is exponential decay",
-    ),
-    change("lr /", "1 /", NO_LR),
-    change("lr / (", "lr * (", "the rate grows: what grows with t stands below lr"),
+    change("rate * t -> t", "this is lr / (1 + t): where is rate?"),
+    change("* t -> * int(t)", WHOLE),
+    change("* t -> * (t + 1)", FROM_1),
+    change("(1 + rate * t) -> 1 + rate * t", "this is lr / 1 + rate · t: mind the bracket"),
+    change("rate * t) -> rate) * t", "this is lr / (1 + rate) · t: mind the bracket"),
+    change("(1 + rate * t) -> (1 + rate) ** t", "lr / (1 + rate)ᵗ: that is exponential decay"),
+    change("lr / -> 1 /", NO_LR),
+    change("lr / ( -> lr * (", "the rate grows: what grows with t stands below lr"),
 )
 
 triangular = mistakes(
     change(
-        "lr_min + (lr_max - lr_min)",
-        "lr_max + (lr_min - lr_max)",
+        "lr_min + (lr_max - lr_min) -> lr_max + (lr_min - lr_max)",
         "the cycle starts at lr_max: are the two swapped, or is it half a cycle off?",
     ),
     change(
-        "t % (2 * half_cycle)",
-        "2 * (t % half_cycle)",
+        "t % (2 * half_cycle) -> 2 * (t % half_cycle)",
         "half_cycle is the way up alone: the whole cycle is twice as long",
     ),
     change(
-        "1 - abs(elapsed - half_cycle) / half_cycle",
-        ("t / half_cycle % 1", "elapsed / (2 * half_cycle)"),
+        (
+            "1 - abs(elapsed - half_cycle) / half_cycle -> t / half_cycle % 1",
+            "1 - abs(elapsed - half_cycle) / half_cycle -> elapsed / (2 * half_cycle)",
+        ),
         "the way down is missing: the rate falls at once",
     ),
     change(
-        "1 - abs(elapsed - half_cycle) / half_cycle",
-        ("t // half_cycle % 2", "1 - abs(elapsed - half_cycle) // half_cycle"),
+        (
+            "1 - abs(elapsed - half_cycle) / half_cycle -> t // half_cycle % 2",
+            "1 - abs(elapsed - half_cycle) / half_cycle -> "
+            "1 - abs(elapsed - half_cycle) // half_cycle",
+        ),
         "only whole half cycles count (//): between the corners lies a straight line",
     ),
     change(
-        "1 - abs(elapsed - half_cycle) / half_cycle",
-        "0",
+        "1 - abs(elapsed - half_cycle) / half_cycle -> 0",
         "lr_min for ever: was the number of the cycle not rounded down?",
     ),
     change(
-        "t % (2 * half_cycle)",
-        ("t", "min(t, 2 * half_cycle)"),
+        ("t % (2 * half_cycle) -> t", "t % (2 * half_cycle) -> min(t, 2 * half_cycle)"),
         "there is only one cycle: it must repeat",
     ),
     change(
-        "1 - abs(elapsed - half_cycle) / half_cycle",
-        "half_cycle - abs(elapsed - half_cycle)",
+        "1 - abs(elapsed - half_cycle) / half_cycle -> half_cycle - abs(elapsed - half_cycle)",
         "too steep: the way from lr_min to lr_max takes half_cycle epochs, not one",
     ),
-    change("t %", "int(t) %", WHOLE),
+    change("t % -> int(t) %", WHOLE),
     change(
-        "lr_min + (lr_max - lr_min) * share",
-        ("(lr_max - lr_min) * share", "lr_max * share"),
+        (
+            "lr_min + (lr_max - lr_min) * share -> (lr_max - lr_min) * share",
+            "lr_min + (lr_max - lr_min) * share -> lr_max * share",
+        ),
         "lr_min is missing: the triangle stands on it",
     ),
     change(
-        "(lr_max - lr_min) * share",
-        "lr_max * share",
+        "(lr_max - lr_min) * share -> lr_max * share",
         "the height of the triangle is lr_max − lr_min: this one ends above lr_max",
     ),
-    change(
-        "lr_min > lr_max",
-        "lr_min >= lr_max",
-        "equal bounds are refused: they are a constant rate, and no mistake",
-    ),
-    change("lr_min > lr_max", "False"),
+    change(("lr_min > lr_max -> lr_min >= lr_max", "lr_min > lr_max -> False")),
 )
 
 restart_cycle = mistakes(
-    change("period *= mult", "pass", SAME_LENGTH),
+    change("period *= mult -> pass", SAME_LENGTH),
     change(
-        "t >= period",
-        "t > period",
+        "t >= period -> t > period",
         "a restart belongs to the cycle that it opens: elapsed is 0 there, never length",
     ),
     change(
-        "while",
-        "start = t\n    while",
+        "while -> start = t\n    while",
         "elapsed must start again from 0 at every restart",
-        also=(("return t,", "return start,"),),
+        also="return t, -> return start,",
     ),
     change(
-        "while",
-        "start = t\n    while",
+        "while -> start = t\n    while",
         "not the remainder of t by the length: the cycles before were shorter",
-        also=(("return t,", "return start % period,"),),
+        also="return t, -> return start % period,",
     ),
     change(
-        "while",
-        "start = t\n    while",
+        "while -> start = t\n    while",
         "this is the time of the last restart: how long ago was it?",
-        also=(("return t,", "return start - t,"),),
+        also="return t, -> return start - t,",
     ),
     change(
-        "return t, period",
-        "return t, period * mult",
+        "return t, period -> return t, period * mult",
         "mult comes too early: the first cycle has the length period",
     ),
     change(
-        "while",
-        "first = period\n    while",
+        "while -> first = period\n    while",
         "the lengths grow by the same amount: each is mult times the one *before*",
-        also=(("period *= mult", "period += first"),),
+        also="period *= mult -> period += first",
     ),
     change(
-        "while",
-        "first, k = period, 0\n    while",
+        "while -> first, k = period, 0\n    while",
         "the lengths grow by the same amount: each is mult times the one *before*",
-        also=(("period *= mult", "k += 1\n        period = k * mult * first"),),
+        also="period *= mult -> k += 1\n        period = k * mult * first",
     ),
+    change("return t, -> return t / period,", "asked for in epochs, not as a share of the cycle"),
+    change("return t, period -> return period, t"),
     change(
-        "return t, period",
-        "return t / period, period",
-        "asked for in epochs, not as a share of the cycle",
-    ),
-    change("return t, period", "return period, t"),
-    change(
-        "t < 0 or period <= 0 or mult < 1",
-        ("False", "period <= 0 or mult < 1", "t < 0 or period <= 0"),
+        (
+            "t < 0 or period <= 0 or mult < 1 -> False",
+            "t < 0 or period <= 0 or mult < 1 -> period <= 0 or mult < 1",
+            "t < 0 or period <= 0 or mult < 1 -> t < 0 or period <= 0",
+        )
     ),
 )
 
@@ -206,82 +175,70 @@ def restart_cycle(t, period, mult):
 
 
 cosine_restarts = mistakes(
+    change("math.pi -> 180", "the angle is in degrees: math.cos takes radians, half a turn is π"),
     change(
-        "math.pi",
-        "180",
-        "the angle is in degrees: math.cos takes radians, half a turn is π",
-    ),
-    change(
-        "lr_min + (lr_max - lr_min)",
-        "lr_max + (lr_min - lr_max)",
+        "lr_min + (lr_max - lr_min) -> lr_max + (lr_min - lr_max)",
         "it rises from lr_min to lr_max: min and max are swapped (or a sign is)",
     ),
-    change("restart_cycle(t, period, mult)", "t % period, period", SAME_LENGTH),
+    change("restart_cycle(t, period, mult) -> t % period, period", SAME_LENGTH),
     change(
-        "angle =",
-        "if elapsed == 0 < t:\n        elapsed = length\n    angle =",
+        "angle = -> if elapsed == 0 < t:\n        elapsed = length\n    angle =",
         "at a restart the rate is lr_max already: the boundary belongs to the new cycle",
     ),
-    change("elapsed / length", "t / period", "nothing restarts"),
+    change("elapsed / length -> t / period", "nothing restarts"),
     change(
-        "elapsed / length",
-        "elapsed / period",
+        "elapsed / length -> elapsed / period",
         "elapsed is divided by the *first* cycle's length: the current one is longer",
     ),
     change(
-        "math.pi * elapsed / length",
-        ("math.pi * (elapsed // length)", "math.pi * elapsed // length"),
+        (
+            "math.pi * elapsed / length -> math.pi * (elapsed // length)",
+            "math.pi * elapsed / length -> math.pi * elapsed // length",
+        ),
         "elapsed // length is 0 throughout a cycle: the fraction is wanted",
     ),
+    change("math.pi -> 2 * math.pi", "a whole wave in a cycle: half leads from lr_max to lr_min"),
+    change("math.pi *  -> ", "the angle must go from 0 to π, not to 1"),
     change(
-        "math.pi",
-        "2 * math.pi",
-        "a whole wave in each cycle: half of one leads from lr_max to lr_min",
-    ),
-    change("math.pi * ", "", "the angle must go from 0 to π, not to 1"),
-    change(
-        "(1 + math.cos(angle)) / 2",
-        ("math.cos(angle) / 2", "math.cos(angle)"),
+        (
+            "(1 + math.cos(angle)) / 2 -> math.cos(angle) / 2",
+            "(1 + math.cos(angle)) / 2 -> math.cos(angle)",
+        ),
         "it dips below lr_min, for cos does below 0: 1 + cos never does",
     ),
-    change(" / 2", "", "1 + cos is between 0 and 2: where is the ½?"),
+    change(" / 2 -> ", "1 + cos is between 0 and 2: where is the ½?"),
     change(
-        "lr_min + (lr_max - lr_min)",
-        ("(lr_max - lr_min)", "lr_max"),
+        ("lr_min + (lr_max - lr_min) -> (lr_max - lr_min)", "lr_min + (lr_max - lr_min) -> lr_max"),
         "lr_min is missing: it is the floor that the curve stands on",
     ),
 )
 
 linear_warmup = mistakes(
     change(
-        "(t + 1) / warmup",
-        ("t / warmup", "t / max(warmup - 1, 1)"),
+        ("(t + 1) / warmup -> t / warmup", "(t + 1) / warmup -> t / max(warmup - 1, 1)"),
         "the first update has the rate 0, and is wasted: it must have lr / warmup",
     ),
     change(
-        "/ warmup",
-        "/ (warmup + 1)",
+        "/ warmup -> / (warmup + 1)",
         "the full rate comes one update too late: t = warmup − 1 must have it",
     ),
     change(
-        "t >= warmup",
-        ("False", "warmup < 1"),
+        ("t >= warmup -> False", "t >= warmup -> warmup < 1"),
         "it goes on rising: after the warm-up the rate stays lr",
-        also=(("/ warmup", "/ max(warmup, 1)"),),
+        also="/ warmup -> / max(warmup, 1)",
     ),
     change(
-        "t >= warmup",
-        ("t > warmup", "t > warmup or warmup < 1"),
+        ("t >= warmup -> t > warmup", "t >= warmup -> t > warmup or warmup < 1"),
         "t = warmup is above lr: the updates of the warm-up are 0 … warmup − 1",
     ),
     change(
-        "lr * (t + 1) / warmup",
-        "lr * ((t + 1) // warmup)",
+        "lr * (t + 1) / warmup -> lr * ((t + 1) // warmup)",
         "the share is rounded down (//): the rate must grow at every update",
     ),
     change(
-        "if t >= warmup:\n        return lr\n    return lr * (t + 1) / warmup",
-        "return lr * min(1, (t + 1) / warmup)",
+        "if t >= warmup:\n"
+        "        return lr\n"
+        "    return lr * (t + 1) / warmup -> return lr * min(1, (t + 1) / warmup)"
     ),
 )
 

@@ -5,63 +5,54 @@ import torch
 from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
 
 linear_forward = mistakes(
-    change("x @ w + b", "x @ w", "the bias is missing: y = xW + b"),
-    change("x @ w + b", "x + w + b"),
-    change("x @ w + b", "x @ w + b.sum()", "all biases are added to every unit: unit m has b[m]"),
+    change("x @ w + b -> x @ w", "the bias is missing: y = xW + b"),
+    change("x @ w + b -> x + w + b"),
+    change("x @ w + b -> x @ w + b.sum()", "all biases are added to every unit: unit m has b[m]"),
 )
 
 linear_backward = mistakes(
     change(
-        "dout.sum(0)",
-        "dout.sum(1)",
+        "dout.sum(0) -> dout.sum(1)",
         "summed over the features: the bias of unit m collects dout[n, m] over the examples n, "
         "that is over axis 0",
     ),
     change(
-        "dout.sum(0)",
-        "dout.mean(0)",
+        "dout.sum(0) -> dout.mean(0)",
         "the bias gradient is averaged over the batch: if the loss is a mean, its 1/N is in dout "
         "already",
     ),
-    change("dout.sum(0)", "dout", "the bias gradient is not summed over the batch"),
-    change("dout.sum(0)", "dout.sum(0, keepdim=True)"),
-    change("dout.sum(0)", "dout.sum()", "summed over everything: each unit has a bias of its own"),
-    change("dout @ w.T", "dout @ w"),
-    change("x.T @ dout", "dout.T @ x", "the weight gradient is transposed: w is (D, M)"),
+    change("dout.sum(0) -> dout", "the bias gradient is not summed over the batch"),
+    change("dout.sum(0) -> dout.sum(0, keepdim=True)"),
+    change("dout.sum(0) -> dout.sum()", "summed over everything: each unit has a bias of its own"),
+    change("dout @ w.T -> dout @ w"),
+    change("x.T @ dout -> dout.T @ x", "the weight gradient is transposed: w is (D, M)"),
     change(
-        "x.T @ dout",
-        "x.T @ dout / len(x)",
+        "x.T @ dout -> x.T @ dout / len(x)",
         "the weight gradient is averaged over the batch: if the loss is a mean, its 1/N is in dout "
         "already",
     ),
     change(
-        "dout @ w.T, x.T @ dout",
-        "x.T @ dout, dout @ w.T",
+        "dout @ w.T, x.T @ dout -> x.T @ dout, dout @ w.T",
         "the gradients of x and w are swapped: they come back in the order of the inputs",
     ),
-    change("dout @ w.T, x.T @ dout, dout.sum(0)", "x.T @ dout, dout.sum(0)"),
+    change("dout @ w.T, x.T @ dout, dout.sum(0) -> x.T @ dout, dout.sum(0)"),
 )
 
 relu_forward = mistakes(
-    change(
-        "x.clamp(min=0)",
-        "x.abs()",
-        "negative values lose their sign: they become 0",
-    ),
-    change("x.clamp(min=0)", "x.clamp_(min=0)"),
-    change("x.clamp(min=0)", "x.clamp(max=0)", "the positive values are cut off: max(x, 0)"),
-    change("x.clamp(min=0)", "x", "nothing is cut off: negative values become 0"),
+    change("x.clamp(min=0) -> x.abs()", "negative values lose their sign: they become 0"),
+    change("x.clamp(min=0) -> x.clamp_(min=0)"),
+    change("x.clamp(min=0) -> x.clamp(max=0)", "the positive values are cut off: max(x, 0)"),
+    change("x.clamp(min=0) -> x", "nothing is cut off: negative values become 0"),
 )
 
 relu_backward = mistakes(
     change(
-        "dout * cache",
-        "dout * (dout > 0)",
+        "dout * cache -> dout * (dout > 0)",
         "the mask is taken from dout: it must say where the *input* x was positive",
     ),
-    change("dout * cache", "dout", "the mask is missing: where x was not positive, dx is 0"),
-    change("dout * cache", "cache * 1.0", "dout is not used: this is the slope alone"),
-    change("dout * cache", "dout * ~cache", "the mask is inverted: x > 0 lets the gradient pass"),
+    change("dout * cache -> dout", "the mask is missing: where x was not positive, dx is 0"),
+    change("dout * cache -> cache * 1.0", "dout is not used: this is the slope alone"),
+    change("dout * cache -> dout * ~cache", "the mask is inverted: x > 0 lets the gradient pass"),
 )
 
 
@@ -75,8 +66,7 @@ class PassesAtZero:
 
 
 @mistake(
-    "dout is multiplied by the values of ReLU: the derivative is 1 or 0, not x",
-    of="relu_backward",
+    "dout is multiplied by the values of ReLU: the derivative is 1 or 0, not x", of="relu_backward"
 )
 class InputForMask:
     def relu_forward(x):
@@ -101,42 +91,28 @@ class MaskAfterUpdate:
 
 mlp_forward = mistakes(
     change(
-        "logits, last_cache = linear_forward(x, *params[-1])",
-        "logits, last_cache = linear_forward(x, *params[-1])\n    logits = logits.clamp(min=0)",
+        "logits, last_cache = linear_forward(x, *params[-1]) -> "
+        "logits, last_cache = linear_forward(x, *params[-1])\n"
+        "    logits = logits.clamp(min=0)",
         "there is a ReLU after the last layer: logits may be negative",
     ),
+    change("x, relu_cache = -> _, relu_cache =", "the ReLU between the layers is missing"),
     change(
-        "x, relu_cache = relu_forward(x)",
-        "_, relu_cache = relu_forward(x)",
-        "the ReLU between the layers is missing",
-    ),
-    change(
-        "x, relu_cache = relu_forward(x)",
-        "out, relu_cache = relu_forward(x)\n        x = x if w is params[-2][0] else out",
+        "x, relu_cache = relu_forward(x) -> out, relu_cache = relu_forward(x)\n"
+        "        x = x if w is params[-2][0] else out",
         "the last hidden layer has no ReLU: only the logits go without",
     ),
-    change("linear_forward(x, *params[-1])", "linear_forward(x, *params[0])"),
+    change("linear_forward(x, *params[-1]) -> linear_forward(x, *params[0])"),
 )
 
 mlp_backward = mistakes(
     change(
-        "return grads[::-1]",
-        "return grads",
+        "return grads[::-1] -> return grads",
         "the gradients come last layer first: they are asked for in the order of params",
     ),
-    change(
-        "linear_backward(relu_backward(dx, relu_cache), linear_cache)",
-        "linear_backward(dx, linear_cache)",
-        "the ReLU is left out of the way back",
-    ),
-    change(
-        "grads.append((dw, db))",
-        "grads.append((dw, dx))",
-    ),
-    change(
-        "for linear_cache, relu_cache in reversed(caches):",
-        "for linear_cache, relu_cache in caches:",
-    ),
+    change("relu_backward(dx, relu_cache), -> dx,", "the ReLU is left out of the way back"),
+    change("grads.append((dw, db)) -> grads.append((dw, dx))"),
+    change("linear_cache, relu_cache in reversed(caches): -> linear_cache, relu_cache in caches:"),
 )
 
 
@@ -152,77 +128,49 @@ def mlp_backward(dlogits, cache):
 
 
 sgd_update = mistakes(
+    change("w - lr * dw, b - -> w + lr * dw, b +", "the step goes uphill: subtract lr · gradient"),
+    change("- lr * dw, b - lr * db -> - dw, b - db", "the learning rate is missing from the step"),
+    change("b - lr * db -> b", "the biases are returned as they came: they are learnt too"),
+    change("w - lr * dw -> w", "the weights are returned as they came"),
+    change("w - lr * dw, b - lr * db -> w.sub_(lr * dw), b.sub_(lr * db)"),
     change(
-        "(w - lr * dw, b - lr * db)",
-        "(w + lr * dw, b + lr * db)",
-        "the step goes uphill: subtract lr · gradient",
-    ),
-    change(
-        "(w - lr * dw, b - lr * db)",
-        "(w - dw, b - db)",
-        "the learning rate is missing from the step",
-    ),
-    change("b - lr * db", "b", "the biases are returned as they came: they are learnt too"),
-    change("w - lr * dw", "w", "the weights are returned as they came"),
-    change("w - lr * dw, b - lr * db", "w.sub_(lr * dw), b.sub_(lr * db)"),
-    change(
-        "w - lr * dw, b - lr * db",
-        "-lr * dw, -lr * db",
+        "w - lr * dw, b - lr * db -> -lr * dw, -lr * db",
         "the step is returned: the parameter after the step is asked for",
     ),
 )
 
 minibatches = mistakes(
     change(
-        "order.split(batch_size)",
-        "order.split(batch_size) if len(batch) == batch_size",
+        "order.split(batch_size) -> order.split(batch_size) if len(batch) == batch_size",
         "the last partial batch is lost: the last one holds the rest",
     ),
+    change("(x[batch], y[batch]) -> (x[batch], y[batch.flip(0)])"),
     change(
-        "(x[batch], y[batch])",
-        "(x[batch], y[batch.flip(0)])",
+        "torch.randperm(len(x), generator=generator) -> "
+        "torch.randint(len(x), (len(x),), generator=generator)"
     ),
+    change("torch.randperm(len(x), generator=generator) -> torch.arange(len(x))"),
+    change("torch.randperm(len(x), generator=generator) -> torch.randperm(len(x))"),
     change(
-        "torch.randperm(len(x), generator=generator)",
-        "torch.randint(len(x), (len(x),), generator=generator)",
-    ),
-    change(
-        "torch.randperm(len(x), generator=generator)",
-        "torch.arange(len(x))",
-    ),
-    change(
-        "torch.randperm(len(x), generator=generator)",
-        "torch.randperm(len(x))",
-    ),
-    change(
-        "return [(x[batch], y[batch]) for batch",
-        "return [(x[n], y[n]) for batch",
-        also=(("order.split(batch_size)", "order.split(batch_size) for n in batch"),),
+        "return [(x[batch], y[batch]) for batch -> return [(x[n], y[n]) for batch",
+        also="order.split(batch_size) -> order.split(batch_size) for n in batch",
     ),
 )
 
 train = mistakes(
     change(
-        "for epoch in range(epochs):",
-        "for epoch in range(epochs):\n        params = he_init(sizes, seed, x.dtype, x.device)",
+        "for epoch in range(epochs): -> for epoch in range(epochs):\n"
+        "        params = he_init(sizes, seed, x.dtype, x.device)",
         "only the last epoch counts: the parameters are set anew in each",
     ),
     change(
-        "params, state = sgd_update(",
-        "_, state = sgd_update(",
+        "params, state = sgd_update( -> _, state = sgd_update(",
         "the parameters are those of he_init: what sgd_update returns is dropped",
     ),
+    change("(dlogits, cache), state, lr -> (-dlogits, cache), state, lr", "the steps go uphill"),
+    change("seed + epoch -> seed"),
     change(
-        "sgd_update(params, mlp_backward(dlogits, cache), state, lr)",
-        "sgd_update(params, mlp_backward(-dlogits, cache), state, lr)",
-        "the steps go uphill",
-    ),
-    change(
-        "seed + epoch",
-        "seed",
-    ),
-    change(
-        "params, state = sgd_update(params, mlp_backward(dlogits, cache), state, lr)",
+        "params, state = sgd_update(params, mlp_backward(dlogits, cache), state, lr) -> "
         "params, state = sgd_update(params, mlp_backward(dlogits, cache), state, lr)\n"
         "            break",
         "only the first batch of an epoch is used",
@@ -309,27 +257,7 @@ def train(x, y, sizes, epochs, lr, batch_size, seed):
     return params
 
 
-equivalent(
-    "sgd_update",
-    "pairs = zip(params, grads, strict=True)",
-    "pairs = zip(params, grads, strict=False)",
-    why="params and grads have the same length",
-)
-equivalent(
-    "train",
-    "for x_batch, y_batch in minibatches(x, y, batch_size, seed + epoch):",
-    "for x_batch, y_batch in minibatches(x, y, batch_size, seed - epoch):",
-    why="a seed of its own for each epoch, as asked",
-)
-equivalent(
-    "train",
-    "for x_batch, y_batch in minibatches(x, y, batch_size, seed + epoch):",
-    "for x_batch, y_batch in minibatches(x, y, batch_size, seed * epoch):",
-    why="a seed of its own for each epoch, as asked",
-)
-equivalent(
-    "train",
-    "for x_batch, y_batch in minibatches(x, y, batch_size, seed + epoch):",
-    "for x_batch, y_batch in minibatches(x, y, batch_size, epoch):",
-    why="a seed of its own for each epoch, as asked; the start still depends on seed",
-)
+equivalent("sgd_update", "strict=True -> strict=False", why="equal lengths")
+equivalent("train", "seed + epoch -> seed - epoch", why="each epoch has its own seed")
+equivalent("train", "seed + epoch -> seed * epoch", why="each epoch has its own seed")
+equivalent("train", "seed + epoch -> epoch", why="the start still depends on seed")

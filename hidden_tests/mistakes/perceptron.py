@@ -5,78 +5,75 @@ import torch
 from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
 
 threshold_unit = mistakes(
-    change(" * 2 - 1", "", "the answers are 0 and 1: false is −1 in this topic"),
-    change("z >= 0", "z > 0", "a unit whose z is exactly 0 answers −1: it fires, +1"),
+    change(" * 2 - 1 -> ", "the answers are 0 and 1: false is −1 in this topic"),
+    change("z >= 0 -> z > 0", "a unit whose z is exactly 0 answers −1: it fires, +1"),
+    change("(z >= 0).to(x.dtype) * 2 - 1 -> z.sign()", "where z is 0 it answers 0: it fires, +1"),
+    change("(z >= 0).to(x.dtype) * 2 - 1 -> z", "this is z: the threshold is missing"),
+    change("z >= 0 -> z < 0", "the answers are the wrong way round: a unit fires where z ≥ 0"),
+    change("x @ w + b -> x @ w", "the bias is left out of z: the hyperplane goes through 0"),
     change(
-        "(z >= 0).to(x.dtype) * 2 - 1",
-        "z.sign()",
-        "a unit whose z is exactly 0 answers 0: it fires, +1",
+        (
+            "(z >= 0).to(x.dtype) * 2 - 1 -> torch.where(z < 0, -1.0, 1.0)",
+            "(z >= 0).to(x.dtype) * 2 - 1 -> (z >= 0) * 2 - 1",
+        )
     ),
-    change("(z >= 0).to(x.dtype) * 2 - 1", "z", "this is z: the threshold is missing"),
-    change("z >= 0", "z < 0", "the answers are the wrong way round: a unit fires where z ≥ 0"),
-    change("x @ w + b", "x @ w", "the bias is left out of z: the hyperplane goes through 0"),
-    change("(z >= 0).to(x.dtype) * 2 - 1", ("torch.where(z < 0, -1.0, 1.0)", "(z >= 0) * 2 - 1")),
 )
 
 perceptron_step = mistakes(
     change(
-        "return w, b, False",
-        "return w + y * x, b + y, False",
+        "return w, b, False -> return w + y * x, b + y, False",
         "it moves where the unit is right about the example: leave w and b alone",
     ),
     change(
-        "threshold_unit(x, w, b) == y",
-        "y * (x @ w + b) > 0",
+        "threshold_unit(x, w, b) == y -> y * (x @ w + b) > 0",
         "z = 0 is taken for a mistake, whatever the label: the unit says +1 there, so leave it "
         "alone where y = 1",
     ),
     change(
-        "return w, b, False",
-        "return w, b + y, False",
+        "return w, b, False -> return w, b + y, False",
         "b moves where the unit is right about the example: it must stay too",
     ),
     change(
-        "w + y * x, b + y, True",
-        "w, b, True",
+        "w + y * x, b + y, True -> w, b, True",
         "nothing moves: the unit is wrong about this example and must",
     ),
-    change("b + y, True", "b, True", "b does not move: it is a weight too, its input is always 1"),
-    change("b + y, True", "b - y, True", "b moves the wrong way: it moves by y, up or down"),
-    change("w + y * x", "w + x", "x is added whatever the label: the step is y · x"),
-    change("w + y * x", "w - y * x", "w moves the wrong way: y · x is to be added"),
+    change("b + y, True -> b, True", "b does not move: it is a weight too, its input is always 1"),
+    change("b + y, True -> b - y, True", "b moves the wrong way: it moves by y, up or down"),
+    change("w + y * x -> w + x", "x is added whatever the label: the step is y · x"),
+    change("w + y * x -> w - y * x", "w moves the wrong way: y · x is to be added"),
     change(
-        "w + y * x, b + y",
-        "w + 2 * y * x, b + 2 * y",
+        "w + y * x, b + y -> w + 2 * y * x, b + 2 * y",
         "the step is twice too long: is it (y − answer) · x?",
     ),
-    change("w + y * x", "w + 2 * y * x", "the step of w is twice too long: it is y · x"),
+    change("w + y * x -> w + 2 * y * x", "the step of w is twice too long: it is y · x"),
     change(
-        "b + y, True",
-        "b + y, False",
+        "b + y, True -> b + y, False",
         "mistake is wrong: it says whether the unit was wrong before the step",
     ),
     change(
-        "w, b, False",
-        "w, b, True",
+        "w, b, False -> w, b, True",
         "mistake is the wrong way round: it says whether the unit was wrong before the step",
-        also=(("b + y, True", "b + y, False"),),
+        also="b + y, True -> b + y, False",
     ),
-    change("return w + y * x", "w += y * x\n    return w"),
-    change("y not in (-1, 1)", ("False", "y not in (-1, 0, 1)", "y not in (0, 1)")),
+    change("return w + y * x -> w += y * x\n    return w"),
+    change(
+        (
+            "y not in (-1, 1) -> False",
+            "y not in (-1, 1) -> y not in (-1, 0, 1)",
+            "y not in (-1, 1) -> y not in (0, 1)",
+        )
+    ),
 )
 
 perceptron_epoch = mistakes(
+    change("mistakes = 0 -> mistakes, w, b = 0, 0 * w, 0 * b", "it starts at 0: w and b are given"),
+    change("w, b, mistake = -> _, _, mistake =", "w and b stay as they were: keep each step's"),
     change(
-        "mistakes = 0", "mistakes, w, b = 0, 0 * w, 0 * b", "it starts at zero: w and b are given"
-    ),
-    change("w, b, mistake =", "_, _, mistake =", "w and b stay as they were: keep each step's"),
-    change(
-        "return w, b, mistakes",
-        "return w, b, int((threshold_unit(x, w, b) != y).sum())",
+        "return w, b, mistakes -> return w, b, int((threshold_unit(x, w, b) != y).sum())",
         "mistakes are counted after the pass: an example counts when the unit is wrong about it at "
         "its turn",
     ),
-    change("+= mistake", "+= 1", "every example is counted: only those that were wrong count"),
+    change("+= mistake -> += 1", "every example is counted: only those that were wrong count"),
 )
 
 
@@ -87,108 +84,90 @@ def perceptron_epoch(w, b, x, y):
 
 
 perceptron_train = mistakes(
-    change("if wrong == 0:", "if True:", "it stops after one pass with mistakes: go on until none"),
-    change("if wrong == 0:", "if False:", "it goes on after an epoch without mistakes: stop there"),
+    change("if wrong == 0: -> if True:", "it stops after one pass with mistakes: go on until none"),
+    change("if wrong == 0: -> if False:", "it goes on after an epoch without mistakes: stop there"),
+    change("(max_epochs) -> (200)", "it makes more than max_epochs epochs: that is the limit"),
+    change("range(max_epochs) -> range(max_epochs - 1)", "it stops one epoch before max_epochs"),
     change(
-        "range(max_epochs)", "range(200)", "it makes more than max_epochs epochs: that is the limit"
-    ),
-    change("range(max_epochs)", "range(max_epochs - 1)", "it stops one epoch before max_epochs"),
-    change(
-        "w, b, wrong = perceptron_epoch(w, b, x, y)",
+        "w, b, wrong = perceptron_epoch(w, b, x, y) -> "
         "w, b, wrong = perceptron_epoch(0 * w, 0 * b, x, y)",
         "every epoch starts from zero: w and b pass from epoch to epoch",
     ),
     change(
-        "mistakes.append(wrong)\n        if wrong == 0:",
-        "mistakes += [wrong] if wrong else []\n        if wrong == 0:",
+        "mistakes.append(wrong)\n"
+        "        if wrong == 0: -> mistakes += [wrong] if wrong else []\n"
+        "        if wrong == 0:",
         "the epoch without mistakes is not listed: it belongs to the list too",
     ),
     change(
-        "w, b, wrong = perceptron_epoch(w, b, x, y)",
+        "w, b, wrong = perceptron_epoch(w, b, x, y) -> "
         "wrongs = threshold_unit(x, w, b) != y\n"
         "        w, b, wrong = w + (y * wrongs) @ x, b + (y * wrongs).sum(), int(wrongs.sum())",
         "all rows of an epoch are judged with the same w and b: each must meet the newest",
     ),
     change(
-        "x.new_zeros(x.shape[1])",
-        "torch.ones_like(x[0])",
+        "x.new_zeros(x.shape[1]) -> torch.ones_like(x[0])",
         "it does not start at zero: on paper the first epoch ends at w = (4, 1), b = 0",
     ),
-    change("return w, b, mistakes", "return w, b, sum(mistakes)"),
+    change("return w, b, mistakes -> return w, b, sum(mistakes)"),
 )
 
 boolean_inputs = mistakes(
-    change("bits.float() * 2 - 1", "bits.float()", "false is written as 0: it is −1"),
-    change("% 2", "% 2 * 0", "false is the only value: a table holds −1 and +1"),
-    change("(torch.arange(2**n)", "(torch.arange(2**n) // 2", "rows are missing: each stands once"),
-    change("2**n", ("2 * n", "n**2")),
-    change("bits.float()", "bits"),
+    change("bits.float() * 2 - 1 -> bits.float()", "false is written as 0: it is −1"),
+    change("% 2 -> % 2 * 0", "false is the only value: a table holds −1 and +1"),
+    change("(torch.arange(2**n) -> (torch.arange(2**n) // 2", "rows are missing: each stands once"),
+    change(("2**n -> 2 * n", "2**n -> n**2")),
+    change("bits.float() -> bits"),
 )
 
 boolean_functions = mistakes(
-    change(
-        "2**n",
-        "n",
-        "these are the rows of inputs: a function has an output for each of the 2ⁿ rows",
-    ),
-    change("2**n", ("2 * n", "n + 1")),
+    change("2**n -> n", "these are the inputs' rows: a function has an output for each of 2ⁿ"),
+    change(("2**n -> 2 * n", "2**n -> n + 1")),
 )
 
 is_separable = mistakes(
-    change("== 0", "> 0", "the wrong way round: separable means that a hyperplane does separate"),
+    change("== 0 -> > 0", "the wrong way round: separable means that a hyperplane does separate"),
     change(
-        "mistakes[-1]",
-        "mistakes[0]",
+        "mistakes[-1] -> mistakes[0]",
         "only the first epoch is looked at: most need several, and the answer is in the last",
     ),
     change(
-        "mistakes[-1] == 0",
-        "len(mistakes) < max_epochs",
+        "mistakes[-1] == 0 -> len(mistakes) < max_epochs",
         "success in the last of max_epochs is overlooked: what counts is that the last epoch made "
         "no mistake, not how many there were",
     ),
 )
 
 two_layer = mistakes(
-    change(
-        "hidden = threshold_unit(x, w, b)",
-        "hidden = x @ w + b",
-        "the hidden units have no threshold",
-    ),
-    change("threshold_unit(hidden, v, c)", "hidden @ v + c", "the last unit has no threshold"),
+    change("= threshold_unit(x, w, b) -> = x @ w + b", "the hidden units have no threshold"),
+    change("threshold_unit(hidden, v, c) -> hidden @ v + c", "the last unit has no threshold"),
 )
 
 xor_network = mistakes(
     change(
-        "scale = 1",
-        "false, true = -1.0, 1.0\n    scale = 1",
+        "scale = 1 -> false, true = -1.0, 1.0\n    scale = 1",
         "wrong for other numbers than −1 and 1: weights and biases must follow from the numbers "
         "that stand for false and true",
     ),
     change(
-        "[1.0, -1.0]), torch.tensor(-1.0)",
-        "[1.0, 0.0]), torch.tensor(0.0)",
+        "[1.0, -1.0]), torch.tensor(-1.0) -> [1.0, 0.0]), torch.tensor(0.0)",
         "it computes OR: which rows does each hidden unit answer with +1?",
     ),
     change(
-        "[1.0, -1.0]), torch.tensor(-1.0)",
-        "[0.0, 1.0]), torch.tensor(0.0)",
+        "[1.0, -1.0]), torch.tensor(-1.0) -> [0.0, 1.0]), torch.tensor(0.0)",
         "it computes AND: which rows does each hidden unit answer with +1?",
     ),
     change(
-        "[1.0, -1.0]), torch.tensor(-1.0)",
-        "[-1.0, 1.0]), torch.tensor(1.0)",
+        "[1.0, -1.0]), torch.tensor(-1.0) -> [-1.0, 1.0]), torch.tensor(1.0)",
         "it computes the negation of XOR: which rows does each hidden unit answer with +1?",
     ),
     change(
-        "1 / (true - false)",
-        "1 / abs(true - false)",
+        "1 / (true - false) -> 1 / abs(true - false)",
         "wrong when true is the smaller number: the cuts are in place, but which of their sides "
         "must answer +1?",
     ),
     change(
-        "(3 * false + true) / 2",
-        "1.05 * false + 0.95 * true",
+        "(3 * false + true) / 2 -> 1.05 * false + 0.95 * true",
         "a cut runs too close to a corner: put each halfway between two of the sums",
     ),
 )
@@ -253,39 +232,9 @@ class OneNotTheOther:
         return w, -w.T @ torch.full((2,), centre) - 1, torch.ones(2), 1.0
 
 
-equivalent(
-    "perceptron_epoch",
-    "for x_n, y_n in zip(x, y, strict=True):",
-    "for x_n, y_n in zip(x, y, strict=False):",
-    why="x and y have the same length",
-)
-equivalent(
-    "perceptron_train",
-    "if wrong == 0:",
-    "if wrong <= 0:",
-    why="a number of mistakes is never negative",
-)
-equivalent(
-    "is_separable",
-    "return mistakes[-1] == 0",
-    "return mistakes[-1] <= 0",
-    why="a number of mistakes is never negative",
-)
-equivalent(
-    "xor_network",
-    "scale = 1 / (true - false)",
-    "scale = 1 * (true - false)",
-    why="a positive factor on a unit's weights and bias changes no answer: only the sign matters",
-)
-equivalent(
-    "xor_network",
-    "scale = 1 / (true - false)",
-    "scale = 2 / (true - false)",
-    why="a positive factor on a unit's weights and bias changes no answer",
-)
-equivalent(
-    "xor_network",
-    "v, c = torch.tensor([1.0, -1.0]), torch.tensor(-1.0)",
-    "v, c = torch.tensor([1.0, -1.0]), torch.tensor(-2.0)",
-    why="h1 − h2 is 2 where the answer is +1, and a unit fires at exactly 0",
-)
+equivalent("perceptron_epoch", "strict=True -> strict=False", why="equal lengths")
+equivalent("perceptron_train", "wrong == -> wrong <=", why="a number of mistakes is never negative")
+equivalent("is_separable", "-1] == 0 -> -1] <= 0", why="a number of mistakes is never negative")
+equivalent("xor_network", "1 / (true -> 1 * (true", why="only the sign matters")
+equivalent("xor_network", "scale = 1 / ( -> scale = 2 / (", why="only the sign matters")
+equivalent("xor_network", "tensor(-1.0) -> tensor(-2.0)", why="h1 − h2 is 2 or 0")

@@ -5,88 +5,83 @@ import torch
 from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
 
 feed_forward_forward = mistakes(
-    change(".clamp(min=0)", "", "the ReLU is missing: without it both layers are one linear layer"),
-    change("out, (", "out.relu(), (", "the second layer has a ReLU: what a block adds may be < 0"),
-    change(' + params["b1"]', "", "the bias b1 is missing"),
-    change(' + params["b2"]', "", "the bias b2 is missing"),
+    change(".clamp(min=0) -> ", "the ReLU is missing: without it both layers are one linear layer"),
+    change("out, ( -> out.relu(), (", "the second layer has a ReLU: what a block adds may be < 0"),
+    change(' + params["b1"] -> ', "the bias b1 is missing"),
+    change(' + params["b2"] -> ', "the bias b2 is missing"),
 )
 
 feed_forward_backward = mistakes(
-    change(" * (hidden > 0)", "", "the ReLU is left out of the way back"),
-    change("hidden.sum((0, 1))", "hidden.sum(0)", also=(("dout.sum((0, 1))", "dout.sum(0)"),)),
-    change("hidden.sum(", "hidden.mean(", also=(("dout.sum(", "dout.mean("),)),
+    change(" * (hidden > 0) -> ", "the ReLU is left out of the way back"),
+    change("hidden.sum((0, 1)) -> hidden.sum(0)", also="dout.sum((0, 1)) -> dout.sum(0)"),
+    change("hidden.sum( -> hidden.mean(", also="dout.sum( -> dout.mean("),
 )
 
 causal_mask = mistakes(
-    change("()", "(-1)", "no position sees itself: what is left here for the first?"),
-    change("()", "(1)", "off by one: position i sees i + 1, the token that it is to predict"),
-    change("tril", "triu", "turned round: each position sees the *later* ones. Rows are queries"),
-    change("tril()", "triu(1)", "inverted: True means that the query *may* attend to the key"),
-    change("dtype=torch.bool", "", "not boolean: what it does to the scores is attention's matter"),
+    change("() -> (-1)", "no position sees itself: what is left here for the first?"),
+    change("() -> (1)", "off by one: position i sees i + 1, the token that it is to predict"),
+    change("tril -> triu", "turned round: each position sees the *later* ones. Rows are queries"),
+    change("tril() -> triu(1)", "inverted: True means that the query *may* attend to the key"),
+    change("dtype=torch.bool -> ", "not boolean: what it does to the scores is attention's matter"),
 )
 
 attention_forward = mistakes(
-    change("-0.5", "0", "the scores are not divided by √D: how large is a sum of D products?"),
-    change("-0.5", "-1", "the scores are divided by D, not √D: what is q·k's standard deviation?"),
-    change("-0.5", "0.5", "the scores are multiplied by √D: divide them by it"),
-    change("[-1]", "[-2]", "scaled by the number of queries: D counts a query's features"),
-    change("[-1]", "[1]", "scaled by the number of queries or heads: D counts a query's features"),
-    change("q.shape[-1", "k.shape[-2", "scaled by the number of keys: D counts a query's features"),
-    change("q.shape", "v.shape", "scaled by the number of a value's features: D counts a query's"),
-    change("-1)", "-2)", "softmax over the queries: each *query* shares one unit among the keys"),
-    change("torch.softmax(scores, -1)", "scores", "the softmax is missing: scores are no weights"),
-    change("torch.softmax(scores, -1)", "scores.exp() / scores.exp().sum(-1, keepdim=True)"),
+    change("-0.5 -> 0", "the scores are not divided by √D: how large is a sum of D products?"),
+    change("-0.5 -> -1", "the scores are divided by D, not √D: what is q·k's standard deviation?"),
+    change("-0.5 -> 0.5", "the scores are multiplied by √D: divide them by it"),
+    change("[-1] -> [-2]", "scaled by the number of queries: D counts a query's features"),
+    change("[-1] -> [1]", "scaled by the number of queries or heads: D counts a query's features"),
+    change("q.shape[-1 -> k.shape[-2", "scaled by the number of keys: D counts a query's features"),
+    change("q.shape -> v.shape", "scaled by the number of a value's features: D counts a query's"),
+    change("-1) -> -2)", "softmax over the queries: each *query* shares one unit among the keys"),
+    change("torch.softmax(scores, -1) -> scores", "the softmax is missing: scores are no weights"),
+    change("torch.softmax(scores, -1) -> scores.exp() / scores.exp().sum(-1, keepdim=True)"),
     change(
-        "scale = ",
-        "if mask is None:\n        mask = causal_mask(k.shape[-2])[: q.shape[-2]]\n    scale = ",
+        "scale =  -> if mask is None:\n"
+        "        mask = causal_mask(k.shape[-2])[: q.shape[-2]]\n"
+        "    scale = ",
         "a causal mask is applied that nobody asked for: the order of the keys must not matter",
     ),
-    change("scale = ", "mask = None\n    scale = ", "the mask has no effect"),
+    change("scale =  -> mask = None\n    scale = ", "the mask has no effect"),
     change(
-        "weights.masked_fill(empty, 0)",
-        "torch.softmax(scale * (q @ k.mT), -1) * mask",
+        "weights.masked_fill(empty, 0) -> torch.softmax(scale * (q @ k.mT), -1) * mask",
         "the mask is applied after the softmax: the weights of a query do not sum to 1 any more, "
         "and how much is missing depends on the hidden keys",
     ),
     change(
-        "weights.masked_fill(empty, 0)",
-        "(scale * (q @ k.mT)).softmax(-1) * mask\n        weights /= weights.sum(-1, keepdim=True)",
+        "weights.masked_fill(empty, 0) -> (scale * (q @ k.mT)).softmax(-1) * mask\n"
+        "        weights /= weights.sum(-1, keepdim=True)",
         "the mask is applied after the softmax and the rest divided by its sum: that is 0/0 where "
         "a hidden key has by far the largest score. Hide it before the exponential",
     ),
     change(
-        "-torch.inf", "0", "hidden keys get the score 0, and e⁰ is 1: what makes a weight of 0?"
+        "-torch.inf -> 0", "hidden keys get the score 0, and e⁰ is 1: what makes a weight of 0?"
     ),
-    change("~mask,", "mask,", "the mask is used the wrong way round: True is for *may* attend"),
+    change("~mask, -> mask,", "the mask is used the wrong way round: True is for *may* attend"),
     change(
-        "~mask,",
-        "~(mask.mT if mask.shape[-2] == mask.shape[-1] else mask),",
+        "~mask, -> ~(mask.mT if mask.shape[-2] == mask.shape[-1] else mask),",
         "the mask is used transposed: its rows are queries, its columns keys",
     ),
     change(
-        ".masked_fill(~mask, -torch.inf)",
-        " - 1e4 * ~mask",
+        ".masked_fill(~mask, -torch.inf) ->  - 1e4 * ~mask",
         "too little is taken from hidden scores: their weights must be 0, however large they are",
     ),
-    change("-torch.inf", "-100", "−100 hides no key where others score −1000: what is below all?"),
+    change("-torch.inf -> -100", "−100 hides no key where others score −1000: what is below all?"),
     change(
-        "~mask.any(",
-        "~(mask & (scores != 0)).any(",
+        "~mask.any( -> ~(mask & (scores != 0)).any(",
         "a score that happens to be 0 is taken for a hidden one: ask the mask, not the scores",
     ),
     change(
-        "empty, 0",
-        "empty, torch.nan",
+        "empty, 0 -> empty, torch.nan",
         "NaN where a query may attend to no key: its softmax is 0/0. Its output is to be zero",
     ),
     change(
-        "empty, 0",
-        "empty, 1 / k.shape[-2]",
+        "empty, 0 -> empty, 1 / k.shape[-2]",
         "a query that may attend to no key gets the mean of all values: to hide all keys alike is "
         "to hide none. Its output is to be zero",
     ),
     change(
-        "weights.masked_fill(empty, 0)",
+        "weights.masked_fill(empty, 0) -> "
         "torch.where(empty, torch.softmax(scale * (q @ k.mT), -1), weights)",
         "a query that may attend to no key attends as if there were no mask: to subtract the same "
         "from all scores hides none. Its output is to be zero",
@@ -94,20 +89,19 @@ attention_forward = mistakes(
 )
 
 attention_backward = mistakes(
-    change("scale * w", "w", "the 1/√D of the scores is lost on the way back"),
-    change("scale * w", "scale**2 * w", "the 1/√D of the scores is there twice"),
-    change(" - mean", "", "the softmax's derivative is not diagonal: each score moves all weights"),
-    change("- mean", "- weights * dweights", "p (1 − p) is the diagonal only: all weights move"),
-    change("-1", "-2", "the softmax's sum runs over the queries: it belongs to a row, over keys"),
-    change("(weights * d", "(d", "a plain sum of a row of dP is subtracted: weight it with P"),
-    change("scale * weights", "scale", "the softmax's factor P before the bracket is missing"),
-    change("weights * (dweights - mean)", "dweights", "the softmax is left out of the way back"),
+    change("scale * w -> w", "the 1/√D of the scores is lost on the way back"),
+    change("scale * w -> scale**2 * w", "the 1/√D of the scores is there twice"),
+    change(" - mean -> ", "the softmax's derivative is not diagonal: each score moves all weights"),
+    change("- mean -> - weights * dweights", "p (1 − p) is the diagonal only: all weights move"),
+    change("-1 -> -2", "the softmax's sum runs over the queries: it belongs to a row, over keys"),
+    change("(weights * d -> (d", "a plain sum of a row of dP is subtracted: weight it with P"),
+    change("scale * weights -> scale", "the softmax's factor P before the bracket is missing"),
+    change("weights * (dweights - mean) -> dweights", "the softmax is left out of the way back"),
     change(
-        "dweights = ",
-        "weights = torch.softmax(scale * (q @ k.mT), -1)\n    dweights = ",
+        "dweights =  -> weights = torch.softmax(scale * (q @ k.mT), -1)\n    dweights = ",
         "the mask is forgotten on the way back: use the weights of the forward",
     ),
-    change("dscores @ k, dscores.mT @ q", "dscores.mT @ q, dscores @ k", "dq and dk are swapped"),
+    change("dscores @ k, dscores.mT @ q -> dscores.mT @ q, dscores @ k", "dq and dk are swapped"),
 )
 
 
@@ -124,148 +118,133 @@ class NaNInTheCache:
 
 split_heads = mistakes(
     change(
-        ".transpose(1, 2)",
-        ".reshape(b, heads, t, d // heads)",
+        ".transpose(1, 2) -> .reshape(b, heads, t, d // heads)",
         "a reshape alone cuts the *positions* into groups: a head must get some of the features "
         "of all positions. Which axes have to change places?",
     ),
     change(
-        "heads, d // heads).transpose(1, 2)",
-        "d // heads, heads).permute(0, 3, 1, 2)",
+        "heads, d // heads).transpose(1, 2) -> d // heads, heads).permute(0, 3, 1, 2)",
         "a head gets every H-th feature: it must get a run of D/H that lie side by side",
     ),
-    change(".transpose(1, 2)", "", "the positions come before the heads: (B, heads, T, D / heads)"),
-    change("ValueError", "RuntimeError"),
+    change(".transpose(1, 2) -> ", "the positions come before the heads: (B, heads, T, D / heads)"),
+    change("ValueError -> RuntimeError"),
 )
 
 merge_heads = mistakes(
     change(
-        ".transpose(1, 2).flatten(2)",
-        ".reshape(len(x), x.shape[2], -1)",
+        ".transpose(1, 2).flatten(2) -> .reshape(len(x), x.shape[2], -1)",
         "a reshape alone puts features of *different positions* into one row: which axes have to "
         "change places first?",
     ),
-    change("transpose(1, 2)", "permute(0, 2, 3, 1)", "the heads are interleaved, not side by side"),
-    change("flatten(2)", "view(len(x), x.shape[2], -1)"),
+    change("transpose(1, 2) -> permute(0, 2, 3, 1)", "the heads are interleaved, not side by side"),
+    change("flatten(2) -> view(len(x), x.shape[2], -1)"),
 )
 
 multi_head_forward = mistakes(
     change(
-        "(q, k, v,",
-        "(*(merge_heads(z).reshape(z.shape) for z in (q, k, v)),",
+        "(q, k, v, -> (*(merge_heads(z).reshape(z.shape) for z in (q, k, v)),",
         "the heads are cut by a reshape alone: a head must get some of the features of *all* "
         "positions. Use split_heads",
     ),
     change(
-        "merge_heads(attended)",
-        "attended.reshape(len(x), x.shape[1], -1)",
+        "merge_heads(attended) -> attended.reshape(len(x), x.shape[1], -1)",
         "the heads are joined by a reshape alone: use merge_heads",
     ),
     change(
-        "(q, k, v,",
-        "(*(merge_heads(z).reshape(z.shape) for z in (q, k, v)),",
+        "(q, k, v, -> (*(merge_heads(z).reshape(z.shape) for z in (q, k, v)),",
         "the heads are cut and joined by a reshape alone: a head must get some of the features of "
         "*all* positions. Use split_heads and merge_heads",
-        also=(("merge_heads(attended)", "attended.reshape(len(x), x.shape[1], -1)"),),
+        also="merge_heads(attended) -> attended.reshape(len(x), x.shape[1], -1)",
     ),
-    change("q = ", "heads = 1\n    q = ", "the heads are not used: all features attend as one"),
+    change("q =  -> heads = 1\n    q = ", "the heads are not used: all features attend as one"),
     change(
-        "(q, k",
-        "(q / heads**0.5, k",
+        "(q, k -> (q / heads**0.5, k",
         "the scores are divided by the root of the whole width: a head's D is that of one head",
     ),
-    change("v, mask", "v", "the mask has no effect: is it passed on?"),
-    change(' + params["bo"]', "", "the bias bo is missing"),
+    change("v, mask -> v", "the mask has no effect: is it passed on?"),
+    change(' + params["bo"] -> ', "the bias bo is missing"),
 )
 
 multi_head_backward = mistakes(
-    change(' + dv @ params["wv"].T', "", "the values' share is missing: the context goes two ways"),
-    change('dk @ params["wk"].T + ', "", "the keys' share is missing: the context goes two ways"),
+    change(' + dv @ params["wv"].T -> ', "the values' share is missing: the context goes two ways"),
+    change('dk @ params["wk"].T +  -> ', "the keys' share is missing: the context goes two ways"),
     change(
-        "merge_heads(g)",
-        "g.reshape(len(g), g.shape[2], -1)",
+        "merge_heads(g) -> g.reshape(len(g), g.shape[2], -1)",
         "the gradients of the heads are joined by a reshape alone: use merge_heads",
     ),
     change(
-        'split_heads(dout @ params["wo"].T, heads)',
+        'split_heads(dout @ params["wo"].T, heads) -> '
         '(dout @ params["wo"].T).reshape(len(x), heads, x.shape[1], -1)',
         "the gradient is cut into heads by a reshape alone: use split_heads",
     ),
-    change("return", "dparams = {n: g / len(x) for n, g in dparams.items()}\n    return"),
+    change("return -> dparams = {n: g / len(x) for n, g in dparams.items()}\n    return"),
 )
 
 block_forward = mistakes(
-    change("u = x", "u = normed", "the first residual is normed: it starts *before* the norm"),
-    change("u + b", "normed + b", "the second residual is normed: it starts *before* the norm"),
+    change("u = x -> u = normed", "the first residual is normed: it starts *before* the norm"),
+    change("u + b -> normed + b", "the second residual is normed: it starts *before* the norm"),
     change(
-        "u = x",
-        "u = normed",
+        "u = x -> u = normed",
         "both residuals are normed: they start *before* the norm",
-        also=(("u + b", "normed + b"),),
+        also="u + b -> normed + b",
     ),
-    change("x + b", "b", "the first residual is missing: x is added to what the branch makes"),
-    change("u + b", "b", "the second residual is missing: u is added to what the branch makes"),
+    change("x + b -> b", "the first residual is missing: x is added to what the branch makes"),
+    change("u + b -> b", "the second residual is missing: u is added to what the branch makes"),
     change(
-        "(normed, normed,",
-        "(x, x,",
+        "(normed, normed, -> (x, x,",
         "the first norm comes after the sum: this is the post-norm block, and pre-norm is asked",
-        also=(("u = x + branch", 'u = layer_norm_forward(x + branch, **params["ln1"])[0]'),),
+        also='u = x + branch -> u = layer_norm_forward(x + branch, **params["ln1"])[0]',
     ),
     change(
-        "(normed, p",
-        "(u, p",
+        "(normed, p -> (u, p",
         "the second norm comes after the sum: this is the post-norm block, and pre-norm is asked",
-        also=(("u + branch", 'layer_norm_forward(u + branch, **params["ln2"])[0]'),),
+        also='u + branch -> layer_norm_forward(u + branch, **params["ln2"])[0]',
     ),
     change(
-        "(normed, normed,",
-        "(x, x,",
+        "(normed, normed, -> (x, x,",
         "both norms come after the sums: this is the post-norm block, and pre-norm is asked",
         also=(
-            ("u = x + branch", 'u = layer_norm_forward(x + branch, **params["ln1"])[0]'),
-            ("(normed, p", "(u, p"),
-            ("u + branch", 'layer_norm_forward(u + branch, **params["ln2"])[0]'),
+            'u = x + branch -> u = layer_norm_forward(x + branch, **params["ln1"])[0]',
+            "(normed, p -> (u, p",
+            'u + branch -> layer_norm_forward(u + branch, **params["ln2"])[0]',
         ),
     ),
     change(
-        "(normed, normed,",
-        "(x, x,",
+        "(normed, normed, -> (x, x,",
         "the first norm stands at the branch's exit: it belongs at the entrance",
-        also=(("x + branch", 'x + layer_norm_forward(branch, **params["ln1"])[0]'),),
+        also='x + branch -> x + layer_norm_forward(branch, **params["ln1"])[0]',
     ),
     change(
-        "(normed, p",
-        "(u, p",
+        "(normed, p -> (u, p",
         "the second norm stands at the branch's exit: it belongs at the entrance",
-        also=(("u + branch", 'u + layer_norm_forward(branch, **params["ln2"])[0]'),),
+        also='u + branch -> u + layer_norm_forward(branch, **params["ln2"])[0]',
     ),
-    change("(normed, normed,", "(x, x,", "the first norm is missing"),
-    change("(normed, p", "(u, p", "the second norm is missing"),
-    change("heads, mask", "heads", "the mask has no effect: is it passed on?"),
-    change("return u", "return x", "the second residual carries x: it carries u, made of x before"),
-    change('"ln2"', '"ln1"', "the feed-forward half uses ln1: each half has a norm of its own"),
-    change("d, normed,", "d, x,", "keys and values are made from x: they, too, take the normed x"),
-    change("(normed, n", "(x, n", "the queries are made from x: they, too, take the normed x"),
+    change("(normed, normed, -> (x, x,", "the first norm is missing"),
+    change("(normed, p -> (u, p", "the second norm is missing"),
+    change("heads, mask -> heads", "the mask has no effect: is it passed on?"),
+    change("return u -> return x", "the second residual carries x: it carries u, made of x before"),
+    change('"ln2" -> "ln1"', "the feed-forward half uses ln1: each half has a norm of its own"),
+    change("d, normed, -> d, x,", "keys and values are made from x: they, too, take the normed x"),
+    change("(normed, n -> (x, n", "the queries are made from x: they, too, take the normed x"),
 )
 
 block_backward = mistakes(
-    change("dout + d", "d", "the second residual is forgotten: dout goes back along two ways"),
+    change("dout + d -> d", "the second residual is forgotten: dout goes back along two ways"),
     change(
-        "return du + ", "return ", "the first residual is forgotten: what reaches u goes two ways"
+        "return du +  -> return ", "the first residual is forgotten: what reaches u goes two ways"
     ),
     change(
-        "dout + d",
-        "d",
+        "dout + d -> d",
         "both residuals are forgotten: each sum hands its gradient to both of its terms",
-        also=(("return du + ", "return "),),
+        also="return du +  -> return ",
     ),
-    change("(du,", "(dout,", "dout enters the attention half: all of u's gradient has to"),
-    change("return du", "return dout", "dout goes past the attention half: all of u's has to"),
-    change(" + dcontext", "", "the way through keys and values is missing: x is the context, too"),
-    change("dqueries + ", "", "the way through the queries is missing: x is their source, too"),
-    change("dbranch, dgamma2", "_, dgamma2", "ln2 is left out of the way back to x"),
-    change("u + dbranch", "u + dqueries + dcontext", "ln1 is left out of the way back to x"),
-    change('"ln1":', '"ln2" :', "ln1 and ln2 are swapped", also=(('"ln2":', '"ln1":'),)),
+    change("(du, -> (dout,", "dout enters the attention half: all of u's gradient has to"),
+    change("return du -> return dout", "dout goes past the attention half: all of u's has to"),
+    change(" + dcontext -> ", "the way through keys and values is missing: x is the context, too"),
+    change("dqueries +  -> ", "the way through the queries is missing: x is their source, too"),
+    change("dbranch, dgamma2 -> _, dgamma2", "ln2 is left out of the way back to x"),
+    change("u + dbranch -> u + dqueries + dcontext", "ln1 is left out of the way back to x"),
+    change('"ln1": -> "ln2" :', "ln1 and ln2 are swapped", also='"ln2": -> "ln1":'),
 )
 
 
@@ -402,8 +381,5 @@ class EveryWay:
 
 
 equivalent(
-    "feed_forward_backward",
-    'dhidden = dout @ params["w2"].T * (hidden > 0)',
-    'dhidden = dout @ params["w2"].T * (hidden != 0)',
-    why="hidden is the output of the ReLU, which is never negative",
+    "feed_forward_backward", "hidden > 0 -> hidden != 0", why="a ReLU's output is never negative"
 )

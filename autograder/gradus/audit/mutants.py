@@ -23,11 +23,11 @@ class Mutant:
     source: str
 
     def is_described_by(self, function: str, old: str, new: str) -> bool:
-        """Whether this is the mutant so described; white space does not matter."""
-        mine, theirs = (self.function, self.old, self.new), (function, old, new)
-        return all(
-            "".join(a.split()) == "".join(b.split()) for a, b in zip(mine, theirs, strict=True)
-        )
+        """Whether this mutant turns `old`, which stands once in its line, into `new`; white space
+        does not matter."""
+        before, after, old, new = ("".join(x.split()) for x in (self.old, self.new, old, new))
+        once = before.count(old) == 1
+        return self.function == function and once and before.replace(old, new) == after
 
 
 def mutants(solution: str) -> list[Mutant]:

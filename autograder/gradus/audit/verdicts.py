@@ -187,8 +187,11 @@ def judge_equivalents(
 ) -> Iterator[str]:
     """Every recorded equivalent still describes a mutant that no test catches."""
     for e in equivalents:
-        if not any(m.is_described_by(e.function, e.old, e.new) for m in mutants):
+        described = {m.old for m in mutants if m.is_described_by(e.function, e.old, e.new)}
+        if not described:
             yield f"{e.where}: no mutant of {e.function} turns '{e.old}' into '{e.new}'"
+        elif len(described) > 1:
+            yield f"{e.where}: '{e.old}' stands in several lines: give more of the one"
         elif not any(m.is_described_by(e.function, e.old, e.new) for m in alive):
             yield f"{e.where}: '{e.old}' -> '{e.new}' is not equivalent: the tests catch it"
 

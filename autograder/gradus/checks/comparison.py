@@ -232,7 +232,11 @@ def compare(student: Student, comparison: Comparison) -> Any:
 
     def judge() -> list[Leaf]:
         nonlocal value
-        leaves, returned = _JUDGES[comparison.kind](student, comparison)
+        try:
+            leaves, returned = _JUDGES[comparison.kind](student, comparison)
+        except Raised as raised:
+            raised.message += _asked(comparison)
+            raise
         value = returned
         notes.shown[-1] = kept, leaves
         return leaves
@@ -441,6 +445,13 @@ def _leaves(c: Comparison, pairs: Sequence[Pair], at_hand: Mapping[str, Any]) ->
         )
         for leaf in leaves
     ]
+
+
+def _asked(c: Comparison) -> str:
+    """What is asked for where an error comes instead, as a line; "" where that is long."""
+    right = f"{c.expected:.6g}" if isinstance(c.expected, float) else repr(c.expected)
+    call_text = _short_call(c)
+    return f"\n{call_text} should be {right}" if call_text and len(right) <= 30 else ""
 
 
 def _short_call(c: Comparison) -> str:

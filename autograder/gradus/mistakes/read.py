@@ -105,8 +105,9 @@ class _Reader:
         elif isinstance(node, ast.Assign) and _called(node.value) == "mistakes":
             self.mistakes += self.changes(node)
         elif isinstance(node, ast.Expr) and _called(node.value) == "equivalent":
-            given = self.arguments(node.value, ("function", "old", "new", "why"))
-            self.equivalents.append(Equivalent(**given, where=self.where(node)))
+            given = self.arguments(node.value, ("function", "edit", "why"))
+            old, new = self.edit(node, given.pop("edit"))
+            self.equivalents.append(Equivalent(**given, old=old, new=new, where=self.where(node)))
         elif not isinstance(node, ast.Import | ast.ImportFrom) and not _is_string(node):
             what = "f = mistakes(...), @mistake, @alternative, equivalent(...), a text or an import"
             raise self.error(node, f"only {what} may stand here")
@@ -119,15 +120,22 @@ class _Reader:
         for call in node.value.args:
             if _called(call) != "change":
                 raise self.error(call, "mistakes(...) holds change(...) only")
-            given = self.arguments(call, ("old", "new"), ("says", "also"))
-            says, where, new = given.get("says", ""), self.where(call), given["new"]
-            if not isinstance(given["old"], str):
-                what = "change(old, ...) turns one text; further places of one mistake go in also"
-                raise self.error(call, what)
+            given = self.arguments(call, ("edit",), ("says", "also"))
+            says, where = given.get("says", ""), self.where(call)
+            also = self.edits(call, given.get("also", ()))
             for target in node.targets:
-                for text in new if isinstance(new, tuple) else (new,):
-                    edits = ((given["old"], text), *given.get("also", ()))
-                    yield Mistake(ast.unparse(target), says, where, edits)
+                for edit in self.edits(call, given["edit"]):
+                    yield Mistake(ast.unparse(target), says, where, (edit, *also))
+
+    def edits(self, node: ast.AST, texts: Any) -> tuple[Edit, ...]:
+        texts = texts if isinstance(texts, tuple) else (texts,)
+        return tuple(self.edit(node, text) for text in texts)
+
+    def edit(self, node: ast.AST, text: Any) -> Edit:
+        old, arrow, new = text.partition(" -> ") if isinstance(text, str) else ("", "", "")
+        if not old or not arrow:
+            raise self.error(node, f"'old -> new' is asked for, got {text!r}")
+        return old, new
 
     def answer(self, node: Definition) -> None:
         mark = node.decorator_list[0] if node.decorator_list else None

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -144,7 +143,7 @@ def _merged(
     found: dict[str, list[tuple[Known, Transcript]]] = {}
     before: dict[tuple[str, str], list[Known]] = {}  # by check and pattern
     noticed: dict[str, bool] = {}
-    words: Counter[tuple[str, str]] = Counter()  # what a check says of how many wrong answers
+    words: dict[tuple[str, str], list[tuple[str, ...]]] = {}  # of whom a check says the same
     for at, outcomes in sorted(seen.items()):
         variant = todo[at]
         for o in outcomes:
@@ -154,8 +153,8 @@ def _merged(
             if o.seen is None:
                 continue
             whole, borrowed = o.seen.whole, variant.kind == "pair" and len(variant.said) == 1
-            if not o.seen.has_values:
-                words[o.check, whole.pattern] += 1
+            if not o.seen.has_values and variant.kind != "rule":
+                words.setdefault((o.check, whole.pattern), []).append(variant.said)
                 if borrowed:  # what a property says of a caller need not come from this
                     continue
             alike = before.setdefault((o.check, whole.pattern), [])
@@ -170,9 +169,15 @@ def _merged(
             found.setdefault(o.check, []).append((known, o.seen))
             if variant.kind != "forward":
                 alike.append(known)
+
+    def tells(name: str, known: Known, seen: Transcript) -> bool:
+        """Words tell of a mistake that every answer has of which they are said."""
+        others = words.get((name, known.whole.pattern), [])
+        return seen.has_values or all(set(known.said) <= set(said) for said in others)
+
     recorded = {
-        name: [k for k, seen in known if seen.has_values or words[name, k.whole.pattern] == 1]
-        for name, known in found.items()
+        name: [known for known, seen in all_known if tells(name, known, seen)]
+        for name, all_known in found.items()
     }
     return recorded, [argument for argument, seen in noticed.items() if not seen]
 

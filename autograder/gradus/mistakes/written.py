@@ -13,13 +13,12 @@ def mistakes(*changes: Any) -> Any:
     change to the reference."""
 
 
-def change(
-    old: str, new: str | tuple[str, ...], says: str = "", *, also: tuple[tuple[str, str], ...] = ()
-) -> Any:
-    """The reference with its only `old` turned into `new`, and what a student reads about it.
+def change(edit: str | tuple[str, ...], says: str = "", *, also: str | tuple[str, ...] = ()) -> Any:
+    """`change("x.sum(0) -> x.mean(0)", "...")`: the reference with the only place that has the text
+    before the arrow turned into the text after it, and what a student reads about that.
 
-    Where `new` holds several texts, each is a way to make the same mistake. `also` holds further
-    (old, new) of the same mistake. White space at line ends and around the whole does not matter.
+    Of several edits each is a way to make the same mistake. `also` holds further edits that each
+    of them needs.
     `says` begins with what is wrong, and a colon before why and what to do; it may be the name of
     a text given above. Without it the mistake needs no sentence: what it raises, or a general
     diagnosis ("4 times too large"), says enough.
@@ -37,5 +36,5 @@ def alternative(title: str) -> Callable[[T], T]:
     return lambda answer: answer
 
 
-def equivalent(function: str, old: str, new: str, *, why: str) -> None:
-    """Record that a mutant of the reference, line `old` turned into `new`, computes the same."""
+def equivalent(function: str, edit: str, *, why: str) -> None:
+    """Record that a mutant of the reference, a line with "old -> new", computes the same."""
