@@ -29,7 +29,7 @@ class Job:
 
 @dataclass(frozen=True)
 class CheckInfo:
-    """What a check says of itself."""
+    """What a check says of itself. `threshold`: it ends in a comparison with one."""
 
     name: str
     title: str
@@ -37,3 +37,4 @@ class CheckInfo:
     points: float
     public: bool
     visibility: Visibility
+    threshold: bool = False

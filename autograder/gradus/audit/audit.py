@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
+from threading import Event
 from types import SimpleNamespace
 
 from gradus.audit import verdicts
@@ -67,16 +69,66 @@ class TopicAudit:
     seconds: float = 0.0
 
 
-def audit_topic(course: Course, topic: Topic, options: Options, advance: Advance) -> TopicAudit:
-    """Try the topic's hidden tests on right and wrong answers; the problems are in the result."""
+def audit_topics(
+    course: Course,
+    topics: Sequence[Topic],
+    options: Options,
+    watch: Callable[[Topic], AbstractContextManager[Advance]],
+) -> list[TopicAudit]:
+    """Try the topics' hidden tests on right and wrong answers; the problems are in the results.
+
+    What is known of a topic's mistakes is prepared here, one topic after the other; what takes
+    long, grading, is done in threads, of several topics at once: a judge that starts, or the last
+    slow submission of a topic, leaves the others' cores idle. `watch` shows how far a topic is.
+    """
+    at_once = max(1, min(options.judges, len(topics)))
+    options = replace(options, judges=max(1, options.judges // at_once))
+    ended = Event()
+    with ThreadPoolExecutor(at_once) as executor:
+        try:
+            futures = [
+                executor.submit(_audited, prepared, watch, ended)
+                for prepared in (_prepared(course, topic, options) for topic in topics)
+            ]
+            return [future.result() for future in futures]
+        except BaseException:
+            ended.set()
+            executor.shutdown(cancel_futures=True)
+            raise
+
+
+def _prepared(course: Course, topic: Topic, options: Options) -> _Audit | TopicAudit:
+    """An audit that can be run, or why it cannot."""
     started = time.perf_counter()
-    found = TopicAudit(topic.id)
     try:
-        _Audit(course, topic, options, advance, found).run()
-    except (UsageError, CannotGrade) as error:
-        found.problems.append(str(error))
-    found.seconds = time.perf_counter() - started
-    return found
+        audit = _Audit(course, topic, options)
+    except UsageError as error:
+        return TopicAudit(topic.id, [str(error)])
+    audit.found.seconds = time.perf_counter() - started
+    return audit
+
+
+def _audited(
+    audit: _Audit | TopicAudit,
+    watch: Callable[[Topic], AbstractContextManager[Advance]],
+    ended: Event,
+) -> TopicAudit:
+    if isinstance(audit, TopicAudit):
+        return audit
+    started = time.perf_counter()
+    with watch(audit.topic) as shown_advance:
+
+        def advance(done: int, total: int) -> None:
+            if ended.is_set():
+                raise CannotGrade("the audit has been ended")
+            shown_advance(done, total)
+
+        try:
+            audit.run(advance)
+        except (UsageError, CannotGrade) as error:
+            audit.found.problems.append(str(error))
+    audit.found.seconds += time.perf_counter() - started
+    return audit.found
 
 
 def run_answers(
@@ -113,14 +165,13 @@ def described_by(answer: Mistake | Alternative) -> tuple[str, ...]:
 
 
 class _Audit:
-    def __init__(
-        self, course: Course, topic: Topic, options: Options, advance: Advance, found: TopicAudit
-    ) -> None:
+    """Of one topic. Raises UsageError where the topic's files do not fit together."""
+
+    def __init__(self, course: Course, topic: Topic, options: Options) -> None:
         self.course = course
         self.topic = topic
         self.options = options
-        self.advance = advance
-        self.found = found
+        self.found = found = TopicAudit(topic.id)
         self.sources = sources_of(course, topic)
         self.written = self.sources.mistakes
         self.reference = Reference(self.sources.solution, shown(course.solution(topic)))
@@ -132,8 +183,11 @@ class _Audit:
         self.checks = list_checks(course.test_file(topic))
         self.pasted = list(pasted(course, topic, self.solution))
         self.chosen_pairs = Random(SALT).sample(self.pairs, min(len(self.pairs), options.pairs))
+        self.unnoticed = self._record()
+        self._try_page()
 
-    def run(self) -> None:
+    def run(self, advance: Advance) -> None:
+        """Grade all answers and judge the results. Raises CannotGrade."""
         todo = mutants(self.solution.text) if self.options.mutants else []
         # Under names of their own: a message that one cannot be graded should say which.
         by_name = {f"mutant-{n} (line {m.line})": m for n, m in enumerate(todo)}
@@ -141,15 +195,13 @@ class _Audit:
             *self._answers(),
             *(_job(self.topic, name, m.source, suspect=m.function) for name, m in by_name.items()),
         ]
-        unnoticed = self._record()
-        self._try_page()
-        results = _grade(self.course, self.topic, jobs, self.options, self.advance)
+        results = _grade(self.course, self.topic, jobs, self.options, advance)
         if not _is_full(results["solution"]):
             self.found.problems += verdicts.judge_right("the solution", results["solution"])
             self.found.problems.append("without a solution that passes, nothing else is tried")
             return
         self._judge_answers(results)
-        self.found.problems += [f"no check notices the argument {name}" for name in unnoticed]
+        self.found.problems += [f"no check notices the argument {name}" for name in self.unnoticed]
         if todo:
             self._judge_mutants(todo, [m for name, m in by_name.items() if _is_full(results[name])])
 
@@ -192,7 +244,7 @@ class _Audit:
             _job(self.topic, "salt-course", solution.text, salt=read_salt(self.course)),
             *(_job(self.topic, name, source) for name, source in sources.items()),
             *(
-                _job(self.topic, name, source, salt=salt)
+                _job(self.topic, name, source, salt=salt, checks=self._checks_for(answers[case]))
                 for case, source in composed.items()
                 for name, salt in self._tries(case).items()
             ),
@@ -202,6 +254,20 @@ class _Audit:
             ),
             *(_job(self.topic, f"pasted-{n}", text) for n, (_, _, text) in enumerate(self.pasted)),
         ]
+
+    def _checks_for(self, answer: Mistake | Alternative) -> frozenset[str] | None:
+        """Those that an answer is tried in; None: all.
+
+        A check that trains takes seconds. Of a function that has failed its own checks it sees a
+        stand-in, whatever the mistake: the first mistake of each function is tried in it.
+        """
+        if isinstance(answer, Alternative) or not answer.changes_only_its_function:
+            return None
+        if answer is next(m for m in self.written.mistakes if m.function == answer.function):
+            return None
+        return frozenset(
+            c.name for c in self.checks if not c.threshold or c.function == answer.function
+        )
 
     def _checks_of(self, function: str) -> frozenset[str]:
         return frozenset(check.name for check in self.checks if check.function == function)

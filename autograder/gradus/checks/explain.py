@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -127,4 +128,5 @@ def evidence(leaf: Leaf) -> str:
 
 def _furthest_off(mine: Tensor, right: Tensor) -> tuple[int, ...]:
     gap = (mine.double() - right.double()).abs().nan_to_num(nan=torch.inf)
-    return tuple(int(i) for i in torch.unravel_index(gap.argmax(), gap.shape))
+    # Not torch.unravel_index: its first call imports sympy, which takes seconds.
+    return tuple(int(i) for i in np.unravel_index(int(gap.argmax()), gap.shape))

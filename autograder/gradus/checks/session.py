@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import platform
 import sys
@@ -140,7 +141,8 @@ def describe(item: pytest.Item) -> CheckInfo:
     if points is None or not points.args or "of" not in points.kwargs:
         raise UsageError(f'{item.path}: {item.name} needs @points(N, of="function")')
     seen = item.get_closest_marker("visibility")
-    documentation = cast(Any, item).obj.__doc__ or item.name
+    check = cast(Any, item).obj
+    documentation = check.__doc__ or item.name
     return CheckInfo(
         name=item.name,
         title=" ".join(documentation.split("\n\n")[0].split()),
@@ -148,6 +150,7 @@ def describe(item: pytest.Item) -> CheckInfo:
         points=float(points.args[0]),
         public=item.get_closest_marker("public") is not None,
         visibility=seen.args[0] if seen else "visible",
+        threshold="topic" in inspect.signature(check).parameters,
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -11,12 +12,11 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
 
-from gradus.audit.audit import CannotGrade, Options, audit_topic, run_answers
+from gradus.audit.audit import Advance, CannotGrade, Options, audit_topics, run_answers
 from gradus.audit.table import page, print_answer, print_audits
 from gradus.course import Course, Topic, UsageError
 from gradus.files import write_whole
@@ -46,16 +46,15 @@ def audit(
     console = Console()
     if only is not None:
         return _show_answers(console, course, chosen, only, options)
-    audits = []
     with _progress() as bar:
-        for topic in chosen:
+
+        @contextmanager
+        def watch(topic: Topic) -> Iterator[Advance]:
             task = bar.add_task(topic.id, total=None)
-
-            def advance(done: int, total: int, task: TaskID = task) -> None:
-                bar.update(task, completed=done, total=total)
-
-            audits.append(audit_topic(course, topic, options, advance))
+            yield lambda done, total: bar.update(task, completed=done, total=total)
             bar.remove_task(task)
+
+        audits = audit_topics(course, chosen, options, watch)
     print_audits(console, audits)
     if html is not None:
         write_whole(html, page(audits).encode())
