@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field, replace
@@ -195,7 +195,9 @@ class _Audit:
             *self._answers(),
             *(_job(self.topic, name, m.source, suspect=m.function) for name, m in by_name.items()),
         ]
-        results = _grade(self.course, self.topic, jobs, self.options, advance)
+        results = _grade(
+            self.course, self.topic, jobs, self.options, advance, narrowed=self._narrowed
+        )
         if not _is_full(results["solution"]):
             self.found.problems += verdicts.judge_right("the solution", results["solution"])
             self.found.problems.append("without a solution that passes, nothing else is tried")
@@ -229,6 +231,15 @@ class _Audit:
             **{f"mistake-{n}": m for n, m in enumerate(self.written.mistakes)},
             **{f"alternative-{n}": a for n, a in enumerate(self.written.alternatives)},
         }
+        first = {m.function: m for m in reversed(self.written.mistakes)}
+        self.narrow = {
+            name: answer
+            for case, answer in answers.items()
+            for name in self._tries(case)
+            if isinstance(answer, Mistake)
+            and answer.changes_only_its_function
+            and answer is not first[answer.function]
+        }
         compose, parts = self.reference.composed, self.reference.parts
         composed = {name: compose(parts(answer)) for name, answer in answers.items()}
         sources = {
@@ -244,7 +255,7 @@ class _Audit:
             _job(self.topic, "salt-course", solution.text, salt=read_salt(self.course)),
             *(_job(self.topic, name, source) for name, source in sources.items()),
             *(
-                _job(self.topic, name, source, salt=salt, checks=self._checks_for(answers[case]))
+                _job(self.topic, name, source, salt=salt)
                 for case, source in composed.items()
                 for name, salt in self._tries(case).items()
             ),
@@ -252,22 +263,25 @@ class _Audit:
                 _job(self.topic, f"pair-{n}", compose(changed), checks=self._checks_of(function))
                 for n, (function, _, changed) in enumerate(self.chosen_pairs)
             ),
-            *(_job(self.topic, f"pasted-{n}", text) for n, (_, _, text) in enumerate(self.pasted)),
+            *(
+                _job(self.topic, f"pasted-{n}", text, checks=self._checks_of(function))
+                for n, (function, _, text) in enumerate(self.pasted)
+            ),
         ]
 
-    def _checks_for(self, answer: Mistake | Alternative) -> frozenset[str] | None:
-        """Those that an answer is tried in; None: all.
+    def _narrowed(self, job: Job, results: Mapping[str, Result]) -> Job:
+        """A mistake is tried in the checks that need its function, those that fail without it.
 
-        A check that trains takes seconds. Of a function that has failed its own checks it sees a
-        stand-in, whatever the mistake: the first mistake of each function is tried in it.
+        The others do not call it, or see a stand-in once it has failed its own check, whatever the
+        mistake: the first one of each function is tried in all of them.
         """
-        if isinstance(answer, Alternative) or not answer.changes_only_its_function:
-            return None
-        if answer is next(m for m in self.written.mistakes if m.function == answer.function):
-            return None
-        return frozenset(
-            c.name for c in self.checks if not c.threshold or c.function == answer.function
-        )
+        mistake = self.narrow.get(job.submission)
+        without = results.get(f"without-{mistake.function}") if mistake else None
+        if mistake is None or without is None:
+            return job
+        backward = mistake.function.removesuffix("_forward") + "_backward"
+        asked = self._checks_of(mistake.function) | self._checks_of(backward)
+        return replace(job, checks=asked | _needs(without))
 
     def _checks_of(self, function: str) -> frozenset[str]:
         return frozenset(check.name for check in self.checks if check.function == function)
@@ -364,8 +378,10 @@ def _grade(
     jobs: Sequence[Job],
     options: Options,
     advance: Advance,
+    narrowed: Callable[[Job, Mapping[str, Result]], Job] = lambda job, results: job,
 ) -> dict[str, Result]:
-    """The result of each job by its name; none after a solution that fails.
+    """The result of each job by its name; none after a solution that fails. A job is handed out
+    as `narrowed` makes it, which sees the results so far.
 
     All in one pool: a new one takes as long to start as a hundred mutants to grade.
     """
@@ -374,7 +390,7 @@ def _grade(
     graded = run_jobs(
         topic,
         course.test_file(topic),
-        jobs,
+        (narrowed(job, results) for job in jobs),
         judges=options.judges,
         level=options.level,
         salt=SALT,
