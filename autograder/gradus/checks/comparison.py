@@ -224,11 +224,12 @@ def check_values(
 def compare(student: Student, comparison: Comparison) -> Any:
     """Make the call and note what is wrong; returns the value to go on with."""
     notes = current()
-    kept = _copy(comparison)
-    notes.comparisons.append(kept)
+    if notes.keep:
+        kept = _copy(comparison)
+        notes.comparisons.append(kept)
+        notes.shown.append((kept, None))
     inside, notes.inside = notes.inside, True
     value = comparison.expected
-    notes.shown.append((kept, None))
 
     def judge() -> list[Leaf]:
         nonlocal value
@@ -238,7 +239,8 @@ def compare(student: Student, comparison: Comparison) -> Any:
             raised.message += _asked(comparison)
             raise
         value = returned
-        notes.shown[-1] = kept, leaves
+        if notes.keep:
+            notes.shown[-1] = kept, leaves
         return leaves
 
     try:

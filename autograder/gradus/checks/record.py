@@ -21,12 +21,13 @@ class Record:
 
     A comparison that fails does not end the check, unless `stop` asks for that: what the other
     outputs are helps to say why. `known` are the mistakes recorded for this check, `lost` the
-    functions that have failed a check before this one.
+    functions that have failed a check before this one. With `keep` its calls are kept, too.
     """
 
     seed: int = 0
     stop: bool = False
     recording: bool = False
+    keep: bool = False
     known: Sequence[Known] = ()
     lost: frozenset[str] = frozenset()
     metrics: dict[str, float] = field(default_factory=dict)

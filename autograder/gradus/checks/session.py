@@ -246,7 +246,7 @@ def _attempt(
     seed = derive_seed(subject.salt, subject.topic.id, item.name)
     lost = frozenset(c.function for c in before if c.points < c.max_points)
     known = subject.known.get(item.name, ())
-    notes = record.start(seed, stop=stop, known=known, lost=lost)
+    notes = record.start(seed, stop=stop, keep=subject.show, known=known, lost=lost)
     try:
         subject.student.begin(item.name, seed % 2**31, stand_ins=replaced)
         error = conclude(_run_item(item), notes)

@@ -44,7 +44,11 @@ def perform(
     sources: Sources,
     salt: str,
     seconds: float,
+    *,
+    keep: bool = False,
 ) -> tuple[record.Record, BaseException | None]:
+    """Run a check on the module `names` for at most so many seconds of the processor's: what it
+    has noted, and how it has ended. With `keep` the notes hold its calls."""
     seed = derive_seed(salt, sources.topic.id, name)
     student = LocalStudent(names, given=set(names) - set(sources.functions))
     fixtures: Mapping[str, Any] = {
@@ -53,7 +57,7 @@ def perform(
         "device": "cpu",
         "topic": sources.topic,
     }
-    notes = record.start(seed, recording=True)
+    notes = record.start(seed, recording=True, keep=keep)
     student.begin(name, seed % 2**31)
     try:
         with _at_most(seconds):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import multiprocessing
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -60,10 +62,20 @@ def record_mistakes(
     """
     todo = variants(Reference(sources.solution), sources.mistakes, sources.functions)
     seen: dict[int, list[Outcome]] = {}
-    for part in _parts(sources, salt, public_only, len(todo)):
-        for at, outcomes in part:
-            seen[at] = outcomes
-            advance(len(seen), len(todo))
+    # The mistakes first: two of them look like one where the other is not seen.
+    mistakes = [at for at, variant in enumerate(todo) if variant.kind == "mistake"]
+    others = [at for at, variant in enumerate(todo) if variant.kind != "mistake"]
+    visible: Visible = {}
+    with _recorders(len(todo)) as record_parts:
+        for chosen in (mistakes, others):
+            one = partial(record_part, sources, salt, public_only, visible)
+            for part in record_parts(one, chosen):
+                for at, outcomes in part:
+                    seen[at] = outcomes
+                    advance(len(seen), len(todo))
+            for at in mistakes:
+                found = {o.check for o in seen.get(at, ()) if o.wrong}
+                visible.setdefault((todo[at].function, todo[at].said[0]), set()).update(found)
     return _merged(todo, seen)
 
 
@@ -78,28 +90,37 @@ class Outcome:
 
 
 Part = list[tuple[int, list[Outcome]]]  # by the number of the wrong answer
+RecordPart = Callable[[Sequence[int]], Part]
+Visible = dict[tuple[str, str], set[str]]  # function and sentence: the checks that notice
 
 
-def _parts(sources: Sources, salt: str, public_only: bool, number: int) -> Iterator[Part]:
-    """What is seen of all wrong answers, from as many processes as there are cores."""
+@contextlib.contextmanager
+def _recorders(number: int) -> Iterator[Callable[[RecordPart, Sequence[int]], Iterable[Part]]]:
+    """What records wrong answers part by part, in as many processes as there are cores where
+    their `number` makes it pay."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     if cores == 1 or number < MANY:
-        yield record_part(sources, salt, public_only, range(number))
+        yield lambda record, chosen: [record(chosen)]
         return
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["gradus.mistakes.recorder"])  # torch is imported once
-    shares = [range(n, number, 2 * cores) for n in range(2 * cores)]
     with ProcessPoolExecutor(cores, context) as executor:
-        futures = [executor.submit(record_part, sources, salt, public_only, s) for s in shares]
-        try:
-            for future in as_completed(futures):
+
+        def run(record: RecordPart, chosen: Sequence[int]) -> Iterator[Part]:
+            shares = [chosen[n::cores] for n in range(cores)]
+            for future in as_completed([executor.submit(record, share) for share in shares]):
                 yield future.result()
+
+        try:
+            yield run
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def record_part(sources: Sources, salt: str, public_only: bool, chosen: range) -> Part:
+def record_part(
+    sources: Sources, salt: str, public_only: bool, visible: Visible, chosen: Sequence[int]
+) -> Part:
     """What is seen of the wrong answers with these numbers."""
     reference = Reference(sources.solution)
     todo = variants(reference, sources.mistakes, sources.functions)
@@ -107,15 +128,12 @@ def record_part(sources: Sources, salt: str, public_only: bool, chosen: range) -
 
     def loop(items: Sequence[pytest.Item]) -> None:
         runs = _runs(items, sources, reference, salt, public_only)
-        visible: dict[tuple[str, str], set[str]] = {}  # of a function's mistakes, in which checks
-        for at, variant in enumerate(todo):
-            if at not in chosen and variant.kind != "mistake":
-                continue
+        for at in chosen:
+            variant = todo[at]
             try:
                 names = variant.names(reference)
             except Exception:  # a change that makes no module
                 continue
-            # Two mistakes look like one of them where the other is not seen.
             both = [visible.get((variant.function, says), set()) for says in variant.said]
             asked = set.intersection(*both) if len(both) > 1 and variant.kind == "pair" else None
             outcomes = [
@@ -125,11 +143,7 @@ def record_part(sources: Sources, salt: str, public_only: bool, chosen: range) -
                 and (asked is None or run.name in asked)
                 and (run.cost < SLOW or variant.kind == "mistake")
             ]
-            if variant.kind == "mistake":
-                found = {o.check for o in outcomes if o.wrong}
-                visible.setdefault((variant.function, variant.said[0]), set()).update(found)
-            if at in chosen:
-                part.append((at, outcomes))
+            part.append((at, outcomes))
 
     with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's, about what wrong answers do
@@ -244,7 +258,7 @@ def _runs(
         if info.threshold:  # which values lead to it does not matter
             continue
         started = time.process_time()
-        notes, error = perform(info.name, given(check), names, sources, salt, 60.0)
+        notes, error = perform(info.name, given(check), names, sources, salt, 60.0, keep=True)
         cost = time.process_time() - started
         failure = conclude(error, notes)
         if failure is not None:
