@@ -1,7 +1,7 @@
-"""The public checks of *Multi-layer perceptron*: `gradus check`, pytest, or your editor runs them.
+"""The public checks of *Multi-layer perceptron*: `gradus check` runs them, and so do pytest and your editor.
 
-Where a check says only `recorded()`, its calls and what must come of them are in the file beside this
-one; `gradus check TOPIC FUNCTION` shows them.
+Where a check says only `recorded()`, its calls and what must come of them are in the file beside
+this one: `gradus check TOPIC FUNCTION` shows them.
 """
 
 import torch
@@ -78,6 +78,7 @@ def test_minibatches_visit_every_example_once(student, rng):
         require(
             torch.equal(seen_y, 2 * seen_x.long()),
             "examples and labels do not belong together any more",
+            "Draw one permutation and index both x and y with it.",
             diagnosis="different permutations",
         )
 
@@ -93,9 +94,11 @@ def test_minibatches_shuffle(student, rng):
         for s in (seed, seed, seed + 1)
     )
     ordered = torch.equal(first, x[:, 0])
-    require(not ordered, "the examples come in their original order", diagnosis="no shuffle")
+    why = "Shuffle them, or every epoch sees the same batches."
+    require(not ordered, "the examples come in their original order", why, diagnosis="no shuffle")
     same = torch.equal(first, again)
-    require(same, "equal seeds must give equal orders", diagnosis="seed ignored")
+    why = "Use a torch.Generator seeded with seed, not the global one."
+    require(same, "equal seeds must give equal orders", why, diagnosis="seed ignored")
     differ = not torch.equal(first, other)
     require(differ, "two seeds give the same order", diagnosis="seed ignored")
 
