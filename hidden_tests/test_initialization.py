@@ -217,7 +217,8 @@ def test_draw_weights_seed(student, rng):
         require(torch.equal(first, again), text, diagnosis="not repeatable")
         text = f"{distribution}: different seeds give the same weights"
         for a, b in combinations([first, *others], 2):
-            require(float((a == b).double().mean()) < 0.1, text, diagnosis="seed ignored")
+            alike, why = float((a == b).double().mean()), "Does the seed reach the generator?"
+            require(alike < 0.1, text, why, diagnosis="seed ignored")
 
 
 @public
@@ -264,7 +265,7 @@ def test_init_params_seeds(student, rng):
         require(all(map(torch.equal, first, again)), text, diagnosis="not repeatable")
         text = "two layers of a network have the same weights"
         alone = not any(torch.equal(a, b) for a, b in combinations(first, 2))
-        require(alone, text, diagnosis="one seed")
+        require(alone, text, "Each layer needs a seed of its own.", diagnosis="one seed")
         for k, j in product(range(3), range(3)):
             text = f"layer {k} with seed = s is layer {j} with seed = s + 1"
             found = "seed ignored" if k == j else "shared seeds"

@@ -142,6 +142,8 @@ def test_tower(student, rng):
 def test_tower_raises(student, rng):
     """A tower whose sides are swapped, or in one place, is refused."""
     left = decimal(rng, -2, 2)
+    inputs = dict(x=tensor(left - 9, left + 1), left=left, right=left + 2, height=3.0, steepness=99)
+    check_result(student, "tower", inputs, tensor(0, 3), "out")
     for right in (left - decimal(rng, 0.1, 2), left):
         check_raises(student, "tower", rng.normal(4), left, right, 1.0, 5.0, when="left ≥ right")
 
@@ -271,7 +273,8 @@ def test_fit(student, rng):
         out = answers(x[:, None], *neurons(student, "fit", inputs, n))[:, 0]
         gain = (best - y).square().sum() - (out - y).square().sum()
         text = "the squared error is lower than n towers can make it"
-        require(gain < 1e-6, text, diagnosis="weights")
+        why = "Has every neuron an output weight of its own? Only the n heights are fitted."
+        require(gain < 1e-6, text, why, diagnosis="weights")
         check_values(out, best, "out")
 
 

@@ -118,7 +118,7 @@ draw_weights = mistakes(
         "torch.Generator().manual_seed(seed) -> None",
         "the seed is not used: seed a generator of your own in each call, and draw from that",
     ),
-    change("manual_seed(seed) -> manual_seed(0)", "the seed is ignored: all give the same weights"),
+    change("manual_seed(seed) -> manual_seed(0)"),
     change("raise ValueError( -> return torch.zeros(fan_in, fan_out) + len("),
 )
 
@@ -137,7 +137,7 @@ init_params = mistakes(
     change('init_std(scheme -> init_std("he"', "that is the spread of he: the scheme is ignored"),
     change('(scheme -> ("glorot"', "that is the spread of glorot, whatever scheme is"),
     change('std, distribution -> std, "normal"', "the draws are normal: distribution is ignored"),
-    change("len(sizes) * seed + k -> seed", "all layers have one seed: each needs its own"),
+    change("len(sizes) * seed + k -> seed"),
     change("len(sizes) * seed + k -> seed + k", "layer 1 is layer 0 of the network with seed + 1"),
     change("len(sizes) * seed + k -> k", "the seed is ignored: all networks have the same weights"),
 )

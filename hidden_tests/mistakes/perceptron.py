@@ -115,7 +115,7 @@ perceptron_train = mistakes(
 boolean_inputs = mistakes(
     change("bits.float() * 2 - 1 -> bits.float()", "false is written as 0: it is −1"),
     change("% 2 -> % 2 * 0", "false is the only value: a table holds −1 and +1"),
-    change("(torch.arange(2**n) -> (torch.arange(2**n) // 2", "rows are missing: each stands once"),
+    change("torch.arange(2**n) -> torch.arange(2**n) % max(2, 2**n - 1)"),
     change(("2**n -> 2 * n", "2**n -> n**2")),
     change("bits.float() -> bits"),
 )

@@ -136,7 +136,6 @@ fit = mistakes(
         "return approximate(heights, low, high, sharpness) -> "
         "w1, b1, _ = approximate(heights, low, high, sharpness)\n"
         "    return w1, b1, torch.linalg.pinv(torch.sigmoid(x @ w1 + b1)) @ y[:, None]",
-        "every neuron has an output weight of its own: only the n heights are fitted",
     ),
 )
 

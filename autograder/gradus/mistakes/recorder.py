@@ -167,10 +167,10 @@ def _merged(
             if o.seen is None:
                 continue
             whole, borrowed = o.seen.whole, variant.kind == "pair" and len(variant.said) == 1
+            if borrowed and not o.seen.has_values:
+                continue  # what a property says of a caller need not come from this
             if not o.seen.has_values and variant.kind != "rule":
                 words.setdefault((o.check, whole.pattern), []).append(variant.said)
-                if borrowed:  # what a property says of a caller need not come from this
-                    continue
             alike = before.setdefault((o.check, whole.pattern), [])
             # Pairs and rules that look like something said before add nothing.
             if variant.kind in ("pair", "rule") and any(k.whole.matches(whole) for k in alike):
