@@ -336,8 +336,7 @@ def test_train_steps(student, rng):
 def test_train_from_he(student, rng):
     """He's start is drawn from the normal distribution with the seed, and moves everything."""
     for seed in (rng.seed(), rng.seed()):
-        start = weights_of(student, SIZES, "he", "normal", seed)
-        check_training(student, rng, "he", seed, start)
+        check_training(student, rng, "he", seed, weights_of(student, SIZES, "he", "normal", seed))
 
 
 @points(1, of="train")
