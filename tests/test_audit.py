@@ -373,8 +373,8 @@ WEAK_MISTAKES = """\
 from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
 
 double = mistakes(
-    change("2 * x -> x**2", "squared"),
     change("2 * x -> 3 * x", "three times"),
+    change("2 * x -> x**2", "squared"),
     change("2 * x -> 1 * x"),
 )
 
@@ -470,9 +470,9 @@ def test_the_audit_finds_every_fault_of_weak_tests(course, tmp_path, capsys):
         f"{tmp_path / 'course.yaml'}:5: topic 'weak': points: 7, but the checks in ",
         "test_nothing gives the stub 1 of 1 points",
         "a student without positive cannot pass test_positive (error: this check could not judge ",
-        f"{at('x**2')}: mistake 'squared' passes every check of double",
         f"{at('3 * x')}: mistake 'three times': 'value' is said instead (test_double_of_two ",
         f"{at('3 * x')}: mistake 'three times' also loses points in test_half (failed: double is",
+        f"{at('x**2')}: mistake 'squared' passes every check of double",
         f"{at('@mistake')}: mistake '{at('@mistake')}' is crashed: ",
         f"{at('half = ')}: mistake '{at('half = ')}' has no sentence and gets no diagnosis ",
         f"{at('half = ')}: mistake '{at('half = ')}' breaks test_half (error: this check could ",

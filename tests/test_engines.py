@@ -401,7 +401,7 @@ def test_nbgrader_from_build_to_feedback(course: Course, tmp_path: Path) -> None
     assert page.count("was passed over") == 1  # said once, not below every function
     assert "no student should read" not in page
     names = {path.name for path in (tmp_path / "feedback/half/tiny").rglob("*") if path.is_file()}
-    assert names == {"tiny.html", "README.md", "course.yaml", "test_tiny.py"}
+    assert names == {"tiny.html", "README.md", "course.yaml", "test_tiny.py", "test_tiny.msgpack"}
 
 
 def test_a_gradebook_elsewhere_is_passed_through(course: Course) -> None:

@@ -99,13 +99,14 @@ def audit_topics(
 
 def _prepared(course: Course, topic: Topic, options: Options) -> _Audit | TopicAudit:
     """An audit that can be run, or why it cannot."""
-    started = time.perf_counter()
+    started, found = time.perf_counter(), TopicAudit(topic.id)
     try:
-        audit = _Audit(course, topic, options)
+        return _Audit(course, topic, options, found)
     except UsageError as error:
-        return TopicAudit(topic.id, [str(error)])
-    audit.found.seconds = time.perf_counter() - started
-    return audit
+        found.problems.append(str(error))
+        return found
+    finally:
+        found.seconds = time.perf_counter() - started
 
 
 def _audited(
@@ -167,11 +168,11 @@ def described_by(answer: Mistake | Alternative) -> tuple[str, ...]:
 class _Audit:
     """Of one topic. Raises UsageError where the topic's files do not fit together."""
 
-    def __init__(self, course: Course, topic: Topic, options: Options) -> None:
+    def __init__(self, course: Course, topic: Topic, options: Options, found: TopicAudit) -> None:
         self.course = course
         self.topic = topic
         self.options = options
-        self.found = found = TopicAudit(topic.id)
+        self.found = found
         self.sources = sources_of(course, topic)
         self.written = self.sources.mistakes
         self.reference = Reference(self.sources.solution, shown(course.solution(topic)))

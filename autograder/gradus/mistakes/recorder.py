@@ -35,6 +35,7 @@ from gradus.results import first_line
 
 SECONDS = 0.3  # that a check of a wrong answer may compute, at least
 SLOW = 0.2  # seconds of a check in which only written mistakes are tried, one by one
+FEW = 2  # changes by rule, which may be a written mistake in other words
 MANY = 200  # wrong answers, for which it pays to start processes
 _FIXTURES = {"student", "rng", "device", "topic"}
 
@@ -75,7 +76,8 @@ def record_mistakes(
                     advance(len(seen), len(todo))
             for at in mistakes:
                 found = {o.check for o in seen.get(at, ()) if o.wrong}
-                visible.setdefault((todo[at].function, todo[at].said[0]), set()).update(found)
+                for says in todo[at].said:
+                    visible.setdefault((todo[at].function, says), set()).update(found)
     return _merged(todo, seen)
 
 
@@ -157,7 +159,7 @@ def _merged(
     found: dict[str, list[tuple[Known, Transcript]]] = {}
     before: dict[tuple[str, str], list[Known]] = {}  # by check and pattern
     noticed: dict[str, bool] = {}
-    words: dict[tuple[str, str], list[tuple[str, ...]]] = {}  # of whom a check says the same
+    words: dict[tuple[str, str], list[Variant]] = {}  # of whom a check says the same
     for at, outcomes in sorted(seen.items()):
         variant = todo[at]
         for o in outcomes:
@@ -169,8 +171,10 @@ def _merged(
             whole, borrowed = o.seen.whole, variant.kind == "pair" and len(variant.said) == 1
             if borrowed and not o.seen.has_values:
                 continue  # what a property says of a caller need not come from this
-            if not o.seen.has_values and variant.kind != "rule":
-                words.setdefault((o.check, whole.pattern), []).append(variant.said)
+            if not o.seen.has_values:
+                words.setdefault((o.check, whole.pattern), []).append(variant)
+            if not variant.said:
+                continue
             alike = before.setdefault((o.check, whole.pattern), [])
             # Pairs and rules that look like something said before add nothing.
             if variant.kind in ("pair", "rule") and any(k.whole.matches(whole) for k in alike):
@@ -185,9 +189,13 @@ def _merged(
                 alike.append(known)
 
     def tells(name: str, known: Known, seen: Transcript) -> bool:
-        """Words tell of a mistake that every answer has of which they are said."""
+        """Words tell of a mistake that every written answer has of which they are said, unless
+        many a change by rule leads to them, too."""
         others = words.get((name, known.whole.pattern), [])
-        return seen.has_values or all(set(known.said) <= set(said) for said in others)
+        by_rule = sum(variant.kind == "rule" for variant in others)
+        written = [set(variant.said) for variant in others if variant.kind != "rule"]
+        in_all = all(set(known.said) <= said for said in written)
+        return seen.has_values or (in_all and by_rule <= FEW)
 
     recorded = {
         name: [known for known, seen in all_known if tells(name, known, seen)]

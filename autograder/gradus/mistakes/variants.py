@@ -44,7 +44,11 @@ class Variant:
 def variants(reference: Reference, written: Mistakes, functions: Sequence[str]) -> list[Variant]:
     """All that are recorded, the written ones first. `functions` are those that students write."""
     told = [m for m in written.mistakes if m.says]
-    found = [Variant("mistake", m.function, (m.says,), reference.parts(m)) for m in told]
+    found = [
+        Variant("mistake", m.function, (m.says,) if m.says else (), reference.parts(m))
+        for m in written.mistakes
+        if m.says or m.edits  # a whole answer without a sentence may end the process
+    ]
     found += _written_out(reference, told, functions)
     found += [Variant("pair", *pair) for pair in pairs(reference, told)]
     for m in told:

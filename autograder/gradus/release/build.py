@@ -83,11 +83,14 @@ def build(
     say: Callable[[str], None],
 ) -> None:
     """Write assignments/ and dist/ for `topics`; nothing is written unless all can be made."""
-    releases = [_release(course, topic) for topic in topics]
+    console = Console(stderr=True)
+    releases = [
+        _release(course, topic)
+        for topic in track(topics, "checks", console=console, transient=True)
+    ]
     assignments = _assignments(course, releases)
     bundles = {}
     todo = [(target, release) for target in targets for release in releases]
-    console = Console(stderr=True)
     for target, release in track(todo, "building", console=console, transient=True):
         for name, data in TARGETS[target](release).items():
             bundles[course.root / "dist" / target / name] = data
