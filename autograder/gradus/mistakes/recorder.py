@@ -35,7 +35,7 @@ from gradus.results import first_line
 
 SECONDS = 0.3  # that a check of a wrong answer may compute, at least
 SLOW = 0.2  # seconds of a check in which only written mistakes are tried, one by one
-FEW = 2  # changes by rule, which may be a written mistake in other words
+FEW = 3  # changes by rule, which may be a written mistake in other words
 MANY = 200  # wrong answers, for which it pays to start processes
 _FIXTURES = {"student", "rng", "device", "topic"}
 
