@@ -4,21 +4,7 @@ Where a check says only `recorded()`, its calls and what must come of them are i
 this one: `gradus check TOPIC FUNCTION` shows them.
 """
 
-import torch.nn.functional as F
-
 from gradus.checks import points, public
-
-
-def zero_pad(x, padding):
-    return F.pad(x, [padding] * 4)
-
-
-def im2col(x, fh, fw, stride=1, padding=0):
-    return F.unfold(x, (fh, fw), stride=stride, padding=padding)
-
-
-def col2im(cols, x_shape, fh, fw, stride=1, padding=0):
-    return F.fold(cols, tuple(x_shape)[2:], (fh, fw), stride=stride, padding=padding)
 
 
 @public

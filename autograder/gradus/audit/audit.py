@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 from gradus.audit import verdicts
 from gradus.audit.mutants import Mutant, mutants
-from gradus.audit.public import failing_page, pasted
+from gradus.audit.public import answers_by_name, failing_page, pasted
 from gradus.audit.verdicts import Accuracy
 from gradus.checks.plugin import PUBLIC_SALT
 from gradus.checks.recorded import load_recording
@@ -224,6 +224,8 @@ class _Audit:
             return
         failing = failing_page(page, self.sources, PUBLIC_SALT, recording.comparisons)
         self.found.problems += [f"at home the solution fails {text}" for text in failing]
+        for name in answers_by_name(page, self.sources.functions):
+            self.found.problems.append(f"{shown(page)} ships {name}, which students write")
 
     def _answers(self) -> list[Job]:
         """All jobs but the mutants; the solution first, for nothing is told without it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,11 @@ from gradus.mistakes.reference import Reference
 from gradus.results import first_line
 from gradus.solution import Solution
 from gradus.student import Student
+
+
+def answers_by_name(page: Path, functions: Collection[str]) -> list[str]:
+    """The functions that students write and that the page defines, as a helper of its own."""
+    return [name for name in _helpers(page.read_text(encoding="utf-8"))[0] if name in functions]
 
 
 def pasted(course: Course, topic: Topic, solution: Solution) -> Iterator[tuple[str, str, str]]:
