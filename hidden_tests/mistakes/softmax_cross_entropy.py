@@ -32,12 +32,16 @@ EPSILON = "a small number in the logarithm hides log(0) behind a wrong value: ta
 DIVIDED = "the logits are divided by the maximum: softmax stays the same under sums, not factors"
 UNDIVIDED = "the division by the row's sum is missing"
 SIGMOID = "each value by itself: the values of a row share 1 out"
-softmax_forward = mistakes(
-    change("(x - m).exp() -> x.exp()", OVERFLOW),
+# What is subtracted from the row before its exponentials are taken.
+softmax_forward = log_softmax_forward = mistakes(
     change("x.max(1, keepdim=True).values -> x.max()", NOT_THE_ROWS),
     change("x.max(1, keepdim=True).values -> x.max(0).values", OF_COLUMNS),
     change(("x.max -> x.min", "x.max -> x.abs().max"), NOT_THE_MAXIMUM),
     change("x.max(1, keepdim=True).values -> x.mean(1, keepdim=True)", NOT_THE_MAXIMUM),
+)
+
+softmax_forward = mistakes(
+    change("(x - m).exp() -> x.exp()", OVERFLOW),
     change(
         (
             "x.max(1, keepdim=True).values -> 10",
@@ -147,10 +151,6 @@ log_softmax_forward = mistakes(
     change("x - m - total.log() -> softmax_forward(x)[0].clamp(min=1e-6).log()", EPSILON),
     change("x.max(1, keepdim=True).values -> 0", OVERFLOW),
     change("x - m - total.log() -> (x.exp() / x.exp().sum(1, keepdim=True)).log()", OVERFLOW),
-    change("x.max(1, keepdim=True).values -> x.max()", NOT_THE_ROWS),
-    change("x.max(1, keepdim=True).values -> x.max(0).values", OF_COLUMNS),
-    change(("x.max -> x.min", "x.max -> x.abs().max"), NOT_THE_MAXIMUM),
-    change("x.max(1, keepdim=True).values -> x.mean(1, keepdim=True)", NOT_THE_MAXIMUM),
     change(
         (
             "x.max(1, keepdim=True).values -> 10",

@@ -184,6 +184,13 @@ class _Audit:
         self.checks = list_checks(course.test_file(topic))
         self.pasted = list(pasted(course, topic, self.solution))
         self.chosen_pairs = Random(SALT).sample(self.pairs, min(len(self.pairs), options.pairs))
+        first = {m.function: m for m in reversed(self.written.mistakes)}
+        self.repeated = {  # further mistakes in one function alone, by the name of the job
+            name: m
+            for n, m in enumerate(self.written.mistakes)
+            for name in self._tries(f"mistake-{n}")
+            if m.changes_only_its_function and m is not first[m.function]
+        }
         self.unnoticed = self._record()
         self._try_page()
 
@@ -234,15 +241,6 @@ class _Audit:
             **{f"mistake-{n}": m for n, m in enumerate(self.written.mistakes)},
             **{f"alternative-{n}": a for n, a in enumerate(self.written.alternatives)},
         }
-        first = {m.function: m for m in reversed(self.written.mistakes)}
-        self.narrow = {
-            name: answer
-            for case, answer in answers.items()
-            for name in self._tries(case)
-            if isinstance(answer, Mistake)
-            and answer.changes_only_its_function
-            and answer is not first[answer.function]
-        }
         compose, parts = self.reference.composed, self.reference.parts
         composed = {name: compose(parts(answer)) for name, answer in answers.items()}
         sources = {
@@ -278,7 +276,7 @@ class _Audit:
         The others do not call it, or see a stand-in once it has failed its own check, whatever the
         mistake: the first one of each function is tried in all of them.
         """
-        mistake = self.narrow.get(job.submission)
+        mistake = self.repeated.get(job.submission)
         without = results.get(f"without-{mistake.function}") if mistake else None
         if mistake is None or without is None:
             return job

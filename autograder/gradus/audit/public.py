@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from gradus.checks.comparison import Comparison, compare
+from gradus.checks.comparison import Comparison, compare_all
 from gradus.checks.explain import conclude
 from gradus.checks.session import collect
 from gradus.course import Course, Topic
+from gradus.files import read_text
 from gradus.mistakes.perform import Sources, given, one_thread, perform
 from gradus.mistakes.reference import Reference
 from gradus.results import first_line
@@ -22,7 +23,7 @@ from gradus.student import Student
 
 def answers_by_name(page: Path, functions: Collection[str]) -> list[str]:
     """The functions that students write and that the page defines, as a helper of its own."""
-    return [name for name in _helpers(page.read_text(encoding="utf-8"))[0] if name in functions]
+    return [name for name in _helpers(read_text(page))[0] if name in functions]
 
 
 def pasted(course: Course, topic: Topic, solution: Solution) -> Iterator[tuple[str, str, str]]:
@@ -30,7 +31,7 @@ def pasted(course: Course, topic: Topic, solution: Solution) -> Iterator[tuple[s
     path = course.public_test_file(topic)
     if not path.is_file():
         return
-    helpers, code = _helpers(path.read_text(encoding="utf-8"))
+    helpers, code = _helpers(read_text(path))
     for function in solution.parts():
         for helper in helpers:
             value = f"{helper}(*args, **kwargs)"
@@ -48,18 +49,12 @@ def failing_page(
     failing: list[str] = []
     names = Reference(sources.solution).namespace({})
 
-    def replayed(calls: Sequence[Comparison]) -> Callable[..., None]:
-        def check(student: Student, **fixtures: Any) -> None:
-            for comparison in calls:
-                compare(student, comparison)
-
-        return check
-
     def loop(items: Sequence[pytest.Item]) -> None:
         for item in items:
-            calls = comparisons.get(item.name)
-            check = given(item.obj) if calls is None else replayed(calls)  # type: ignore[attr-defined]
-            notes, error = perform(item.name, check, names, sources, salt, 60.0)
+            check = item.obj  # type: ignore[attr-defined]
+            if item.name in comparisons:
+                check = partial(_replayed, comparisons[item.name])
+            notes, error = perform(item.name, given(check), names, sources, salt, 60.0)
             failure = conclude(error, notes)
             if failure is not None:
                 failing.append(f"{item.name}: {first_line(str(failure))}")
@@ -67,6 +62,10 @@ def failing_page(
     with one_thread():
         collect(page, loop)
     return failing
+
+
+def _replayed(calls: Sequence[Comparison], student: Student) -> None:
+    compare_all(student, calls)
 
 
 def _helpers(page: str) -> tuple[list[str], str]:

@@ -6,7 +6,7 @@ with the trusted value: what the other outputs are helps to say why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -216,7 +216,10 @@ def check_values(
     """
 
     def judge() -> list[Leaf]:
-        return [_leaf(pair, sizes, {}) for pair in pair_leaves(actual, expected, name)]
+        return [
+            Leaf(path, as_tensor(mine, right, path), right, sizes)
+            for path, mine, right in pair_leaves(actual, expected, name)
+        ]
 
     return _note(judge)
 
@@ -226,7 +229,6 @@ def compare(student: Student, comparison: Comparison) -> Any:
     notes = current()
     if notes.keep:
         kept = _copy(comparison)
-        notes.comparisons.append(kept)
         notes.shown.append((kept, None))
     inside, notes.inside = notes.inside, True
     value = comparison.expected
@@ -248,6 +250,12 @@ def compare(student: Student, comparison: Comparison) -> Any:
     finally:
         notes.inside = inside
     return value if right else comparison.expected
+
+
+def compare_all(student: Student, comparisons: Iterable[Comparison]) -> None:
+    """Make the calls of a check that only compares, one after the other."""
+    for comparison in comparisons:
+        compare(student, comparison)
 
 
 def _copy(comparison: Comparison) -> Comparison:
@@ -421,7 +429,11 @@ def _leaves(c: Comparison, pairs: Sequence[Pair], at_hand: Mapping[str, Any]) ->
     }
     batch = [t.shape[0] for t in tensors.values() if t.ndim > 0][:1]
     sizes = {**({"batch size": float(batch[0])} if batch else {}), **c.sizes}
-    leaves = [_leaf(pair, sizes, tensors) for pair in pairs]
+    rights, call_text = {path: right for path, _, right in pairs}, _short_call(c)
+    leaves = [
+        Leaf(path, as_tensor(mine, right, path), right, sizes, tensors, rights, call_text)
+        for path, mine, right in pairs
+    ]
     if c.same_dtype:
         for leaf in leaves:
             if leaf.mine.dtype != leaf.right.dtype:
@@ -434,19 +446,7 @@ def _leaves(c: Comparison, pairs: Sequence[Pair], at_hand: Mapping[str, Any]) ->
                     advice if leaf.right.is_floating_point() else "",
                     diagnosis="dtype",
                 )
-    rights, call_text = {leaf.path: leaf.right for leaf in leaves}, _short_call(c)
-    return [
-        Leaf(
-            leaf.path,
-            leaf.mine,
-            leaf.right,
-            sizes,
-            tensors,
-            {path: right for path, right in rights.items() if path != leaf.path},
-            call_text,
-        )
-        for leaf in leaves
-    ]
+    return leaves
 
 
 def _asked(c: Comparison) -> str:
@@ -464,11 +464,6 @@ def _short_call(c: Comparison) -> str:
     arguments = [*map(repr, c.inputs.values()), *(f"{k}={v!r}" for k, v in c.options.items())]
     text = f"{c.function}({', '.join(arguments)})"
     return text if len(text) <= 60 else ""
-
-
-def _leaf(pair: Pair, sizes: Mapping[str, float], tensors: Mapping[str, Tensor]) -> Leaf:
-    path, mine, right = pair
-    return Leaf(path, as_tensor(mine, right, path), right, sizes, tensors)
 
 
 def _are(values: Any, expected: Any) -> bool:

@@ -203,7 +203,8 @@ def _transposed(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagn
 
 
 def _swapped(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    for other, value in clues.others.items():
+    others = {path: value for path, value in clues.outputs.items() if path != clues.path}
+    for other, value in others.items():
         same = bool(actual.any()) and agree(actual, value)  # zeros are no evidence
         if same and not agree(value, expected):
             yield Diagnosis("swapped", f"holds the value of {other}: are the two swapped?")

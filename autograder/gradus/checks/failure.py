@@ -55,7 +55,7 @@ class Leaf:
 
     sizes: numbers by the name that the student should read ("batch size": 4).
     tensors: tensors at hand (inputs, factors) by name.
-    others: the trusted values of the other outputs, by path.
+    outputs: the trusted values of all outputs, by path.
     call: the call that returned it, where it is short enough to show: "f(t=3, lr=0.1)".
     """
 
@@ -64,7 +64,7 @@ class Leaf:
     right: Tensor
     sizes: Mapping[str, float] = field(default_factory=dict)
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
-    others: Mapping[str, Tensor] = field(default_factory=dict)
+    outputs: Mapping[str, Tensor] = field(default_factory=dict)
     call: str = ""
 
 

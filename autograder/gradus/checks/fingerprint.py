@@ -12,7 +12,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -70,7 +70,7 @@ class Transcript:
     tells: bool = True  # one mistake from another
     has_values: bool = True
 
-    @property
+    @cached_property
     def whole(self) -> Fingerprint:
         """One fingerprint for all paths together."""
         pattern = _digest(f"{path}\0{found.pattern}" for path, found in sorted(self.paths.items()))

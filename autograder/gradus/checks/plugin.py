@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,19 +61,14 @@ def student(request: pytest.FixtureRequest) -> Iterator[Student]:
 def recorded(request: pytest.FixtureRequest, student: Student) -> Callable[[], None]:
     """`recorded()` makes the calls of this check and compares what comes of them; inputs and
     expected values are in the file beside the tests."""
-    from gradus.checks.comparison import compare
+    from gradus.checks.comparison import compare_all
 
     recording = _recording(request.path)
     comparisons = recording.comparisons.get(request.node.name) if recording else None
     if comparisons is None:
         name = request.path.with_suffix(".msgpack").name
         pytest.fail(f"{name}, which belongs beside {request.path.name}, is missing", pytrace=False)
-
-    def run() -> None:
-        for comparison in comparisons:
-            compare(student, comparison)
-
-    return run
+    return partial(compare_all, student, comparisons)
 
 
 @cache

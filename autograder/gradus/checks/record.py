@@ -36,11 +36,15 @@ class Record:
     wrong: list[Leaf] = field(default_factory=list)  # all outputs that are
     seen: list[list[Seen]] = field(default_factory=list)  # comparison by comparison
     shown: list[Shown] = field(default_factory=list)  # the calls, for a student to read
-    comparisons: list[Comparison] = field(default_factory=list)
     hint: str = ""  # about the first failure
     inside: bool = False  # a comparison: a call outside of one is a property's
     properties: bool = False  # the check is more than comparisons
     graphs: dict[int, Any] = field(default_factory=dict)  # of stand-ins, by ticket
+
+    @property
+    def comparisons(self) -> list[Comparison]:
+        """The calls that were kept."""
+        return [comparison for comparison, _ in self.shown]
 
     def remark(self, text: str) -> None:
         """Note something that the student should read even when the check passes."""

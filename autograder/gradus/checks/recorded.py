@@ -106,12 +106,16 @@ def public_file(test_file: Path) -> Path:
 
 def load_recording(test_file: Path, salt: str) -> Recording | None:
     """The public recording beside the tests, or the hidden one for this salt, if there is one."""
+    public = read_recording(public_file(test_file))
+    if public is not None:
+        return public
+    found = read_recording(recording_file(test_file, salt))
+    return found if found is not None and found.tests == tests_digest(test_file) else None
+
+
+def read_recording(path: Path) -> Recording | None:
+    """The recording in a file; None where there is none that can be read."""
     try:
-        return Recording.unpacked(public_file(test_file).read_bytes())
-    except (OSError, ValueError):
-        pass
-    try:
-        found = Recording.unpacked(recording_file(test_file, salt).read_bytes())
+        return Recording.unpacked(path.read_bytes())
     except (OSError, ValueError):
         return None
-    return found if found.tests == tests_digest(test_file) else None

@@ -8,12 +8,18 @@ from pathlib import Path
 
 import gradus
 from gradus.checks.plugin import PUBLIC_SALT
-from gradus.checks.recorded import Recording, public_file, recording_file, tests_digest
+from gradus.checks.recorded import (
+    Recording,
+    public_file,
+    read_recording,
+    recording_file,
+    tests_digest,
+)
 from gradus.course import Course, Topic
 from gradus.files import read_text, write_whole
 from gradus.mistakes.perform import Sources
 from gradus.mistakes.read import Mistakes, read_mistakes
-from gradus.mistakes.recorder import public_checks, record_mistakes
+from gradus.mistakes.recorder import public_comparisons, record_mistakes
 from gradus.solution import Solution
 
 Advance = Callable[[int, int], None]  # (wrong answers tried, all of them)
@@ -57,7 +63,7 @@ def prepare(
     """The mistakes recorded for this salt, on disk for the judges; made anew where stale."""
     test_file = course.test_file(topic)
     path, digest = recording_file(test_file, salt), sources_digest(course, topic, salt)
-    found = _load(path)
+    found = read_recording(path)
     if found is None or found.sources != digest:
         known, unnoticed = record_mistakes(sources_of(course, topic), salt, advance=advance)
         found = Recording(digest, tests_digest(test_file), known, unnoticed=unnoticed)
@@ -72,21 +78,10 @@ def prepare_public(course: Course, topic: Topic) -> Recording:
     The one in assignments/T stands where nothing that it depends on has changed.
     """
     digest = sources_digest(course, topic, PUBLIC_SALT)
-    found = _load(public_file(course.public_test_file(topic)))
+    found = read_recording(public_file(course.public_test_file(topic)))
     if found is not None and found.sources == digest:
         return found
     sources = sources_of(course, topic)
     known, _ = record_mistakes(sources, PUBLIC_SALT, public_only=True)
-    comparisons = {
-        check.name: check.comparisons
-        for check in public_checks(sources, PUBLIC_SALT)
-        if not check.properties
-    }
+    comparisons = public_comparisons(sources, PUBLIC_SALT)
     return Recording(digest, tests_digest(course.test_file(topic)), known, comparisons)
-
-
-def _load(path: Path) -> Recording | None:
-    try:
-        return Recording.unpacked(path.read_bytes())
-    except (OSError, ValueError):
-        return None

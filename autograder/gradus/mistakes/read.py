@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gradus.course import UsageError, shown
+from gradus.files import read_text
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Edit = tuple[str, str]
@@ -77,7 +78,7 @@ class Mistakes:
 
 def read_mistakes(path: Path) -> Mistakes:
     """Read a file of mistakes without running it; raises `MistakeError` where it is wrong."""
-    source = path.read_text(encoding="utf-8")
+    source = read_text(path)
     try:
         tree = ast.parse(source)
     except SyntaxError as error:

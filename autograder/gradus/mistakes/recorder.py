@@ -19,7 +19,7 @@ import torch
 from torch.utils._pytree import tree_flatten
 
 from gradus.checks import record
-from gradus.checks.comparison import Comparison, compare
+from gradus.checks.comparison import Comparison, compare_all
 from gradus.checks.explain import conclude, noted
 from gradus.checks.fingerprint import Transcript, transcript
 from gradus.checks.known import Known, Recorded
@@ -38,15 +38,6 @@ SLOW = 0.2  # seconds of a check in which only written mistakes are tried, one b
 FEW = 3  # changes by rule, which may be a written mistake in other words
 MANY = 200  # wrong answers, for which it pays to start processes
 _FIXTURES = {"student", "rng", "device", "topic"}
-
-
-@dataclass(frozen=True)
-class PublicCheck:
-    """What a check compares, and whether it does more than that."""
-
-    name: str
-    comparisons: Sequence[Comparison]
-    properties: bool
 
 
 def record_mistakes(
@@ -204,14 +195,14 @@ def _merged(
     return recorded, [argument for argument, seen in noticed.items() if not seen]
 
 
-def public_checks(sources: Sources, salt: str) -> list[PublicCheck]:
-    """What the checks marked public compare, on the reference; and what they are beside that."""
-    found: list[PublicCheck] = []
+def public_comparisons(sources: Sources, salt: str) -> dict[str, Sequence[Comparison]]:
+    """What each of the public checks compares that do no more than that, by name."""
+    found: dict[str, Sequence[Comparison]] = {}
 
     def loop(items: Sequence[pytest.Item]) -> None:
         for run in _runs(items, sources, Reference(sources.solution), salt, public_only=True):
-            notes = run.on_reference
-            found.append(PublicCheck(run.name, notes.comparisons, notes.properties))
+            if not run.on_reference.properties:
+                found[run.name] = run.on_reference.comparisons
 
     with one_thread():
         collect(sources.test_file, loop)
@@ -234,9 +225,8 @@ class _Run:
         """The check; of one that only compares, the same comparisons."""
         if self.on_reference.properties:
             given(self.check)(**fixtures)
-            return
-        for comparison in self.on_reference.comparisons:
-            compare(fixtures["student"], comparison)
+        else:
+            compare_all(fixtures["student"], self.on_reference.comparisons)
 
     @property
     def gradients(self) -> tuple[int, ...]:
