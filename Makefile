@@ -41,8 +41,8 @@ test: install
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/gradus build --check
-	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(BIN)/gradus audit --workers 2 --salts 20
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The virtual environment stays, and so do results/ and dist/nbgrader, which may hold grades.
 clean:

@@ -304,7 +304,7 @@ def network(x, params):
 def check_training(student, rng, scheme, seed, start):
     """`train` goes from `start` where gradient descent on the mean loss leads."""
     lr, steps = 0.7, 6
-    x, x_test = (3 + 2 * (rng.normal(n, 8) + rng.normal(n, 1)) for n in (12, 40))
+    x, x_test = (m + 2 * (rng.normal(n, 8) + rng.normal(n, 1)) for n, m in ((12, 3), (40, 5)))
     # Classes of different sizes, that can be told: no label is a tie.
     y = torch.tensor([0] * 6 + [1] * 4 + [2] * 2)[x.mean(1).argsort().argsort()]
 

@@ -444,15 +444,17 @@ def test_the_audit_passes_where_every_answer_is_judged_rightly(course, tmp_path,
     assert "Every answer is judged rightly" in page.read_text(encoding="utf-8")
 
 
-def test_many_rounds_find_a_check_that_misses_a_mistake_now_and_then(course, capsys):
+def test_many_salts_find_a_check_that_misses_a_mistake_now_and_then(course, capsys):
     lazy = "if rng.integers(1, high=2):\n        return\n    for x in"
     write(course.test_file(course.topic("sound")), SOUND_TESTS.replace("for x in", lazy))
-    assert audit(course, ["sound"], salts=1, rounds=8, judges=1, mutants=False) == 1
+    assert audit(course, ["sound"], salts=8, judges=1, mutants=False) == 1
     problems = re.findall("^sound: (.*)$", capsys.readouterr().out, re.MULTILINE)
-    missed = re.compile(r".*mistake '.*' passes every check of double(, with the salt 'audit-\d')?")
-    assert [problem for problem in problems if not missed.fullmatch(problem)] == []
-    assert 4 <= len(problems) < 4 * 8  # four mistakes, with those secrets that end the check early
-    assert any("with the salt" in problem for problem in problems)
+    luck = re.compile(r".*mistake '.*' has \d to 2 points in test_double \((\d) of 8 salts notice.*")
+    missed = re.compile(r".*mistake '.*' passes every check of double")
+    noticed = [int(found[1]) for found in map(luck.fullmatch, problems) if found]
+    assert len(noticed) == 4  # of the function's mistakes
+    assert all(0 < number < 8 for number in noticed)
+    assert [p for p in problems if not (luck.fullmatch(p) or missed.fullmatch(p))] == []
 
 
 def test_the_audit_finds_every_fault_of_weak_tests(course, tmp_path, capsys):

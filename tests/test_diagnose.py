@@ -46,7 +46,7 @@ MISTAKES = {
 def verdict(actual, expected, x=None, sizes=None):
     """What a check says whose function returns `actual` for x, or None."""
     notes = record.start(0, recording=True)
-    student = LocalStudent({"f": lambda x: actual})
+    student = LocalStudent({"f": lambda x: actual}, seconds=60.0)
     check_result(student, "f", dict(x=x), expected, "out", sizes=sizes or {})
     failure = conclude(None, notes)
     assert failure is None or isinstance(failure, CheckFailed)

@@ -248,17 +248,9 @@ def export(results: Path, to: str, out: str | None) -> None:
 @click.option(
     "--salts",
     type=click.IntRange(min=1),
-    default=50,
+    default=20,
     show_default=True,
-    help="Secrets that the solution is tried with.",
-)
-@click.option(
-    "--rounds",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Secrets that every mistake and alternative is tried with. More find a check that misses "
-    "a mistake only now and then.",
+    help="Secrets that every answer is tried with: more find a verdict that depends on luck.",
 )
 @WORKERS
 @click.option("--html", type=PATH, help="Write the findings as a page as well.")
@@ -267,7 +259,6 @@ def export(results: Path, to: str, out: str | None) -> None:
 def audit(
     topics: tuple[str, ...],
     salts: int,
-    rounds: int,
     workers: int | None,
     html: Path | None,
     mutants: bool,
@@ -282,7 +273,7 @@ def audit(
     Examples:
       gradus audit mlp
       gradus audit --salts 10 --html audit.html
-      gradus audit mlp --no-mutants --rounds 20
+      gradus audit mlp --salts 200 --no-mutants
       gradus audit mlp --only "bias gradient"
     """
     from gradus.commands.audit import audit
@@ -291,7 +282,6 @@ def audit(
         _course(),
         topics,
         salts=salts,
-        rounds=rounds,
         judges=workers,
         html=html,
         mutants=mutants,

@@ -105,11 +105,16 @@ class Result(BaseModel):
     handed_in: HandedIn = HandedIn()
     checks: list[CheckResult] = Field(default_factory=list)
 
+    @property
+    def lost(self) -> list[CheckResult]:
+        """The checks that took points."""
+        return [check for check in self.checks if check.points < check.max_points]
+
     def main_diagnosis(self) -> str:
         """The message that explains most of the lost points, in one line."""
         if self.status is not SubmissionStatus.GRADED:
             return first_line(self.message)
-        lost = [c for c in self.checks if c.points < c.max_points]
+        lost = self.lost
         if not lost:
             return ""
         unsolved = (Status.NOT_IMPLEMENTED, Status.MISSING)

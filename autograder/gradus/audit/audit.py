@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field, replace
-from functools import partial
-from random import Random
 from threading import Event
 from types import SimpleNamespace
 
 from gradus.audit import verdicts
-from gradus.audit.mutants import Mutant, mutants
-from gradus.audit.public import answers_by_name, failing_page, pasted
+from gradus.audit.answers import SALT, Answers, job, needs
+from gradus.audit.mutants import Mutant
+from gradus.audit.public import answers_by_name, failing_page
+from gradus.audit.trusted import grade_trusted, trusted_processes
 from gradus.audit.verdicts import Accuracy
 from gradus.checks.plugin import PUBLIC_SALT
 from gradus.checks.recorded import load_recording
-from gradus.checks.session import list_checks
-from gradus.course import Course, Topic, UsageError, check_points, read_salt, shown
+from gradus.course import Course, Topic, UsageError, check_points, shown
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.jobs import Job
 from gradus.mistakes.prepare import prepare, sources_of
 from gradus.mistakes.read import Alternative, Equivalent, Mistake
 from gradus.mistakes.reference import Reference
-from gradus.mistakes.variants import pairs
 from gradus.results import Isolation, Result
-
-SALT = "audit"  # fixed, so that an audit can be repeated; the course's own is one of the salts
 
 Advance = Callable[[int, int], None]  # (jobs done, jobs known of)
 
@@ -41,12 +38,10 @@ class CannotGrade(Exception):
 class Options:
     """What of an audit to do, and how."""
 
-    salts: int  # that the solution is tried with
+    salts: int  # that every answer is tried with
     judges: int
     level: Isolation
     mutants: bool = True
-    rounds: int = 1  # salts that every mistake and alternative is tried with
-    pairs: int = 30  # of two mistakes in one function that are tried, at most
 
 
 @dataclass
@@ -82,18 +77,23 @@ def audit_topics(
     slow submission of a topic, leaves the others' cores idle. `watch` shows how far a topic is.
     """
     at_once = max(1, min(options.judges, len(topics)))
-    options = replace(options, judges=max(1, options.judges // at_once))
+    memory_mb = max((topic.limits.memory_mb for topic in topics), default=0)
     ended = Event()
-    with ThreadPoolExecutor(at_once) as executor:
+    with (
+        trusted_processes(options.judges, memory_mb) as trusted,
+        ThreadPoolExecutor(at_once) as executor,
+    ):
+        options = replace(options, judges=max(1, options.judges // at_once))
         try:
             futures = [
-                executor.submit(_audited, prepared, watch, ended)
+                executor.submit(_audited, prepared, trusted, watch, ended)
                 for prepared in (_prepared(course, topic, options) for topic in topics)
             ]
             return [future.result() for future in futures]
         except BaseException:
             ended.set()
             executor.shutdown(cancel_futures=True)
+            trusted.shutdown(cancel_futures=True)
             raise
 
 
@@ -111,6 +111,7 @@ def _prepared(course: Course, topic: Topic, options: Options) -> _Audit | TopicA
 
 def _audited(
     audit: _Audit | TopicAudit,
+    trusted: ProcessPoolExecutor,
     watch: Callable[[Topic], AbstractContextManager[Advance]],
     ended: Event,
 ) -> TopicAudit:
@@ -125,7 +126,7 @@ def _audited(
             shown_advance(done, total)
 
         try:
-            audit.run(advance)
+            audit.run(trusted, advance)
         except (UsageError, CannotGrade) as error:
             audit.found.problems.append(str(error))
     audit.found.seconds += time.perf_counter() - started
@@ -149,7 +150,7 @@ def run_answers(
         if any(text.casefold() in words.casefold() for words in described_by(answer))
     }
     jobs = [
-        _job(topic, name, reference.composed(reference.parts(answer)))
+        job(topic, name, reference.composed(reference.parts(answer)))
         for name, answer in chosen.items()
     ]
     options = Options(options.salts, min(options.judges, len(jobs)), options.level)
@@ -174,54 +175,45 @@ class _Audit:
         self.options = options
         self.found = found
         self.sources = sources_of(course, topic)
-        self.written = self.sources.mistakes
-        self.reference = Reference(self.sources.solution, shown(course.solution(topic)))
-        self.solution = self.reference.solution
-        if not self.written.mistakes:
+        if not self.sources.mistakes.mistakes:
             found.problems.append(f"there are no mistakes: write {shown(course.mistakes(topic))}")
-        told = [m for m in self.written.mistakes if m.says]
-        self.pairs = list(pairs(self.reference, told))
-        self.checks = list_checks(course.test_file(topic))
-        self.pasted = list(pasted(course, topic, self.solution))
-        self.chosen_pairs = Random(SALT).sample(self.pairs, min(len(self.pairs), options.pairs))
-        first = {m.function: m for m in reversed(self.written.mistakes)}
-        self.repeated = {  # further mistakes in one function alone, by the name of the job
-            name: m
-            for n, m in enumerate(self.written.mistakes)
-            for name in self._tries(f"mistake-{n}")
-            if m.changes_only_its_function and m is not first[m.function]
-        }
-        self.unnoticed = self._record()
+        self.answers = Answers(
+            course, topic, self.sources, options.salts, with_mutants=options.mutants
+        )
+        self.unnoticed = prepare(course, topic, SALT).unnoticed
         self._try_page()
 
-    def run(self, advance: Advance) -> None:
+    def run(self, trusted: ProcessPoolExecutor, advance: Advance) -> None:
         """Grade all answers and judge the results. Raises CannotGrade."""
-        todo = mutants(self.solution.text) if self.options.mutants else []
-        # Under names of their own: a message that one cannot be graded should say which.
-        by_name = {f"mutant-{n} (line {m.line})": m for n, m in enumerate(todo)}
-        jobs = [
-            *self._answers(),
-            *(_job(self.topic, name, m.source, suspect=m.function) for name, m in by_name.items()),
-        ]
+        answers = self.answers
+        total = len(answers.walled) + len(answers.trusted)
         results = _grade(
-            self.course, self.topic, jobs, self.options, advance, narrowed=self._narrowed
+            self.course,
+            self.topic,
+            answers.walled,
+            self.options,
+            lambda done, _: advance(done, total),
         )
         if not _is_full(results["solution"]):
             self.found.problems += verdicts.judge_right("the solution", results["solution"])
             self.found.problems.append("without a solution that passes, nothing else is tried")
             return
+        jobs = [answers.narrowed(job, results) for job in answers.trusted]
+        graded = grade_trusted(
+            trusted, self.topic, self.course.test_file(self.topic), jobs, SALT, results["solution"]
+        )
+        try:
+            for job, result in graded:
+                results[job.submission] = result
+                advance(len(results), total)
+        except BrokenProcessPool:
+            raise CannotGrade("a mistake or a mutant has ended the process that tries it") from None
         self._judge_answers(results)
         self.found.problems += [f"no check notices the argument {name}" for name in self.unnoticed]
-        if todo:
-            self._judge_mutants(todo, [m for name, m in by_name.items() if _is_full(results[name])])
-
-    def _record(self) -> list[str]:
-        """Have the mistakes recorded for the salts they are tried with; returns the arguments
-        that no check notices."""
-        recordings = [
-            prepare(self.course, self.topic, salt) for salt in _salts(self.options.rounds)
-        ]
-        return list(recordings[0].unnoticed)
+        if answers.mutants:
+            self._judge_mutants(
+                [m for name, m in answers.mutants.items() if _is_full(results[name])]
+            )
 
     def _try_page(self) -> None:
         """The solution passes the checks that students get."""
@@ -234,75 +226,9 @@ class _Audit:
         for name in answers_by_name(page, self.sources.functions):
             self.found.problems.append(f"{shown(page)} ships {name}, which students write")
 
-    def _answers(self) -> list[Job]:
-        """All jobs but the mutants; the solution first, for nothing is told without it."""
-        solution = self.solution
-        answers: dict[str, Mistake | Alternative] = {
-            **{f"mistake-{n}": m for n, m in enumerate(self.written.mistakes)},
-            **{f"alternative-{n}": a for n, a in enumerate(self.written.alternatives)},
-        }
-        compose, parts = self.reference.composed, self.reference.parts
-        composed = {name: compose(parts(answer)) for name, answer in answers.items()}
-        sources = {
-            "stub": solution.stub(),
-            **{f"without-{name}": solution.without(name) for name in solution.parts()},
-        }
-        return [
-            _job(self.topic, "solution", solution.text),
-            *(
-                _job(self.topic, f"salt-{salt}", solution.text, salt=salt)
-                for salt in _salts(self.options.salts)[1:]
-            ),
-            _job(self.topic, "salt-course", solution.text, salt=read_salt(self.course)),
-            *(_job(self.topic, name, source) for name, source in sources.items()),
-            *(
-                _job(self.topic, name, source, salt=salt)
-                for case, source in composed.items()
-                for name, salt in self._tries(case).items()
-            ),
-            *(
-                _job(self.topic, f"pair-{n}", compose(changed), checks=self._checks_of(function))
-                for n, (function, _, changed) in enumerate(self.chosen_pairs)
-            ),
-            *(
-                _job(self.topic, f"pasted-{n}", text, checks=self._checks_of(function))
-                for n, (function, _, text) in enumerate(self.pasted)
-            ),
-        ]
-
-    def _narrowed(self, job: Job, results: Mapping[str, Result]) -> Job:
-        """A mistake is tried in the checks that need its function, those that fail without it.
-
-        The others do not call it, or see a stand-in once it has failed its own check, whatever the
-        mistake: the first one of each function is tried in all of them.
-        """
-        mistake = self.repeated.get(job.submission)
-        without = results.get(f"without-{mistake.function}") if mistake else None
-        if mistake is None or without is None:
-            return job
-        backward = mistake.function.removesuffix("_forward") + "_backward"
-        asked = self._checks_of(mistake.function) | self._checks_of(backward)
-        return replace(job, checks=asked | _needs(without))
-
-    def _checks_of(self, function: str) -> frozenset[str]:
-        return frozenset(check.name for check in self.checks if check.function == function)
-
-    def _tries(self, case: str) -> dict[str, str]:
-        """The salts that one case is tried with, by the name of the job."""
-        return {f"{case} with {salt}": salt for salt in _salts(self.options.rounds)}
-
-    def _problems(
-        self, case: str, results: dict[str, Result], judge: Callable[[Result], Iterable[str]]
-    ) -> list[str]:
-        """What `judge` finds in one case; of several salts, which."""
-        return [
-            problem if salt == SALT else f"{problem}, with the salt '{salt}'"
-            for name, salt in self._tries(case).items()
-            for problem in judge(results[name])
-        ]
-
     def _judge_answers(self, results: dict[str, Result]) -> None:
-        found, written = self.found, self.written
+        found, answers = self.found, self.answers
+        written = self.sources.mistakes
         solution = results["solution"]
         found.checks, found.points = len(solution.checks), solution.max_score
         with_points = [SimpleNamespace(points=check.max_points) for check in solution.checks]
@@ -312,28 +238,22 @@ class _Audit:
             found.problems.append(str(error))
         found.problems += verdicts.judge_stub(results["stub"])
         needed = {}
-        for name in self.solution.parts():
+        for name in answers.solution.parts():
             result = results[f"without-{name}"]
-            needed[name] = _needs(result)
+            needed[name] = needs(result)
             found.problems += verdicts.judge_without(name, result)
         judged = [
-            self._problems(
-                f"mistake-{n}",
-                results,
-                partial(
-                    verdicts.judge_mistake, m, dependent=_dependent(self.reference.parts(m), needed)
-                ),
-            )
+            self._judged_mistake(f"mistake-{n}", m, results, needed)
             for n, m in enumerate(written.mistakes)
         ]
         found.mistakes = _count(judged)
         found.problems += [problem for problems in judged for problem in problems]
         judged = [
-            self._problems(
-                f"alternative-{n}",
-                results,
-                partial(verdicts.judge_right, f"alternative '{a.title}'"),
-            )
+            [
+                problem
+                for salt, result in answers.of_salts(f"alternative-{n}", results).items()
+                for problem in verdicts.judge_right(_with(f"alternative '{a.title}'", salt), result)
+            ]
             for n, a in enumerate(written.alternatives)
         ]
         found.alternatives = _count(judged)
@@ -341,11 +261,11 @@ class _Audit:
         found.problems += verdicts.judge_written(written, self.sources.functions)
         named = [
             verdicts.is_pair_named(function, said, results[f"pair-{n}"])
-            for n, (function, said, _) in enumerate(self.chosen_pairs)
+            for n, (function, said, _) in enumerate(answers.pairs)
         ]
         found.pairs = (sum(named), len(named))
         found.problems += verdicts.judge_pairs(found.pairs)
-        for n, (function, helper, _) in enumerate(self.pasted):
+        for n, (function, helper, _) in enumerate(answers.pasted):
             result = results[f"pasted-{n}"]
             found.problems += verdicts.judge_pasted(function, helper, result)
         salted = {
@@ -358,8 +278,21 @@ class _Audit:
         found.accuracies = verdicts.accuracies(self.topic, [solution, *salted.values()])
         found.problems += verdicts.judge_accuracies(found.accuracies)
 
-    def _judge_mutants(self, todo: list[Mutant], alive: list[Mutant]) -> None:
-        equivalents = self.written.equivalents
+    def _judged_mistake(
+        self,
+        name: str,
+        mistake: Mistake,
+        results: Mapping[str, Result],
+        needed: dict[str, frozenset[str]],
+    ) -> list[str]:
+        dependent = _dependent(self.answers.parts[name], needed)
+        return [
+            *verdicts.judge_mistake(mistake, results[name], dependent),
+            *verdicts.judge_luck(mistake, self.answers.of_salts(name, results)),
+        ]
+
+    def _judge_mutants(self, alive: list[Mutant]) -> None:
+        equivalents, todo = self.sources.mistakes.equivalents, list(self.answers.mutants.values())
         known = [
             m
             for m in alive
@@ -379,19 +312,14 @@ def _grade(
     jobs: Sequence[Job],
     options: Options,
     advance: Advance,
-    narrowed: Callable[[Job, Mapping[str, Result]], Job] = lambda job, results: job,
 ) -> dict[str, Result]:
-    """The result of each job by its name; none after a solution that fails. A job is handed out
-    as `narrowed` makes it, which sees the results so far.
-
-    All in one pool: a new one takes as long to start as a hundred mutants to grade.
-    """
+    """The result of each job by its name, behind the walls; none after a solution that fails."""
     results: dict[str, Result] = {}
     advance(0, len(jobs))
     graded = run_jobs(
         topic,
         course.test_file(topic),
-        (narrowed(job, results) for job in jobs),
+        jobs,
         judges=options.judges,
         level=options.level,
         salt=SALT,
@@ -408,30 +336,12 @@ def _grade(
     return results
 
 
-def _salts(count: int) -> list[str]:
-    """The first `count` salts of an audit, the same each time."""
-    return [SALT, *(f"{SALT}-{n}" for n in range(1, count))]
-
-
-def _job(
-    topic: Topic,
-    name: str,
-    source: str,
-    *,
-    salt: str | None = None,
-    suspect: str | None = None,
-    checks: frozenset[str] | None = None,
-) -> Job:
-    return Job(name, f"{topic.id}.py", source.encode(), salt, suspect, checks)
+def _with(answer: str, salt: str) -> str:
+    return answer if salt == SALT else f"{answer}, with the salt '{salt}',"
 
 
 def _is_full(result: Result) -> bool:
     return result.score >= result.max_score
-
-
-def _needs(result: Result) -> frozenset[str]:
-    """The checks that need a function: those that lose points without it."""
-    return frozenset(check.name for check in result.checks if check.points < check.max_points)
 
 
 def _dependent(parts: Collection[str], needed: dict[str, frozenset[str]]) -> frozenset[str] | None:

@@ -66,7 +66,7 @@ def judge_right(answer: str, result: Result) -> Iterator[str]:
     if result.status is not SubmissionStatus.GRADED:
         yield f"{answer} is {result.status}: {first_line(result.message)}"
         return
-    for check in _lost(result):
+    for check in result.lost:
         yield f"{answer} loses points in {_described(check)}"
 
 
@@ -83,7 +83,7 @@ def judge_mistake(
     if result.status is not SubmissionStatus.GRADED:
         yield f"{answer} is {result.status}: {first_line(result.message)}"
         return
-    lost = _lost(result)
+    lost = result.lost
     own = [check for check in lost if check.function == mistake.function]
     if not own:
         yield f"{answer} passes every check of {mistake.function}"
@@ -106,6 +106,22 @@ def judge_mistake(
             yield f"{answer} takes points from a right backward as well, in {_described(check)}"
 
 
+def judge_luck(mistake: Mistake, results: Mapping[str, Result]) -> Iterator[str]:
+    """With every salt a mistake costs the same points in each check of its function."""
+    points: dict[str, list[float]] = defaultdict(list)
+    for result in results.values():
+        for check in result.checks:
+            if check.function == mistake.function:
+                points[check.name].append(check.points)
+    for name, earned in points.items():
+        if len(set(earned)) > 1:
+            yield (
+                f"{mistake.where}: mistake '{mistake.name}' has {min(earned):g} to "
+                f"{max(earned):g} points in {name} ({earned.count(min(earned))} of {len(earned)} "
+                "salts notice it): choose inputs that depend less on luck"
+            )
+
+
 def judge_written(written: Mistakes, functions: Iterable[str]) -> Iterator[str]:
     """Every function has mistakes and an answer that is right in another way."""
     wrong = {mistake.function for mistake in written.mistakes}
@@ -120,7 +136,7 @@ def judge_written(written: Mistakes, functions: Iterable[str]) -> Iterator[str]:
 def is_pair_named(function: str, said: Sequence[str], result: Result) -> bool:
     """Whether a student with two mistakes in one function reads of one of them at least, and of
     the other where it has an effect beside the first."""
-    for check in _lost(result):
+    for check in result.lost:
         if check.function == function:
             return any(sentence in check.message for sentence in said)
     return False
@@ -145,7 +161,7 @@ def judge_pairs(pairs: tuple[int, int]) -> Iterator[str]:
 
 def judge_without(function: str, result: Result) -> Iterator[str]:
     """A function that is not written yet leaves every check an ordinary ending."""
-    for check in _lost(result):
+    for check in result.lost:
         if _is_broken(check) or check.status in (Status.TIMEOUT, Status.KILLED):
             yield f"a student without {function} cannot pass {_described(check)}"
 
@@ -154,7 +170,7 @@ def judge_salts(results: Mapping[str, Result]) -> Iterator[str]:
     """The solution has full points with every salt; one line for each check that fails."""
     failed: dict[str, list[tuple[str, CheckResult]]] = defaultdict(list)
     for salt, result in results.items():
-        for check in _lost(result):
+        for check in result.lost:
             failed[check.name].append((salt, check))
     for losses in failed.values():
         salt, check = losses[0]
@@ -221,10 +237,6 @@ def _threshold(topic: Topic, check: str, metric: str) -> float | None:
     having = {data: limits for data, limits in topic.thresholds.items() if metric in limits}
     named = [data for data in having if data in check] or list(having)[: len(having) == 1]
     return having[named[0]][metric] if named else None
-
-
-def _lost(result: Result) -> list[CheckResult]:
-    return [check for check in result.checks if check.points < check.max_points]
 
 
 def _is_broken(check: CheckResult) -> bool:

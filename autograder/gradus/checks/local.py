@@ -1,12 +1,17 @@
 """A trusted submission in this very process: the reference, and what instructors changed in it.
 
-It takes the place of a `Student` while mistakes are recorded. No student's code comes here.
+It takes the place of a `Student` while mistakes are recorded and tried. No student's code comes
+here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Callable, Collection, Mapping
+import signal
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -14,7 +19,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
 from gradus.checks.record import current
-from gradus.errors import Missing, NotData, NotImplementedYet, Raised, one_line
+from gradus.errors import Missing, NotData, NotImplementedYet, Raised, TimedOut, one_line
 from gradus.inside import changes, values
 from gradus.inside.loading import describe
 from gradus.student import Trace
@@ -24,30 +29,48 @@ LIMIT = 1 << 28  # bytes of what is returned
 
 
 class LocalStudent:
-    """Calls the functions of `names`, a module's, as a Student would."""
+    """Calls the functions of `names`, a module's, as a Student would.
 
-    def __init__(self, names: dict[str, Any], given: Collection[str] = ()) -> None:
+    All calls of a check may take `seconds` of the processor's time: on a busy machine the clock
+    would leave mistakes out. Where the system has no such timer, they take what they take.
+    """
+
+    def __init__(self, names: dict[str, Any], given: Collection[str] = (), *, seconds: float):
         self.names = names
         self.given = frozenset(given)  # not written by students
         self.functions = dict.fromkeys((n for n, f in names.items() if callable(f)), "")
+        self.notes: list[str] = []
         self.last_changed: list[str] = []
         self.last_notes: list[str] = []
         self._kept: dict[int, Any] = {}
+        self._replaced: dict[str, Any] = {}  # what the stand-ins of the check hide
+        self._seconds = self._left = seconds
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
             raise AttributeError(name)
         return lambda *args, **kwargs: self.call(name, *args, **kwargs)
 
+    def load(self) -> None:
+        """Is loaded."""
+
     def begin(self, check: str, seed: int, stand_ins: Mapping[str, Any] | None = None) -> None:
-        """Starts a check with random numbers that can be repeated."""
+        """As Student.begin."""
         self._kept.clear()
-        torch.manual_seed(seed)
+        self._left = self._seconds
+        self.names.update(self._replaced)
+        stand_ins = stand_ins or {}
+        self._replaced = {name: self.names[name] for name in stand_ins if name in self.names}
+        self.names.update(stand_ins)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed asks for other devices
         random.seed(seed)
 
     def end(self) -> Trace:
         """Ends the check."""
         return Trace()
+
+    def close(self) -> None:
+        """Ends nothing."""
 
     def relies_on(self, function: str) -> list[str]:
         """Nothing is known of who calls whom."""
@@ -77,7 +100,8 @@ class LocalStudent:
         args, kwargs = tree_map(own, args), tree_map(own, kwargs)
         before = changes.snapshot(args, kwargs)
         try:
-            value = function(*args, **kwargs)
+            with self._limited():
+                value = function(*args, **kwargs)
             if name.endswith("_forward") and isinstance(value, tuple | list) and len(value) >= 2:
                 value = (value[0], self._keep(value[1]), *value[2:])
             data = self._data(value)
@@ -85,8 +109,8 @@ class LocalStudent:
             raise NotImplementedYet(str(error) or name, function=name) from None
         except Refused as error:
             raise NotData(f"returned {error}", function=name) from None
-        except Interrupted:
-            raise
+        except _Interrupted:
+            raise TimedOut("takes too long", function=name) from None
         except Exception as error:
             kind, text, _ = describe(error)
             raise Raised(f"{kind}: {text}" if text else kind, function=name) from None
@@ -113,6 +137,27 @@ class LocalStudent:
         self._kept[handle.id] = value
         return handle
 
+    @contextlib.contextmanager
+    def _limited(self) -> Iterator[None]:
+        if sys.platform == "win32":
+            yield
+            return
+        if self._left <= 0:
+            raise _Interrupted
+        started = time.process_time()
+        before = signal.signal(signal.SIGPROF, _interrupt)
+        signal.setitimer(signal.ITIMER_PROF, self._left)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, before)
+            self._left -= time.process_time() - started
 
-class Interrupted(BaseException):
-    """A check of a changed reference takes too long."""
+
+class _Interrupted(BaseException):
+    """No `except Exception` of a changed reference catches it."""
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise _Interrupted

@@ -29,7 +29,7 @@ from gradus.checks.stand_ins import StandIns, choices
 from gradus.course import Topic, UsageError
 from gradus.errors import LoadError, Raised, SubmissionError
 from gradus.jobs import CheckInfo, Job
-from gradus.results import CheckResult, Result, Status, SubmissionStatus
+from gradus.results import CheckResult, Isolation, Result, Status, SubmissionStatus
 from gradus.sandbox.launcher import Launcher
 from gradus.student import Student
 
@@ -76,7 +76,9 @@ def run_session(
             if known is None:
                 recording = load_recording(test_file, job.salt or salt)
                 known = recorded[job.salt or salt] = recording.known if recording else {}
-            emit(job, _judge(job, items, topic, launcher, job.salt or salt, version, known))
+            student = Student(launcher, job.filename, job.source, forbid=topic.forbid)
+            subject = Subject(topic, launcher.device, job.salt or salt, student, known)
+            emit(job, judge(job, items, subject, launcher.level, version))
 
     collect(test_file, loop)
 
@@ -88,6 +90,7 @@ def collect(test_file: Path, loop: Callable[[Sequence[pytest.Item]], None]) -> N
         str(test_file),
         *("-p", "gradus.checks.plugin", "-p", "no:terminal", "-p", "no:cacheprovider"),
         *("-p", "no:logging", "-p", "no:warnings", "-p", "no:faulthandler"),
+        *("-p", "no:unraisableexception", "-p", "no:threadexception"),  # collect garbage for long
         *("--capture=no", "--noconftest", "--import-mode=importlib"),
         *("-c", os.devnull, f"--rootdir={test_file.parent}"),
     ]
@@ -154,16 +157,14 @@ def describe(item: pytest.Item) -> CheckInfo:
     )
 
 
-def _judge(
-    job: Job,
-    items: Sequence[pytest.Item],
-    topic: Topic,
-    launcher: Launcher,
-    salt: str,
-    version: str,
-    known: Recorded,
+def judge(
+    job: Job, items: Sequence[pytest.Item], subject: Subject, level: Isolation, version: str
 ) -> Result:
+    """Judge one submission, the subject's student, and close it; `items` are all checks."""
     started = time.perf_counter()
+    student = subject.student
+    assert student is not None
+    subject.show = job.function is not None
     chosen = [i for i in items if job.checks is None or i.name in job.checks]
     if job.function is not None:
         chosen = [i for i in chosen if describe(i).function == job.function]
@@ -174,14 +175,11 @@ def _judge(
         chosen = sorted(chosen, key=lambda i: describe(i).function != job.suspect)
     checks: list[CheckResult] = []
     status, message = SubmissionStatus.GRADED, ""
-    student = Student(launcher, job.filename, job.source, forbid=topic.forbid)
     try:
         student.load()
-        subject = Subject(
-            topic, launcher.device, salt, student, known, show=job.function is not None
-        )
         for item in chosen:
-            checks.append(_run_check(item, subject, checks, stop=job.suspect is not None))
+            stop = job.stop or job.suspect is not None
+            checks.append(_run_check(item, subject, checks, stop=stop))
             if job.suspect is not None and checks[-1].points < checks[-1].max_points:
                 break
     except LoadError as error:
@@ -191,12 +189,12 @@ def _judge(
         student.close()
     return Result(
         submission=job.submission,
-        topic=topic.id,
+        topic=subject.topic.id,
         status=status,
         score=round(sum(c.points for c in checks), 6),
         max_score=sum(describe(i).points for i in chosen),
-        isolation=launcher.level,
-        device=launcher.device,
+        isolation=level,
+        device=subject.device,
         seconds=round(time.perf_counter() - started, 3),
         sha256=hashlib.sha256(job.source).hexdigest(),
         tests=version,

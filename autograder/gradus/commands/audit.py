@@ -27,8 +27,7 @@ def audit(
     course: Course,
     topics: Sequence[str] = (),
     *,
-    salts: int = 50,
-    rounds: int = 1,
+    salts: int = 20,
     judges: int | None = None,
     html: Path | None = None,
     mutants: bool = True,
@@ -36,13 +35,12 @@ def audit(
 ) -> int:
     """Audit the topics named, or all; prints a table and the problems, and returns an exit code.
 
-    0: every answer is judged rightly, 1: some are not. `salts` counts the course's own. `rounds`
-    is the number of salts for each mistake and alternative. `only` runs just the answers with that
-    text in what they say, prints what a student reads, and judges nothing. Raises UsageError on
-    wrong usage.
+    0: every answer is judged rightly, 1: some are not. Every answer is tried with so many
+    `salts`. `only` runs just the answers with that text in what they say, prints what a student
+    reads, and judges nothing. Raises UsageError on wrong usage.
     """
     chosen = course.select(topics)
-    options = Options(salts, judges or len(os.sched_getaffinity(0)), best_level(), mutants, rounds)
+    options = Options(salts, judges or len(os.sched_getaffinity(0)), best_level(), mutants)
     console = Console()
     if only is not None:
         return _show_answers(console, course, chosen, only, options)

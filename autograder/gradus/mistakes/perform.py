@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import signal
-import sys
+import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from gradus.checks import record
-from gradus.checks.local import Interrupted, LocalStudent
+from gradus.checks.local import LocalStudent
 from gradus.checks.rng import Rng, derive_seed
 from gradus.course import Topic
 from gradus.mistakes.read import Mistakes
@@ -47,10 +47,10 @@ def perform(
     *,
     keep: bool = False,
 ) -> tuple[record.Record, BaseException | None]:
-    """Run a check on the module `names` for at most so many seconds of the processor's: what it
-    has noted, and how it has ended. With `keep` the notes hold its calls."""
+    """Run a check on the module `names`, whose calls may take so many seconds of the processor's:
+    what it has noted, and how it has ended. With `keep` the notes hold its calls."""
     seed = derive_seed(salt, sources.topic.id, name)
-    student = LocalStudent(names, given=set(names) - set(sources.functions))
+    student = LocalStudent(names, given=set(names) - set(sources.functions), seconds=seconds)
     fixtures: Mapping[str, Any] = {
         "student": student,
         "rng": Rng(seed),
@@ -60,33 +60,10 @@ def perform(
     notes = record.start(seed, recording=True, keep=keep)
     student.begin(name, seed % 2**31)
     try:
-        with _at_most(seconds):
-            check(**fixtures)
-    except (Exception, Interrupted) as error:
+        check(**fixtures)
+    except Exception as error:
         return notes, error
     return notes, None
-
-
-@contextlib.contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """Raise Interrupted in what computes longer, where the system has such a timer.
-
-    The processor's time counts: on a busy machine the clock would leave mistakes out.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-
-    def stop(number: int, frame: Any) -> None:
-        raise Interrupted
-
-    before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
 
 
 @contextlib.contextmanager
@@ -98,3 +75,12 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def processes(count: int, *begin: Any) -> ProcessPoolExecutor:
+    """Processes for trusted answers, each begun with `begin`, a function and its arguments; torch
+    is imported once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["gradus.mistakes.recorder"])
+    initializer, *arguments = begin or (None,)
+    return ProcessPoolExecutor(count, context, initializer, tuple(arguments))

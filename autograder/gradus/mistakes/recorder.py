@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import multiprocessing
 import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,11 +22,10 @@ from gradus.checks.comparison import Comparison, compare_all
 from gradus.checks.explain import conclude, noted
 from gradus.checks.fingerprint import Transcript, transcript
 from gradus.checks.known import Known, Recorded
-from gradus.checks.local import Interrupted
 from gradus.checks.session import collect, describe
 from gradus.course import UsageError
-from gradus.errors import Raised
-from gradus.mistakes.perform import Sources, given, one_thread, perform
+from gradus.errors import Raised, TimedOut
+from gradus.mistakes.perform import Sources, given, one_thread, perform, processes
 from gradus.mistakes.reference import Reference
 from gradus.mistakes.rules import GRADIENTS
 from gradus.mistakes.variants import Variant, variants
@@ -95,9 +93,7 @@ def _recorders(number: int) -> Iterator[Callable[[RecordPart, Sequence[int]], It
     if cores == 1 or number < MANY:
         yield lambda record, chosen: [record(chosen)]
         return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["gradus.mistakes.recorder"])  # torch is imported once
-    with ProcessPoolExecutor(cores, context) as executor:
+    with processes(cores) as executor:
 
         def run(record: RecordPart, chosen: Sequence[int]) -> Iterator[Part]:
             shares = [chosen[n::cores] for n in range(cores)]
@@ -282,7 +278,7 @@ def _seen(
     ]
     if any(unchanged):  # in some calls: what the others see explains no student's whole check
         return None, None if all(unchanged) else True
-    if isinstance(error, Interrupted):
+    if isinstance(error, TimedOut):
         return None, True
     if not notes.failures:
         return None, error is not None

@@ -1,0 +1,155 @@
+"""What one topic's tests are tried on: right and wrong answers, each as a job to grade."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from gradus.audit.mutants import Mutant, mutants
+from gradus.audit.public import pasted
+from gradus.checks.session import list_checks
+from gradus.course import Course, Topic, read_salt, shown
+from gradus.inside import policy
+from gradus.jobs import Job
+from gradus.mistakes.perform import Sources
+from gradus.mistakes.read import Alternative, Mistake
+from gradus.mistakes.reference import Reference
+from gradus.mistakes.variants import pairs
+from gradus.results import Result
+
+SALT = "audit"  # fixed, so that an audit can be repeated; the course's own is one of the salts
+PAIRS = 30  # of two mistakes in one function that are tried, at most
+
+
+class Answers:
+    """Of one topic; jobs are told apart by the names of their submissions.
+
+    `walled` are graded as students' work is, the solution first, for nothing is told without it;
+    `trusted` in a process of the audit's. All of them are made in the main thread: Python's `ast`
+    is not safe in several (https://github.com/python/cpython/issues/106905).
+    """
+
+    def __init__(
+        self, course: Course, topic: Topic, sources: Sources, salts: int, *, with_mutants: bool
+    ) -> None:
+        self.topic = topic
+        self.sources = sources
+        self.reference = Reference(sources.solution, shown(course.solution(topic)))
+        self.solution = self.reference.solution
+        self.salts = [SALT, *(f"{SALT}-{n}" for n in range(1, salts))]
+        written = sources.mistakes
+        self.written: dict[str, Mistake | Alternative] = {
+            **{f"mistake-{n}": m for n, m in enumerate(written.mistakes)},
+            **{f"alternative-{n}": a for n, a in enumerate(written.alternatives)},
+        }
+        self.parts = {name: self.reference.parts(a) for name, a in self.written.items()}
+        told = [m for m in written.mistakes if m.says]
+        self.all_pairs = list(pairs(self.reference, told))
+        self.pairs = Random(SALT).sample(self.all_pairs, min(len(self.all_pairs), PAIRS))
+        self.pasted = list(pasted(course, topic, self.solution))
+        found = mutants(self.solution.text) if with_mutants else []
+        # Under names of their own: a message that one cannot be graded should say which.
+        self.mutants: dict[str, Mutant] = {
+            f"mutant-{n} (line {m.line})": m for n, m in enumerate(found)
+        }
+        self.checks = list_checks(course.test_file(topic))
+        self.walled: list[Job] = []
+        self.trusted: list[Job] = []
+        self._add_right_and_empty(read_salt(course))
+        self._add_written()
+        self.trusted += [*self._composed(), *self._mutated()]
+
+    def of_salts(self, name: str, results: Mapping[str, Result]) -> dict[str, Result]:
+        """The results of a written answer by the salt that it was tried with."""
+        names = {salt: name if salt == SALT else f"{name} with {salt}" for salt in self.salts}
+        return {salt: results[job] for salt, job in names.items() if job in results}
+
+    def narrowed(self, one: Job, results: Mapping[str, Result]) -> Job:
+        """A written answer is tried in the checks that need its functions, those that fail without
+        them.
+
+        The others do not call them, or see a stand-in once they have failed their own check,
+        whatever the mistake: the first one of each function is tried in all of them. With further
+        salts a mistake is tried in its function's own checks, and nothing where a threshold is.
+        """
+        name, _, salt = one.submission.partition(" with ")
+        answer = self.written.get(name)
+        functions = [n for n in self.parts.get(name, ()) if f"without-{n}" in results]
+        if answer is None or not functions:
+            return one
+        asked = frozenset[str]().union(*(needs(results[f"without-{n}"]) for n in functions))
+        if isinstance(answer, Mistake):
+            own = self.checks_of(answer.function)
+            backward = answer.function.removesuffix("_forward") + "_backward"
+            asked = own if salt else asked | own | self.checks_of(backward)
+        if salt:
+            asked -= {check.name for check in self.checks if check.threshold}
+        return replace(one, checks=asked, stop=bool(salt))
+
+    def checks_of(self, function: str) -> frozenset[str]:
+        """The names of a function's own checks."""
+        return frozenset(check.name for check in self.checks if check.function == function)
+
+    def _add_right_and_empty(self, secret: str) -> None:
+        solution = self.solution
+        self.walled += [
+            job(self.topic, "solution", solution.text),
+            job(self.topic, "salt-course", solution.text, salt=secret),
+            job(self.topic, "stub", solution.stub()),
+            *(
+                job(self.topic, f"without-{name}", solution.without(name))
+                for name in solution.parts()
+            ),
+        ]
+        self.trusted += [
+            job(self.topic, f"salt-{salt}", solution.text, salt=salt) for salt in self.salts[1:]
+        ]
+
+    def _add_written(self) -> None:
+        first = {m.function: m for m in reversed(self.sources.mistakes.mistakes)}
+        for name, answer in self.written.items():
+            one = job(self.topic, name, self.reference.composed(self.parts[name]))
+            if not self._is_harmless(name):
+                self.walled.append(one)
+                continue
+            walled = isinstance(answer, Alternative) or answer is first[answer.function]
+            (self.walled if walled else self.trusted).append(one)
+            self.trusted += [
+                replace(one, submission=f"{name} with {salt}", salt=salt) for salt in self.salts[1:]
+            ]
+
+    def _is_harmless(self, name: str) -> bool:
+        """Whether an answer needs no walls: it does not end its process, and no forbidden name is
+        what is wrong with it."""
+        answer, forbid = self.written[name], self.topic.forbid
+        if isinstance(answer, Mistake) and not answer.says and not answer.edits:
+            return False
+        words = {word.rpartition(".")[2] for word in forbid}
+        if not any(word in text for text in self.parts[name].values() for word in words):
+            return True
+        tree = ast.parse(self.reference.composed(self.parts[name]))
+        return not (set(policy.inspect([(tree, "")], forbid)[0]) & set(self.parts[name]))
+
+    def _composed(self) -> Iterator[Job]:
+        for n, (function, _, changed) in enumerate(self.pairs):
+            text = self.reference.composed(changed)
+            yield job(self.topic, f"pair-{n}", text, checks=self.checks_of(function))
+        for n, (function, _, text) in enumerate(self.pasted):
+            yield job(self.topic, f"pasted-{n}", text, checks=self.checks_of(function))
+
+    def _mutated(self) -> Iterator[Job]:
+        for name, mutant in self.mutants.items():
+            yield job(self.topic, name, mutant.source, suspect=mutant.function)
+
+
+def job(topic: Topic, name: str, source: str, **rest: Any) -> Job:
+    """`source` to be graded under a name; `rest` are Job's other fields."""
+    return Job(name, f"{topic.id}.py", source.encode(), **rest)
+
+
+def needs(result: Result) -> frozenset[str]:
+    """The checks that need a function, by a result without it: those that lose points."""
+    return frozenset(check.name for check in result.lost)
