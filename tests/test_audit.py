@@ -449,7 +449,9 @@ def test_many_salts_find_a_check_that_misses_a_mistake_now_and_then(course, caps
     write(course.test_file(course.topic("sound")), SOUND_TESTS.replace("for x in", lazy))
     assert audit(course, ["sound"], salts=8, judges=1, mutants=False) == 1
     problems = re.findall("^sound: (.*)$", capsys.readouterr().out, re.MULTILINE)
-    luck = re.compile(r".*mistake '.*' has \d to 2 points in test_double \((\d) of 8 salts notice.*")
+    luck = re.compile(
+        r".*mistake '.*' has \d to 2 points in test_double \((\d) of 8 salts notice.*"
+    )
     missed = re.compile(r".*mistake '.*' passes every check of double")
     noticed = [int(found[1]) for found in map(luck.fullmatch, problems) if found]
     assert len(noticed) == 4  # of the function's mistakes

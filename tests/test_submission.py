@@ -37,6 +37,37 @@ from gradus.student import Student
 from gradus.wire.channel import Channel, Closed, Late
 from gradus.wire.frames import Garbage, Handle
 
+COMPUTES = b"""
+import os
+import time
+
+def compute(s):
+    until = time.process_time() + s
+    while time.process_time() < until:
+        pass
+    return s
+
+def nap(s):
+    time.sleep(s)
+    return s
+
+def wait(s):
+    return nap(s)
+
+def compute_in_a_child(s):
+    pid = os.fork()
+    if not pid:
+        compute(s)
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+def compute_in_an_orphan(s):
+    if not os.fork():
+        if not os.fork():
+            compute(s)
+        os._exit(0)
+    time.sleep(s)
+"""
 LIMITS = Limits(check_seconds=5.0, submission_seconds=60.0, memory_mb=512, output_kb=4)
 UNREADABLE, CRASHED = SubmissionStatus.UNREADABLE, SubmissionStatus.CRASHED
 Load = Callable[..., Student]
@@ -232,24 +263,40 @@ class TestErrors:
         with pytest.raises(Missing):
             student.absent(1)
 
-    def test_the_clock_of_a_check_and_of_a_submission(self) -> None:
+    def test_the_time_of_a_check_and_of_a_submission(self) -> None:
         limits = LIMITS.model_copy(update={"check_seconds": 1.0, "submission_seconds": 2.0})
-        source = b"import time\ndef nap(s):\n    time.sleep(s)\n    return s\n"
         with Launcher(best_level(), limits) as launcher:
-            student = Student(launcher, "mlp.py", source)
+            student = Student(launcher, "mlp.py", COMPUTES)
             student.begin("one")
-            assert student.nap(0.4) == 0.4
-            with pytest.raises(TimedOut, match="longer than 1 s"):
-                student.nap(0.9)  # all calls of a check together
-            with pytest.raises(TimedOut, match="longer than 1 s"):
-                student.nap(0.0)
+            assert student.compute(0.4) == 0.4
+            assert student.nap(1.5) == 1.5  # nothing is computed: the machine may be busy
+            with pytest.raises(TimedOut, match="more than 1 s"):
+                student.compute(0.9)  # all calls of a check together
+            with pytest.raises(TimedOut, match="more than 1 s"):
+                student.compute(0.0)
             student.begin("two")
-            assert student.nap(0.1) == 0.1
+            assert student.compute(0.1) == 0.1
             student.begin("three")
             with pytest.raises(TimedOut, match="2 s in all"):
-                student.nap(0.95)
+                student.compute(0.95)
             with pytest.raises(TimedOut, match="2 s in all"):
                 student.begin("four")
+            student.close()
+
+    @pytest.mark.parametrize("level", [k for k, why in available_levels().items() if not why])
+    @pytest.mark.parametrize("function", ["compute_in_a_child", "compute_in_an_orphan", "wait"])
+    def test_what_others_compute_for_it_counts_and_waiting_ends(
+        self, level: str, function: str
+    ) -> None:
+        limits = LIMITS.model_copy(update={"check_seconds": 0.3})
+        with Launcher(level, limits) as launcher:
+            student = Student(launcher, "mlp.py", COMPUTES)
+            student.begin("one")
+            text = "does it wait" if function == "wait" else "computed for more than 0.3 s"
+            with pytest.raises(TimedOut, match=text):
+                getattr(student, function)(60.0)
+            student.begin("two")
+            assert student.compute(0.0) == 0.0  # and nobody pays for what went before
             student.close()
 
     def test_output_is_kept_per_check_and_cut(self, load: Load) -> None:
@@ -543,7 +590,12 @@ class TestLevels:
         )
         ran = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
         seen = {m for m in ran.stdout.decode().split() if not m.startswith(INSIDE)}
-        assert seen == {"gradus.sandbox", "gradus.sandbox.contain", "gradus.sandbox.zygote"}
+        assert seen == {
+            "gradus.sandbox",
+            "gradus.sandbox.contain",
+            "gradus.sandbox.cpu",
+            "gradus.sandbox.zygote",
+        }
 
     @pytest.mark.skipif(bool(available_levels()["user"]), reason="needs root")
     def test_user_level_refuses_open_secrets(

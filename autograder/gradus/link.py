@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from gradus.clock import Clock, until
 from gradus.errors import one_line
 from gradus.sandbox.launcher import Launcher
 from gradus.sandbox.process import Output
-from gradus.wire.channel import Closed, Late
+from gradus.wire.channel import Closed, Late, Wait
 from gradus.wire.frames import Callback, Garbage, Handle
 
 START_SECONDS = 120.0  # of a process, before it sees the submission: torch from a cold disk
@@ -19,19 +20,24 @@ GRACE = 0.5  # a process that crashed is still on its way out when its socket cl
 
 
 class Link:
-    """A fresh process of `launcher`; raises OSError when it does not start."""
+    """A fresh process of `launcher`, whose time `clock` counts from when it is ready.
 
-    def __init__(self, launcher: Launcher) -> None:
+    Raises OSError when it does not start.
+    """
+
+    def __init__(self, launcher: Launcher, clock: Clock) -> None:
         self._worker = launcher.start()
+        self._clock = clock
         self._memory_mb = launcher.limits.memory_mb
         self._number = 0
         self._callbacks: list[Callable[..., Any]] = []
         try:
-            self.receive(time.monotonic() + START_SECONDS)
+            self._receive(until(time.monotonic() + START_SECONDS))
         except (Late, Closed, Garbage) as error:
             said = self.output.text()[-500:]
             why = f"{error!r} {self.kill(GRACE)} {said}"
             raise OSError(f"a submission's process does not start: {why}") from None
+        clock.attend(self._worker.cpu_seconds)
 
     @property
     def output(self) -> Output:
@@ -45,22 +51,32 @@ class Link:
         """Functions of the judge's that were passed so far can no longer be called."""
         self._callbacks.clear()
 
-    def exchange(self, name: str, *arguments: Any, deadline: float) -> tuple[Any, ...]:
+    def exchange(self, name: str, *arguments: Any) -> tuple[Any, ...]:
         """Sends a request and returns its (first) reply; runs callbacks meanwhile.
 
         Raises Late, Closed or Garbage, and TypeError when an argument is not data.
         """
         self._number += 1
-        self._worker.channel.send((name, self._number, *arguments), self._as_data, deadline)
-        while True:
-            reply = self.receive(deadline)
-            if reply[0] != "callback":
-                return reply
-            self._worker.channel.send(self._answer(reply), self._as_data, deadline)
+        with self._clock.running():
+            self._send((name, self._number, *arguments))
+            while True:
+                reply = self._receive(self._clock.wait)
+                if reply[0] != "callback":
+                    return reply
+                with self._clock.paused():
+                    answer = self._answer(reply)
+                self._send(answer)
 
-    def receive(self, deadline: float) -> tuple[Any, ...]:
+    def receive(self) -> tuple[Any, ...]:
         """The next reply to the last request, without its number."""
-        reply = self._worker.channel.receive(_no_callback, deadline)
+        with self._clock.running():
+            return self._receive(self._clock.wait)
+
+    def _send(self, message: tuple[Any, ...]) -> None:
+        self._worker.channel.send(message, self._as_data, self._clock.wait)
+
+    def _receive(self, wait: Wait) -> tuple[Any, ...]:
+        reply = self._worker.channel.receive(_no_callback, wait)
         if type(reply) is not tuple or len(reply) < 2 or reply[0] != self._number:
             raise Garbage
         return reply[1:]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradus.clock import Clock
 from gradus.errors import (
     Forbidden,
     Killed,
@@ -64,8 +64,8 @@ class Student:
         self._failure: LoadError | None = None
         self._check: tuple[Any, ...] = (0, {})  # seed and stand-ins
         self._trace = Trace()
-        self._total_left = launcher.limits.submission_seconds
-        self._check_left = launcher.limits.check_seconds
+        limits = launcher.limits
+        self._clock = Clock(limits.check_seconds, limits.submission_seconds)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
@@ -81,12 +81,14 @@ class Student:
             raise self._failure
         if self._link is not None:
             return
-        if self._total_left <= 0:
-            raise TimedOut(self._too_long_in_all())
-        link = self._link = Link(self._launcher)
+        if self._clock.is_over:
+            raise TimedOut(self._clock.exceeded)
+        link = self._link = Link(self._launcher, self._clock)
         self._generation += 1
+        limits = self._launcher.limits
         try:
-            self._load(link)
+            with self._clock.apart(max(limits.check_seconds, limits.submission_seconds / 4)):
+                self._load(link)
         except LoadError as error:
             self._end_process()
             if self._generation == 1:  # what has loaded once may fail later without being refused
@@ -105,14 +107,14 @@ class Student:
         those names until the next check; the submission can call them but not read them.
         """
         self._trace = Trace()
-        self._check_left = self._launcher.limits.check_seconds
         self._check = (seed, dict(stand_ins or {}))
+        self._clock.begin(self._launcher.limits.check_seconds)
         if self._link is not None:
             self._link.output.restart()
             try:
                 self._request("begin", *self._check)
             except SubmissionError:  # it died between two checks
-                self._check_left = self._launcher.limits.check_seconds
+                self._clock.begin(self._launcher.limits.check_seconds)
         self.load()
         self._trace.notes = list(self.notes)
 
@@ -186,15 +188,11 @@ class Student:
 
     def _load(self, link: Link) -> None:
         """One load in a fresh process; raises LoadError."""
-        limits = self._launcher.limits
-        started = time.monotonic()
-        allowed = max(limits.check_seconds, limits.submission_seconds / 4)
-        deadline = started + min(allowed, self._total_left)
         stage = SubmissionStatus.UNREADABLE
         try:
             device, first_handle = self._launcher.device, self._generation << 32
             request = (self.filename, self._source, self._forbid, device, first_handle)
-            reply = link.exchange("load", *request, deadline=deadline)
+            reply = link.exchange("load", *request)
             if reply[0] == "read":
                 stage = SubmissionStatus.CRASHED
                 _, found, calls = reply
@@ -202,11 +200,11 @@ class Student:
                     {str(k): (str(a), str(b)) for k, (a, b) in found.items()},
                     {str(k): [str(n) for n in names] for k, names in calls.items()},
                 )
-                reply = link.receive(deadline)
+                reply = link.receive()
             self._loaded(reply)
-            link.exchange("begin", *self._check, deadline=deadline)
+            link.exchange("begin", *self._check)
         except Late:
-            message = f"loading took longer than {allowed:g} s"
+            message = f"while it was loaded it {self._clock.exceeded}"
             raise LoadError(message, SubmissionStatus.TIMEOUT) from None
         except (Garbage, LookupError, TypeError, ValueError):
             message = "its process sent something that is not a message"
@@ -218,8 +216,6 @@ class Student:
             else:
                 why = f"{why} while it was loaded"
             raise LoadError(why, stage) from None
-        finally:
-            self._total_left -= time.monotonic() - started
 
     def _loaded(self, reply: tuple[Any, ...]) -> None:
         match reply:
@@ -240,21 +236,12 @@ class Student:
 
     def _request(self, name: str, *arguments: Any, function: str | None = None) -> tuple[Any, ...]:
         """Sends a request within the check's time and returns the reply, callbacks answered."""
-        started = time.monotonic()
-        allowed = min(self._check_left, self._total_left)
-        deadline = started + allowed
+        assert self._link is not None
         try:
-            if allowed <= 0:
-                raise Late
-            assert self._link is not None
-            return self._link.exchange(name, *arguments, deadline=deadline)
+            return self._link.exchange(name, *arguments)
         except Late:
-            message = f"took longer than {self._launcher.limits.check_seconds:g} s"
-            if self._total_left <= self._check_left:
-                message = self._too_long_in_all()
-            self._check_left = 0.0
             place = self.functions.get(function or "")
-            error = TimedOut(message, function=function, location=place)
+            error = TimedOut(self._clock.exceeded, function=function, location=place)
             raise self._end_with(error) from None
         except Garbage:
             message = "its process sent something that is not data"
@@ -264,14 +251,6 @@ class Student:
             raise Killed(
                 why, function=function, location=self.functions.get(function or "")
             ) from None
-        finally:
-            spent = time.monotonic() - started
-            self._check_left -= spent
-            self._total_left -= spent
-
-    def _too_long_in_all(self) -> str:
-        seconds = self._launcher.limits.submission_seconds
-        return f"the submission took longer than {seconds:g} s in all"
 
     def _end_with(self, error: SubmissionError) -> SubmissionError:
         self._end_process()
@@ -282,5 +261,6 @@ class Student:
         link, self._link = self._link, None
         if link is None:
             return ""
+        self._clock.release()
         self._trace.output += link.output.text()
         return link.kill(grace)

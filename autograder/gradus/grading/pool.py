@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradus.clock import ON_THE_WALL
 from gradus.course import Topic
 from gradus.grading.judge_process import JudgeProcess, Task
 from gradus.jobs import Job
@@ -87,7 +88,7 @@ class Pool:
             "fork": fork,
         }
         self.most = judges
-        self.patience = _START_SECONDS + 3 * topic.limits.submission_seconds
+        self.patience = _START_SECONDS + 2 * ON_THE_WALL * topic.limits.submission_seconds
         self.selector = selectors.DefaultSelector()
         self.judges: list[JudgeProcess] = []
         self.retries: deque[Task] = deque()

@@ -15,6 +15,7 @@ import tempfile
 import time
 from typing import Any
 
+from gradus.sandbox.cpu import cpu_seconds
 from gradus.sandbox.process import Bounds, Output, child_environment, explain_exit, remove_tree
 from gradus.wire.channel import Channel
 
@@ -51,6 +52,9 @@ class ProcessWorker:
             self._process.stdin.close()
         theirs.close()
         self.channel = Channel(ours, limits.message_mb << 20)
+
+    def cpu_seconds(self) -> float:
+        return cpu_seconds(self._process.pid)
 
     def kill(self, grace: float = 0.0) -> str:
         self.channel.close()
@@ -102,6 +106,9 @@ class PlainForkedWorker:
                 os._exit(1)
         theirs.close()
         self.channel = Channel(ours, limits.message_mb << 20)
+
+    def cpu_seconds(self) -> float:
+        return cpu_seconds(self._pid)
 
     def kill(self, grace: float = 0.0) -> str:
         self.channel.close()

@@ -82,6 +82,9 @@ class Worker(Protocol):
     channel: Channel
     output: Output
 
+    def cpu_seconds(self) -> float:
+        """What it and all that it started have computed."""
+
     def kill(self, grace: float = 0.0) -> str:
         """Ends it and all that it started.
 

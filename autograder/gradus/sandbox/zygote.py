@@ -21,7 +21,9 @@ from typing import Any
 import msgpack
 
 from gradus.sandbox import contain
+from gradus.sandbox.cpu import cpu_seconds
 
+LAST_SECONDS = 2.0  # for processes that were killed to be gone
 FAILED = 97  # exit status of a child that could not be contained
 
 
@@ -36,6 +38,7 @@ class Zygote:
         self.pipes: dict[int, int] = {}  # request → where the pid within namespaces can be read
         self.uids: dict[int, int] = {}  # request → uid
         self.exits: dict[int, int] = {}  # pid → exit code
+        self.orphans = 0.0  # seconds that adopted processes had computed when they ended
 
     def serve(self) -> None:
         """Until the judge is gone; then, or when something fails, ends what is left."""
@@ -64,6 +67,9 @@ class Zygote:
             self.fork(ident, spec, *descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
+        elif name == "cpu":
+            own = cpu_seconds(self.children[ident], self.uids[ident]) if ident in self.uids else 0
+            self.control.send(msgpack.packb(["cpu", ident, own + self.orphans]))
         else:
             self.control.send(msgpack.packb(["ended", ident, self.end(ident, spec)]))
         return True
@@ -142,11 +148,13 @@ class Zygote:
         """Collects every child that ended, adopted orphans included."""
         with contextlib.suppress(ChildProcessError):
             while True:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, used = os.wait4(-1, os.WNOHANG)
                 if not pid:
                     break
                 if pid in self.children.values():
                     self.exits[pid] = os.waitstatus_to_exitcode(status)
+                else:
+                    self.orphans += used.ru_utime + used.ru_stime
 
     def end(self, ident: int, grace: float) -> int | None:
         """Ends a child and all that it started; its exit code if it had ended within `grace`."""
@@ -167,6 +175,11 @@ class Zygote:
         while pid not in self.exits:
             time.sleep(0.0005)
             self.reap()
+        if not self.namespaces:  # what it left ends too, or the next one would pay for that
+            until = time.monotonic() + LAST_SECONDS
+            while cpu_seconds(0, self.uids[ident]) and time.monotonic() < until:
+                time.sleep(0.0005)
+                self.reap()
         os.close(reader)
         del self.exits[pid], self.uids[ident], self.children[ident]
         return code

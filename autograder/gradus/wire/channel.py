@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 import struct
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +19,10 @@ _FRAME = struct.Struct("<IQ")
 
 
 class Late(Exception):
-    """The deadline passed while sending or receiving."""
+    """Time was up while sending or receiving."""
+
+
+Wait = Callable[[], float]  # seconds to wait before it is asked again; raises Late
 
 
 class Closed(Exception):
@@ -38,7 +40,7 @@ class Channel:
         self,
         value: Any,
         other: Callable[[Any], Any] | None = None,
-        deadline: float | None = None,
+        wait: Wait | None = None,
     ) -> None:
         """Sends `value`; raises Refused before a byte is sent when it is not data, Late, Closed."""
         encoder = Encoder(self.limit, other)
@@ -51,20 +53,17 @@ class Channel:
             parts = [b"".join(parts)]  # one system call for the usual small message
         try:
             for part in parts:
-                self._set_deadline(deadline)
-                self.sock.sendall(part)
-        except TimeoutError:
-            raise Late from None
+                self._write(memoryview(part).cast("B"), wait)
         except OSError:
             raise Closed from None
 
-    def receive_raw(self, deadline: float | None = None) -> tuple[Any, bytearray]:
+    def receive_raw(self, wait: Wait | None = None) -> tuple[Any, bytearray]:
         """The next frame's header and payload; raises Garbage, Late or Closed."""
-        header_size, payload_size = _FRAME.unpack(self._read(_FRAME.size, deadline))
+        header_size, payload_size = _FRAME.unpack(self._read(_FRAME.size, wait))
         if header_size > MAX_HEADER or payload_size > self.limit:
             raise Garbage("a message of impossible size")
-        header = self._read(header_size, deadline)
-        payload = self._read(payload_size, deadline)
+        header = self._read(header_size, wait)
+        payload = self._read(payload_size, wait)
         try:
             node = msgpack.unpackb(
                 header,
@@ -78,37 +77,34 @@ class Channel:
             raise Garbage(f"not msgpack: {type(error).__name__}") from None
         return node, payload
 
-    def receive(
-        self, resolve: Callable[[Handle | Callback], Any], deadline: float | None = None
-    ) -> Any:
+    def receive(self, resolve: Callable[[Handle | Callback], Any], wait: Wait | None = None) -> Any:
         """The next message; raises Garbage, Late or Closed."""
-        node, payload = self.receive_raw(deadline)
+        node, payload = self.receive_raw(wait)
         return Decoder(payload, resolve).decode(node)
 
     def close(self) -> None:
         self.sock.close()
 
-    def _read(self, nbytes: int, deadline: float | None) -> bytearray:
+    def _write(self, view: memoryview, wait: Wait | None) -> None:
+        while view:
+            self.sock.settimeout(wait() if wait else None)
+            try:
+                view = view[self.sock.send(view) :]
+            except TimeoutError:
+                continue
+
+    def _read(self, nbytes: int, wait: Wait | None) -> bytearray:
         buffer = bytearray(nbytes)
         view = memoryview(buffer)
         while view:
-            self._set_deadline(deadline)
+            self.sock.settimeout(wait() if wait else None)
             try:
                 count = self.sock.recv_into(view)
             except TimeoutError:
-                raise Late from None
+                continue
             except OSError:
                 raise Closed from None
             if not count:
                 raise Closed
             view = view[count:]
         return buffer
-
-    def _set_deadline(self, deadline: float | None) -> None:
-        if deadline is None:
-            self.sock.settimeout(None)
-            return
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise Late
-        self.sock.settimeout(left)
