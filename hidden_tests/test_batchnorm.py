@@ -170,7 +170,7 @@ def test_batchnorm_forward_at_inference(student, rng):
 @points(1, of="batchnorm_forward")
 def test_batchnorm_forward_of_one_row(student, rng):
     """At inference one row is enough."""
-    check_inference(student, layer(rng, 1, 3))
+    check_inference(student, layer(rng, 1, 3), eps=0.3)
 
 
 def check_inference(student, inputs, **options):

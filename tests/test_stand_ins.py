@@ -33,7 +33,7 @@ def grade(topic, folder, sources):
     """The functions that lost points in each submission, and all that was printed."""
     for name, source in sources.items():
         (folder / f"{name}.py").write_text(source)
-    options = ["--jsonl", "--out", folder / "results", "--isolation", "process"]
+    options = ["--jsonl", "--out", folder / "results"]
     done = subprocess.run(
         [sys.executable, "-m", "gradus", "grade", topic, folder, *options],
         cwd=ROOT,

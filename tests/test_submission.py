@@ -468,41 +468,52 @@ HEAD = """
 import importlib, torch, torch.nn as nn
 import torch.nn.functional as F
 from torch import softmax as sm
-from torch.nn.functional import relu
+from torch.nn.functional import gelu
 alias = F
 layer_class = nn.Linear
 """
 ALLOWED = {
     "annotation": "def f(x: nn.Module) -> F:\n    return x",
     "unused import": "def f(x):\n    from torch.nn import Linear\n    return x",
-    "own name": "def f(x, softmax=1, F=2):\n    relu = x * F\n    return relu",
+    "own name": "def f(x, softmax=1, F=2):\n    gelu = x * F\n    return gelu",
     "own method": "class L:\n    def backward(self, x):\n        return x\n"
     "def f(x):\n    return L().backward(x)",
     "autograd.no_grad": "def f(x):\n    with torch.autograd.no_grad():\n        return x",
-    "text": "def f(x):\n    'uses torch.nn'\n    return x  # F.relu",
-    "another's use": "def g(x):\n    return F.relu(x)\ndef f(x):\n    return x",
-    "replaced": "def f(x):\n    return F.relu(x)\ndef f(x):\n    return x",
+    "text": "def f(x):\n    'uses torch.nn'\n    return x  # F.gelu",
+    "another's use": "def g(x):\n    return F.gelu(x)\ndef f(x):\n    return x",
+    "replaced": "def f(x):\n    return F.gelu(x)\ndef f(x):\n    return x",
     "no_grad": "@torch.no_grad()\ndef f(x):\n    return x.clamp(min=0).detach()",
     "unfold": "def f(x):\n    return x.unfold(0, 2, 1)",
+    "torch's own": "def f(x):\n    return F.pad(F.relu(x), (1, 1))",
+    "own attribute": "class A:\n    pass\n"
+    "def f(x):\n    a = A()\n    a.softmax = x\n    return a.softmax",
+    "own field": "from collections import namedtuple\nCache = namedtuple('Cache', 'backward')\n"
+    "def f(x):\n    return Cache(x).backward",
+    "own layer": "class L(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    "    def forward(self, x):\n        return 2 * x\ndef f(x):\n    return L()(x)",
+    "own tensor": "class T:\n    def __init__(self, x, requires_grad):\n        self.x = x\n"
+    "def f(x):\n    return T(x, requires_grad=True).x",
     "requires nothing": "def f(x):\n    return torch.zeros(2, requires_grad=False)",
 }
 REFUSED = {
-    "torch.nn.functional.relu": [
-        "def f(x):\n    return F.relu(x)",
-        "def f(x):\n    return relu(x)",
-        "def f(x):\n    return alias.relu(x)",
-        "def f(x):\n    return h(x)\ndef h(x):\n    return g(x)\ndef g(x):\n    return relu(x)",
-        "def f(x):\n    return importlib.import_module('torch.nn.functional').relu(x)",
-        "def f(x):\n    return getattr(getattr(torch, 'n' + 'n'), 'functional').relu(x)",
-        "def f(x):\n    return eval('F.re' + 'lu(x)')",
-        "act = relu\ndef f(x):\n    return act(x)",
-        "table = {'a': F.relu}\ndef f(x):\n    return table['a'](x)",
+    "torch.nn.functional.gelu": [
+        "def f(x):\n    return F.gelu(x)",
+        "def f(x):\n    return gelu(x)",
+        "def f(x):\n    return alias.gelu(x)",
+        "def f(x):\n    return h(x)\ndef h(x):\n    return g(x)\ndef g(x):\n    return gelu(x)",
+        "def f(x):\n    return importlib.import_module('torch.nn.functional').gelu(x)",
+        "def f(x):\n    return getattr(getattr(torch, 'n' + 'n'), 'functional').gelu(x)",
+        "def f(x):\n    return eval('F.ge' + 'lu(x)')",
+        "act = gelu\ndef f(x):\n    return act(x)",
+        "table = {'a': F.gelu}\ndef f(x):\n    return table['a'](x)",
     ],
+    "torch.nn.functional.softmax": ["def f(x):\n    return F.softmax(x, 0)"],
     "torch.nn.Linear": [
         "model = layer_class(2, 2)\ndef f(x):\n    return model(x)",
         "def f(x):\n    return [nn.Linear(2, 2) for _ in range(1)][0](x)",
     ],
     "torch.softmax": [
+        "def f(x):\n    return x.softmax(0)",
         "def f(x):\n    return sm(x, 0)",
         "def f(x):\n    return getattr(torch, 'softmax')(x, 0)",
         "def f(x):\n    return vars(torch)['softmax'](x, 0)",
@@ -510,22 +521,19 @@ REFUSED = {
         "def f(x):\n    try:\n        return torch._softmax(x, 0, False)\n    except Exception:\n"
         "        return x",
     ],
-    "Tensor.softmax": ["def f(x):\n    return x.softmax(0)"],
+    "torch.sigmoid": ["def f(x):\n    return x.clone().sigmoid_()"],
     "torch.sigmoid_": ["def f(x):\n    return torch.sigmoid_(x.clone())"],
-    "Tensor.sigmoid_": ["def f(x):\n    return x.clone().sigmoid_()"],
     "torch.conv2d": [
         "def f(x):\n    x = x.view(1, 1, 1, 2)\n    ones, zeros = [1, 1], [0, 0]\n"
         "    return torch.ops.aten.convolution(x, x, None, ones, zeros, ones, False, zeros, 1)"
     ],
     "torch.autograd": [
+        "def f(x):\n    torch.ones(2, requires_grad=True).sum().backward()",
         "def f(x):\n    x = getattr(x.clone(), 'requires_' + 'grad_')()\n"
         "    getattr(x.sum(), 'back' + 'ward')()\n    return x.grad",
         "def f(x):\n    return getattr(torch, 'fu' + 'nc').grad(lambda y: y.sum())(x)",
     ],
     "torch.func.grad": ["def f(x):\n    return torch.func.grad(lambda y: y.sum())(x)"],
-    "Tensor.requires_grad_": ["def f(x):\n    return x.requires_grad_()"],
-    "Tensor.backward": ["def f(x):\n    x.sum().backward()"],
-    "requires_grad": ["def f(x):\n    return torch.ones(2, requires_grad=True)"],
 }  # fmt: skip
 
 

@@ -183,8 +183,18 @@ class Student:
 
     def _forbidden(self, function: str, name: str, where: str) -> Forbidden:
         name = one_line(name, 100)
-        message = f"{name} may not be used in this topic"
+        message = f"{name} may not be used in this topic: {self._instead(name)}"
         return Forbidden(message, name=name, function=function, location=where or None)
+
+    def _instead(self, name: str) -> str:
+        """What may be used in place of a forbidden name."""
+        import torch
+
+        last = name.rpartition(".")[2]
+        own = f"torch.{last}"
+        if own != name and hasattr(torch, last) and own not in self._forbid:
+            return f"{own} may"
+        return "torch's plain operators may"
 
     def _load(self, link: Link) -> None:
         """One load in a fresh process; raises LoadError."""

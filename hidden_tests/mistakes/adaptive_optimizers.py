@@ -131,10 +131,7 @@ adadelta_update = mistakes(
         "((u + eps) / (v + eps)).sqrt() -> (u.sqrt() + eps) / (v.sqrt() + eps)",
         "eps is added to the roots: here it is added to u and v, under the roots",
     ),
-    change(
-        "(u + eps) -> u",
-        "there is no eps beside u: then the first step is 0, and all after it",
-    ),
+    change("(u + eps) -> u", "there is no eps beside u: the first step is 0, and all after it"),
     change("(v + eps) -> v", "there is no eps beside v: it keeps 0 / 0 out of the step"),
     change(
         (

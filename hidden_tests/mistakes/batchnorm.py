@@ -153,6 +153,7 @@ batchnorm_backward = mistakes(
     change(" - through_var -> ", NO_VAR),
     change("- through_var -> + through_var", "the path through σ² has the wrong sign"),
     change("dgamma / n -> dgamma", "the path through σ² is a sum over the batch, not a mean"),
+    change("dbeta / n -> dbeta", "both paths are means, not sums", also="dgamma / n -> dgamma"),
     change("dgamma / n -> dgamma / (n - 1)", "the path through σ² has N − 1: the variance has N"),
     change("dgamma / n -> dgamma * 2 / n", "the path through σ² counts twice: there is 2 · 1/2"),
     change("dgamma / n -> dgamma / n / 2", HALF),

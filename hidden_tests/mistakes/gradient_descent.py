@@ -101,8 +101,7 @@ nesterov_update = mistakes(
         "the step starts at the look-ahead: it starts at w, for u contains βu already",
     ),
     change(
-        "return updated -> return ahead",
-        "the step ends at the look-ahead, which was for looking",
+        "return updated -> return ahead", "the step ends at the look-ahead, which is for looking"
     ),
     change("return updated, velocities -> return updated, state", KEPT),
     change("grads, state -> grads, zero_velocity(params)", PAST),

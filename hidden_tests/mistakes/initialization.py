@@ -15,6 +15,11 @@ rescale = mistakes(
         "bytes count modulo 256: make them floats before you calculate",
         also=("(x - low) -> (b - a) * (x - low)", "(b - a) * share -> share"),
     ),
+    change(
+        "(x - low) / (high - low) -> (b - a) * (x - x.min()) / (x.max() - x.min())",
+        "this batch's own minimum and maximum are used: the range is given, in source",
+        also=("x.float() -> x", "(b - a) * share -> share"),
+    ),
     change("a + (b -> (b", "the target begins at a: it is left out"),
     change("(b - a) * share -> share", "the range is b − a wide, not 1"),
     change("a + (b - a) * share -> share - 0.5", "the range is 1 wide, not b − a"),

@@ -54,9 +54,7 @@ attention_forward = mistakes(
         "the mask is applied after the softmax and the rest divided by its sum: that is 0/0 where "
         "a hidden key has by far the largest score. Hide it before the exponential",
     ),
-    change(
-        "-torch.inf -> 0", "hidden keys get the score 0, and e⁰ is 1: what makes a weight of 0?"
-    ),
+    change("-torch.inf -> 0", "hidden keys get the score 0, and e⁰ = 1: what makes a weight of 0?"),
     change("~mask, -> mask,", "the mask is used the wrong way round: True is for *may* attend"),
     change(
         "~mask, -> ~(mask.mT if mask.shape[-2] == mask.shape[-1] else mask),",

@@ -54,9 +54,7 @@ tower_2d = mistakes(
 network = mistakes(
     change("torch.sigmoid(x @ w1 + b1) -> x @ w1 + b1", "the hidden layer is linear"),
     change(" + b1 -> ", "the hidden neurons have lost their bias"),
-    change(
-        "hidden @ w2 -> torch.sigmoid(hidden @ w2)", "the output is linear: no sigmoid after w2"
-    ),
+    change("hidden @ w2 -> torch.sigmoid(hidden @ w2)", "the output is linear, no sigmoid follows"),
 )
 
 tower_network = mistakes(
@@ -135,7 +133,7 @@ fit = mistakes(
     change(
         "return approximate(heights, low, high, sharpness) -> "
         "w1, b1, _ = approximate(heights, low, high, sharpness)\n"
-        "    return w1, b1, torch.linalg.pinv(torch.sigmoid(x @ w1 + b1)) @ y[:, None]",
+        "    return w1, b1, torch.linalg.pinv(torch.sigmoid(x @ w1 + b1)) @ y[:, None]"
     ),
 )
 

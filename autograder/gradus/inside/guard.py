@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from gradus.inside import policy
 from gradus.inside.loading import is_foreign
 
 CONVOLUTION = ("convolution", "_convolution", "mkldnn_convolution", "_slow_conv2d_forward")
@@ -97,7 +98,7 @@ class Guard:
     def _watch_module(self, name: str, module: types.ModuleType) -> None:
         for path, part in _public_parts(name, module):
             for key, value in list(vars(part).items()):
-                if key.startswith("_"):
+                if key.startswith("_") or policy.is_allowed_in_nn(f"{path}.{key}"):
                     continue
                 if isinstance(value, type):
                     init = vars(value).get("__init__")

@@ -1,8 +1,9 @@
 """Names that a topic forbids, found in a submission's source before any of it runs.
 
 Names are resolved through imports and aliases to what they stand for (`F.softmax` to
-`torch.nn.functional.softmax`), function by function; who uses whom is kept beside it, so that a
-helper's use counts for the function that calls it. `guard` finds what only shows while running.
+`torch.nn.functional.gelu`), function by function; who uses whom is kept beside it, so that a
+helper's use counts for the function that calls it. `guard` finds what only shows while running,
+and what is a tensor's method: here nothing tells a tensor from an object of the student's own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Collection, Iterable, Iterator, Mapping
+
+import torch
 
 # what a forbidden module offers under other names
 IMPLIED = {
@@ -22,9 +25,8 @@ IMPLIED = {
     ),
     "torch.nn": ("torch._C._nn", "torchvision"),
 }
-# of a tensor: methods that are a module's business, and one that only shares a name with it
-METHODS = {"torch.autograd": ("backward", "requires_grad_")}
-UNRELATED_METHODS = ("unfold",)
+# what torch.nn offers that computes nothing of an exercise
+HARMLESS_IN_NN = ("Module", "Parameter", "pad", "one_hot")
 # switches for recording, which live in torch.autograd and compute nothing
 HARMLESS = tuple(
     f"torch.autograd.{name}"
@@ -42,19 +44,13 @@ def inspect(
     """What each top-level name of the cells uses; `cells` are trees with the file they name."""
     entries = [name for entry in forbid for name in (entry, f"{entry}_", *IMPLIED.get(entry, ()))]
     statements = [(s, file) for tree, file in cells for s in _flat(tree.body)]
-    methods = _methods(forbid) - {
-        node.name
-        for statement, _ in statements
-        for node in ast.walk(statement)
-        if isinstance(node, ast.FunctionDef)
-    }
     aliases = _aliases((s for s, _ in statements), {})
     found: Found = {}
     calls: Calls = {}
     for statement, file in statements:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             continue
-        visitor = _Visitor(entries, methods, aliases, file)
+        visitor = _Visitor(entries, aliases, file)
         try:
             visitor.enter(statement)
         except RecursionError:
@@ -67,11 +63,12 @@ def inspect(
     return found, calls
 
 
-def _methods(forbid: Iterable[str]) -> set[str]:
-    """Names of tensor methods that do what a forbidden function does."""
-    names = {name.rpartition(".")[2] for name in forbid} - set(UNRELATED_METHODS)
-    in_place = {f"{name}_" for name in names}
-    return names.union(in_place, *(METHODS.get(entry, ()) for entry in forbid))
+def is_allowed_in_nn(dotted: str) -> bool:
+    """Whether a topic that forbids torch.nn allows this: what torch itself offers, under the name
+    that torch has for it, and what computes nothing."""
+    parent, _, name = dotted.rpartition(".")
+    harmless = dotted.startswith("torch.nn.") and name in HARMLESS_IN_NN
+    return harmless or (parent == "torch.nn.functional" and hasattr(torch, name))
 
 
 def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -163,11 +160,8 @@ def _dotted(node: ast.expr, aliases: Mapping[str, str]) -> str | None:
 class _Visitor(ast.NodeVisitor):
     """Walks one top-level statement; annotations are not uses."""
 
-    def __init__(
-        self, entries: list[str], methods: set[str], aliases: Mapping[str, str], file: str
-    ) -> None:
+    def __init__(self, entries: list[str], aliases: Mapping[str, str], file: str) -> None:
         self.entries = entries
-        self.methods = methods
         self.aliases = aliases
         self.file = file
         self.local: set[str] = set()
@@ -199,8 +193,6 @@ class _Visitor(ast.NodeVisitor):
                     return
         if isinstance(node, ast.Attribute):
             self.calls.add(f".{node.attr}")
-            if node.attr in self.methods:
-                self._found(f"Tensor.{node.attr}", node)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             if self._is_global(node.id):
                 self.calls.add(node.id)
@@ -227,13 +219,6 @@ class _Visitor(ast.NodeVisitor):
                         child.lineno = node.lineno  # type: ignore[attr-defined]
                 for statement in inner.body:
                     self.visit(statement)
-            case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=str(name)), *_]):
-                if name in self.methods:
-                    self._found(f"Tensor.{name}", node)
-        for keyword in node.keywords:
-            off = isinstance(keyword.value, ast.Constant) and not keyword.value.value
-            if keyword.arg == "requires_grad" and "torch.autograd" in self.entries and not off:
-                self._found("requires_grad", node)
 
     def _dotted(self, node: ast.expr) -> str | None:
         dotted = _dotted(node, self.aliases)
@@ -253,8 +238,8 @@ class _Visitor(ast.NodeVisitor):
         for prefix in ("torch.ops.aten.", "torch.Tensor.", "torch._C._VariableFunctions."):
             if dotted.startswith(prefix):
                 same.append("torch." + dotted.removeprefix(prefix))
-                if same[-1].split(".")[1] in self.methods:
-                    return dotted
+        if is_allowed_in_nn(dotted):
+            same = ["torch." + dotted.rpartition(".")[2]]
         for name in same:
             if any(name == e or name.startswith(e + ".") for e in self.entries):
                 return dotted
