@@ -20,7 +20,7 @@ def test_adam_init(recorded):
 @public
 @points(1, of="adam_update")
 def test_adam_first_step(recorded):
-    """The first step has length lr, however large the gradient."""
+    """The first step has length lr, however large or small the gradient."""
     recorded()
 
 
