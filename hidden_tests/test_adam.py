@@ -84,9 +84,9 @@ def check_seventh(student, function, rule, rng, **settings):
     check_one(student, function, rule, params, grads, state, **SETTINGS, **settings)
 
 
-def check_steps(student, function, rule, rng, eps=0.1, **settings):
+def check_steps(student, function, rule, rng, **settings):
     """Updates with gradients of very different sizes, the student's own results handed on."""
-    settings = dict(lr=0.2, beta1=0.4, beta2=0.45, eps=eps, **settings)
+    settings = dict(lr=0.2, beta1=0.4, beta2=0.45, eps=0.1, **settings)
     params = mine = tensors(rng)
     state = my_state = start(params)
     for scale in (1.0, 1000.0, 0.0, 1e-3):
@@ -110,7 +110,7 @@ def test_adam_init(student, rng):
 def test_adam_first_step(student, rng):
     """The first step has length lr, however large or small the gradient."""
     params, grads = tensors(rng), [1000 * x for x in tensors(rng)]
-    grads[1] = grads[1] / 1e6
+    grads[1] = 1e-4 * rng.away_from_zero(5, gap=1.0)
     settings = dict(eps=1e-15, **SETTINGS)
     check_one(student, "adam_update", adam, params, grads, start(params), **settings)
 
@@ -125,7 +125,7 @@ def test_adam_update(student, rng):
 @points(2, of="adam_update")
 def test_adam_steps(student, rng):
     """Four updates in a row, each going on from the state of the one before."""
-    check_steps(student, "adam_update", adam, rng, eps=1e-15)
+    check_steps(student, "adam_update", adam, rng)
 
 
 @points(1, of="adam_update")
