@@ -248,6 +248,7 @@ def test_line_search_raises(student):
         when = f"called with {given}"
         check_raises(student, "line_search", one(1.0), objective, *case, when=when)
         require_end(objective, f", with a loss of {k / 2:g} at params")
+    check_rates(student, one(0.0), bowl(), (8, 0.5, 0.05, 8.0))
 
 
 def check_train(student, params, x, y, batches, **options):

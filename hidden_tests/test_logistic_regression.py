@@ -99,9 +99,9 @@ def test_bce_with_logits_forward(student, rng):
     z, y, soft = rng.normal(N, std=2), labels(rng), rng.uniform(N)
     for targets in (y.double(), y, soft):
         check_forward(student, "bce_with_logits", dict(z=z, y=targets), bce(z, targets))
-    for target, by_hand in ((1.0, math.log(4 / 3)), (0.0, math.log(4))):
-        inputs = dict(z=torch.tensor([3.0]).double().log(), y=double(target))
-        check_forward(student, "bce_with_logits", inputs, by_hand)
+    for odds, target, by_hand in ((3, 1.0, 4 / 3), (3, 0.0, 4), (1e-5, 1.0, 1 + 1e5)):
+        inputs = dict(z=double(odds).log(), y=double(target))
+        check_forward(student, "bce_with_logits", inputs, math.log(by_hand))
 
 
 @points(2, of="bce_with_logits_forward")
@@ -129,6 +129,7 @@ def test_bce_with_logits_raises(student, rng):
         (z, y + 1, "labels are 1 and 2"),
     ):
         check_raises(student, "bce_with_logits_forward", bad_z, bad_y, when=when)
+    check_forward(student, "bce_with_logits", dict(z=z, y=y), bce(z, y))
 
 
 @public

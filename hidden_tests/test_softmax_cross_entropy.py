@@ -39,8 +39,8 @@ STAND_INS = {
 
 
 def ordinary(rng) -> list[Tensor]:
-    """Logits of a batch, and of a single example with another number of classes."""
-    return [rng.normal(N, C), rng.normal(1, 3)]
+    """Logits of a batch, of one example with another number of classes, and of a sure one."""
+    return [rng.normal(N, C), rng.normal(1, 3), torch.tensor([[-12.0, 0.0, 2.0]]).double()]
 
 
 def extreme(rng) -> Tensor:

@@ -11,9 +11,7 @@ step_neuron = mistakes(
     change("x - position -> x + position", "the step is at −position"),
     change("steepness * (x - p -> 1 / steepness * (x - p", "a larger steepness makes it gentler"),
     change("steepness * (x - p -> (x - p", "the steepness is not used"),
-    change(
-        "torch.sigmoid(z) -> (z >= 0).to(x.dtype)", "a hard step: what is left of the steepness?"
-    ),
+    change("torch.sigmoid(z) -> (z >= 0).to(x.dtype)", "a hard step: where is the steepness?"),
 )
 
 tower = mistakes(
@@ -44,9 +42,7 @@ tower_2d = mistakes(
         also="height * inside -> inside",
     ),
     change("* inside -> * first * second", "the walls are multiplied: neurons only add"),
-    change(
-        "* inside -> * torch.minimum(first, second)", "the lower wall is taken: neurons only add"
-    ),
+    change("* inside -> * torch.minimum(first, second)", "the lower wall is taken: neurons add"),
     change(".5, strength -> .5, steepness", "strength is the threshold's own: it compares counts"),
     change("1.5, strength -> 1.5 / strength, strength", "strength must weigh the 3/2 too"),
 )

@@ -134,6 +134,10 @@ class Answers:
         return not (set(policy.inspect([(tree, "")], forbid)[0]) & set(self.parts[name]))
 
     def _composed(self) -> Iterator[Job]:
+        for function in self.solution.parts():
+            text = f"def {function}(*args, **options):\n    raise ValueError"
+            source = self.solution.replaced({function: text}, above=[])
+            yield job(self.topic, f"raising-{function}", source, checks=self.checks_of(function))
         for n, (function, _, changed) in enumerate(self.pairs):
             text = self.reference.composed(changed)
             yield job(self.topic, f"pair-{n}", text, checks=self.checks_of(function))

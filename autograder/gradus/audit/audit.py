@@ -242,6 +242,7 @@ class _Audit:
             result = results[f"without-{name}"]
             needed[name] = needs(result)
             found.problems += verdicts.judge_without(name, result)
+            found.problems += verdicts.judge_raising(name, results[f"raising-{name}"])
         judged = [
             self._judged_mistake(f"mistake-{n}", m, results, needed)
             for n, m in enumerate(written.mistakes)

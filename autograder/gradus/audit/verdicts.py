@@ -107,18 +107,27 @@ def judge_mistake(
 
 
 def judge_luck(mistake: Mistake, results: Mapping[str, Result]) -> Iterator[str]:
-    """With every salt a mistake costs the same points in each check of its function."""
-    points: dict[str, list[float]] = defaultdict(list)
+    """A check of the mistake's function notices it with every salt, or with none."""
+    noticed: dict[str, list[bool]] = defaultdict(list)
     for result in results.values():
         for check in result.checks:
             if check.function == mistake.function:
-                points[check.name].append(check.points)
-    for name, earned in points.items():
-        if len(set(earned)) > 1:
+                noticed[check.name].append(check.points < check.max_points)
+    for name, seen in noticed.items():
+        if len(set(seen)) > 1:
             yield (
-                f"{mistake.where}: mistake '{mistake.name}' has {min(earned):g} to "
-                f"{max(earned):g} points in {name} ({earned.count(min(earned))} of {len(earned)} "
-                "salts notice it): choose inputs that depend less on luck"
+                f"{mistake.where}: {name} notices the mistake '{mistake.name}' with {sum(seen)} of "
+                f"{len(seen)} salts: choose inputs that depend less on luck"
+            )
+
+
+def judge_raising(function: str, result: Result) -> Iterator[str]:
+    """A function that refuses everything earns nothing."""
+    for check in result.checks:
+        if check.function == function and check.points > 0:
+            yield (
+                f"a {function} that always raises ValueError earns {check.points:g} points in "
+                f"{check.name}: let it also be called with what it must accept"
             )
 
 

@@ -249,6 +249,7 @@ def compare(student: Student, comparison: Comparison) -> Any:
         right = _note(judge)
     finally:
         notes.inside = inside
+    notes.right += right and comparison.kind != "raises"
     return value if right else comparison.expected
 
 
@@ -354,9 +355,10 @@ def _all_right(leaves: Sequence[Leaf]) -> bool:
 def _explain_by_forward(
     student: Student, c: Comparison, out: Any, gradients: Sequence[Tensor]
 ) -> None:
-    """Note where wrong gradients are right for a forward that is wrong itself."""
+    """Note where wrong gradients are right for a forward that has failed its own check."""
     notes = current()
-    off = isinstance(out, Tensor) and not is_right(out, cast(Tensor, c.out))
+    failed = f"{c.function}_forward" in notes.lost
+    off = failed and isinstance(out, Tensor) and not is_right(out, cast(Tensor, c.out))
     if notes.failures or notes.stop or notes.recording or not off:
         return
     options, dout = dict(c.options), cast(Tensor, c.dout)

@@ -68,7 +68,9 @@ def _shape(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]
         for how, value in (("sum", whole.sum(axis)), ("mean", whole.mean(axis))):
             if agree(actual.squeeze(), value.squeeze(), actual.dtype):
                 yield Diagnosis(
-                    f"reduced:{axis}", summary, f"There is a {how} over axis {axis} too many."
+                    f"reduced:{axis}",
+                    summary,
+                    f"It is the {how} of the right values over their axis {axis}: one too many.",
                 )
     if actual.ndim > 1 and actual.shape[0] == actual.shape[1] == expected.shape[:1].numel():
         yield Diagnosis(
@@ -102,8 +104,10 @@ def _zeros(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]
 
 
 def _constant(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    same_shape = actual.shape == expected.shape and actual.numel() > 2
-    if same_shape and bool((actual == actual.flatten()[0]).all()):
+    if actual.shape != expected.shape or actual.numel() <= 2:
+        return
+    mostly_right = int(closeness(actual, expected).sum()) > actual.numel() // 2
+    if bool((actual == actual.flatten()[0]).all()) and not mostly_right:
         yield Diagnosis("constant", f"the same value {float(actual.flatten()[0]):.5g} everywhere")
 
 
@@ -206,8 +210,15 @@ def _swapped(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosi
     others = {path: value for path, value in clues.outputs.items() if path != clues.path}
     for other, value in others.items():
         same = bool(actual.any()) and agree(actual, value)  # zeros are no evidence
+        if _list_of(other) == _list_of(clues.path) and actual.numel() == 1:
+            continue  # a number in a list that stands still
         if same and not agree(value, expected):
             yield Diagnosis("swapped", f"holds the value of {other}: are the two swapped?")
+
+
+def _list_of(path: str) -> str:
+    """A path without its last index: "losses[1]" is in losses."""
+    return path.rpartition("[")[0] or path
 
 
 def _term(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
@@ -268,7 +279,7 @@ def _scale_along_axis(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator
         ratio = (actual.double() * expected).sum(others, keepdim=True) / (
             expected.square().sum(others, keepdim=True) + 1e-300
         )
-        if agree(actual, ratio * expected):
+        if agree(actual, ratio * expected) and bool((ratio != 0).all()):
             yield Diagnosis(
                 f"scale along:{axis}",
                 f"each slice along axis {axis} is off by a factor of its own",

@@ -16,8 +16,8 @@ from torch import Tensor
 from gradus.checks.comparison import saying
 from gradus.checks.diagnose import diagnose
 from gradus.checks.failure import CheckFailed, Leaf, WrongValue
-from gradus.checks.fingerprint import transcript
-from gradus.checks.known import path_matches, whole_match
+from gradus.checks.fingerprint import Transcript, transcript
+from gradus.checks.known import Known, path_matches, whole_match
 from gradus.checks.record import Record
 from gradus.checks.tolerance import closeness
 from gradus.errors import Raised
@@ -41,14 +41,14 @@ def noted(error: BaseException | None, notes: Record) -> None:
 def explain(notes: Record) -> Exception | None:
     """What a check that has noted failures says in the end; None where it passes after all.
 
-    A backward passes that is right beside a forward with a recorded mistake: the forward's own
-    check has taken the points for it.
+    A backward passes that is right beside a forward with a recorded mistake, written or by rule:
+    the forward's own check has taken the points for it.
     """
     failure, seen = notes.failures[0], transcript(notes.seen)
     if not seen.tells:
         return failure
-    forward = whole_match(notes.known, seen, "forward")
-    if forward is not None and forward.said[0] in notes.lost:
+    forward = _mistake_of_forward(notes, seen)
+    if forward is not None:
         function, sentence = forward.said
         backward = function.removesuffix("_forward") + "_backward"
         notes.remark(f"{backward} is right for your {function}, which is off: {sentence}")
@@ -75,6 +75,18 @@ def explain(notes: Record) -> Exception | None:
     if vague is not None:
         return _diagnosed(leaf, vague.summary, vague.explanation, vague.id, notes.hint)
     return _unexplained(leaf, notes.hint)
+
+
+def _mistake_of_forward(notes: Record, seen: Transcript) -> Known | None:
+    """The mistake in a forward that has failed its own check, beside which the backward is right;
+    a change by rule only where it was found there, too."""
+    for known in notes.known:
+        told = known.kind == "forward" or (
+            known.kind == "forward rule" and known.said[1] in notes.said
+        )
+        if told and known.said[0] in notes.lost and known.whole.matches(seen.whole, 2 * seen.close):
+            return known
+    return None
 
 
 def _own_path(notes: Record, sentence: str) -> str | None:

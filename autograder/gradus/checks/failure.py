@@ -38,7 +38,7 @@ _HINTS = (
     ("return_types", "max or min along an axis is (values, indices): amax is the values."),
     (
         "must match the size of tensor",
-        "Shapes are matched from the last axis on: does a sum or a maximum need keepdim=True?",
+        "Shapes are matched from the last axis on: look at both just before that line.",
     ),
     ("could not infer output dtype", "A mean needs floats: convert it first, with .double()."),
     ("NoneType", "Something is None here: does a function end without return?"),

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from gradus.checks.fingerprint import Fingerprint, Transcript
 
-# A mistake that is written, two of them at once, a change by rule, and a mistake in the forward
-# beside a right backward.
-Kind = Literal["mistake", "pair", "rule", "forward"]
+# A mistake that is written, two of them at once, a change by rule; and a mistake in the forward
+# beside a right backward, written or by rule.
+Kind = Literal["mistake", "pair", "rule", "forward", "forward rule"]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ class Record:
 
     A comparison that fails does not end the check, unless `stop` asks for that: what the other
     outputs are helps to say why. `known` are the mistakes recorded for this check, `lost` the
-    functions that have failed a check before this one. With `keep` its calls are kept, too.
+    functions that have failed a check before this one, and `said` what was said of the forward.
+    With `keep` its calls are kept, too.
     """
 
     seed: int = 0
@@ -30,10 +31,12 @@ class Record:
     keep: bool = False
     known: Sequence[Known] = ()
     lost: frozenset[str] = frozenset()
+    said: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
     wrong: list[Leaf] = field(default_factory=list)  # all outputs that are
+    right: int = 0  # comparisons of values that found none
     seen: list[list[Seen]] = field(default_factory=list)  # comparison by comparison
     shown: list[Shown] = field(default_factory=list)  # the calls, for a student to read
     hint: str = ""  # about the first failure
@@ -45,6 +48,12 @@ class Record:
     def comparisons(self) -> list[Comparison]:
         """The calls that were kept."""
         return [comparison for comparison, _ in self.shown]
+
+    @property
+    def only_accepts_too_much(self) -> bool:
+        """Whether values are right, and all that is wrong is that arguments are not refused."""
+        said = [getattr(failure, "diagnosis", None) or "" for failure in self.failures]
+        return self.right > 0 and bool(said) and all(t.startswith("no error:") for t in said)
 
     def remark(self, text: str) -> None:
         """Note something that the student should read even when the check passes."""

@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,8 @@ from gradus.jobs import CheckInfo, Job
 from gradus.results import CheckResult, Isolation, Result, Status, SubmissionStatus
 from gradus.sandbox.launcher import Launcher
 from gradus.student import Student
+
+EDGE = 0.25  # of a function's points, at most, for accepting what it should refuse
 
 
 def list_checks(test_file: Path) -> list[CheckInfo]:
@@ -173,13 +175,16 @@ def judge(
         chosen = chosen[: last[-1] if last else 0]
     if job.suspect is not None:
         chosen = sorted(chosen, key=lambda i: describe(i).function != job.suspect)
+    worth: dict[str, float] = {}  # of all checks of a function
+    for info in map(describe, items):
+        worth[info.function] = worth.get(info.function, 0.0) + info.points
     checks: list[CheckResult] = []
     status, message = SubmissionStatus.GRADED, ""
     try:
         student.load()
         for item in chosen:
             stop = job.stop or job.suspect is not None
-            checks.append(_run_check(item, subject, checks, stop=stop))
+            checks.append(_run_check(item, subject, checks, worth, stop=stop))
             if job.suspect is not None and checks[-1].points < checks[-1].max_points:
                 break
     except LoadError as error:
@@ -217,15 +222,20 @@ def _environment_of_run() -> dict[str, str]:
 
 
 def _run_check(
-    item: pytest.Item, subject: Subject, before: Sequence[CheckResult], *, stop: bool
+    item: pytest.Item,
+    subject: Subject,
+    before: Sequence[CheckResult],
+    worth: Mapping[str, float],
+    *,
+    stop: bool,
 ) -> CheckResult:
     """The result with the first choice of stand-ins, or a better one with another."""
     offered = getattr(cast(Any, item).module, "STAND_INS", {})
     first, *more = choices(offered, describe(item).function, before)
-    best = _attempt(item, subject, before, first, stop)
+    best = _attempt(item, subject, before, first, worth, stop)
     for replaced in more:
         if best.status in (Status.FAILED, Status.PARTIAL, Status.ERROR):
-            again = _attempt(item, subject, before, replaced, stop)
+            again = _attempt(item, subject, before, replaced, worth, stop)
             best = max(best, again, key=lambda result: result.points)
     return best
 
@@ -235,6 +245,7 @@ def _attempt(
     subject: Subject,
     before: Sequence[CheckResult],
     replaced: StandIns,
+    worth: Mapping[str, float],
     stop: bool,
 ) -> CheckResult:
     assert subject.student is not None
@@ -244,7 +255,9 @@ def _attempt(
     seed = derive_seed(subject.salt, subject.topic.id, item.name)
     lost = frozenset(c.function for c in before if c.points < c.max_points)
     known = subject.known.get(item.name, ())
-    notes = record.start(seed, stop=stop, keep=subject.show, known=known, lost=lost)
+    forward = info.function.removesuffix("backward") + "forward"
+    said = "\n".join(c.message for c in before if c.function == forward)
+    notes = record.start(seed, stop=stop, keep=subject.show, known=known, lost=lost, said=said)
     try:
         subject.student.begin(item.name, seed % 2**31, stand_ins=replaced)
         error = conclude(_run_item(item), notes)
@@ -252,11 +265,13 @@ def _attempt(
         error = refused
     trace = subject.student.end()
     status, share, message, diagnosis, location = _verdict(error, notes)
+    if status is Status.FAILED and notes.only_accepts_too_much:
+        share = max(0.0, 1 - EDGE * worth[info.function] / info.points)
+        status = Status.PARTIAL if share else status
     calls = show_calls(notes.shown) if subject.show else ""
     if share < 1:
         lost -= {info.function, *replaced}
         relied = [name for name in subject.student.relies_on(info.function) if name in lost]
-        forward = info.function.removesuffix("backward") + "forward"
         if relied:
             message += f"\nIt calls {relied[0]}, which fails its own check: {MEND_FIRST}"
         elif info.function.endswith("_backward") and forward in lost and MEND_FIRST not in message:

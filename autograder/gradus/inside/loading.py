@@ -225,7 +225,11 @@ def describe(error: BaseException) -> tuple[str, str, str]:
     except BaseException:
         text = "(its text cannot be had)"
     through = places(error)
-    return kind, text, through[-1][1] if through else ""
+    where = through[-1][1] if through else ""
+    if not text and isinstance(error, AssertionError):
+        file, _, line = where.rpartition(":")
+        text = clip(linecache.getline(file, int(line)).strip(), 500) if line.isdigit() else ""
+    return kind, text, where
 
 
 def places(error: BaseException) -> list[tuple[str, str]]:

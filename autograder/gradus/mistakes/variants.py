@@ -6,6 +6,7 @@ import ast
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -62,9 +63,27 @@ def variants(reference: Reference, written: Mistakes, functions: Sequence[str]) 
             found.append(Variant("forward", backward, said, parts))
             found.append(Variant("forward", backward, said, parts, gradients_of_own_forward(stem)))
     for function in functions:
+        stem = function.removesuffix("_forward")
+        if function.endswith("_forward") and f"{stem}_backward" in functions:
+            found += _beside(reference, stem)
         for c in changes_by_rule(reference, function):
             found.append(Variant("rule", function, (c.says,), c.parts, c.wrap, c.argument))
     return found
+
+
+def _beside(reference: Reference, stem: str) -> Iterator[Variant]:
+    """A right backward beside a forward that a rule has changed: with its own formulas, and with
+    the gradients of that forward."""
+    for c in changes_by_rule(reference, f"{stem}_forward"):
+        said, wraps = (f"{stem}_forward", c.says), [c.wrap] if c.wrap else []
+        for more in ([], [gradients_of_own_forward(stem)]):
+            wrap = partial(_wrapped, [*wraps, *more])
+            yield Variant("forward rule", f"{stem}_backward", said, c.parts, wrap)
+
+
+def _wrapped(wraps: Sequence[Callable[[Names], None]], names: Names) -> None:
+    for wrap in wraps:
+        wrap(names)
 
 
 def _written_out(
