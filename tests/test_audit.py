@@ -449,9 +449,7 @@ def test_many_salts_find_a_check_that_misses_a_mistake_now_and_then(course, caps
     write(course.test_file(course.topic("sound")), SOUND_TESTS.replace("for x in", lazy))
     assert audit(course, ["sound"], salts=8, judges=1, mutants=False) == 1
     problems = re.findall("^sound: (.*)$", capsys.readouterr().out, re.MULTILINE)
-    luck = re.compile(
-        r".*mistake '.*' has \d to 2 points in test_double \((\d) of 8 salts notice.*"
-    )
+    luck = re.compile(r".*test_double notices the mistake '.*' with (\d) of 8 salts: .*")
     missed = re.compile(r".*mistake '.*' passes every check of double")
     noticed = [int(found[1]) for found in map(luck.fullmatch, problems) if found]
     assert len(noticed) == 4  # of the function's mistakes
@@ -474,6 +472,7 @@ def test_the_audit_finds_every_fault_of_weak_tests(course, tmp_path, capsys):
         f"{tmp_path / 'course.yaml'}:5: topic 'weak': points: 7, but the checks in ",
         "test_nothing gives the stub 1 of 1 points",
         "a student without positive cannot pass test_positive (error: this check could not judge ",
+        "a positive that always raises ValueError earns 1 points in test_nothing: ",
         f"{at('3 * x')}: mistake 'three times': 'value' is said instead (test_double_of_two ",
         f"{at('3 * x')}: mistake 'three times' also loses points in test_half (failed: double is",
         f"{at('x**2')}: mistake 'squared' passes every check of double",

@@ -132,7 +132,7 @@ def test_what_is_no_tensor_of_the_shape_fails_with_a_reason(value):
         (lambda x: math.exp(x), "torch's functions"),
         (lambda x: (x > 0).mean(), "floats"),
         (lambda x: x - x.max(1), "amax"),
-        (lambda x: x - x.sum(1), "keepdim"),
+        (lambda x: x - x.sum(1), "look at both"),
         (lambda x: x @ x, ""),
     ],
 )

@@ -250,11 +250,7 @@ class _Audit:
         found.mistakes = _count(judged)
         found.problems += [problem for problems in judged for problem in problems]
         judged = [
-            [
-                problem
-                for salt, result in answers.of_salts(f"alternative-{n}", results).items()
-                for problem in verdicts.judge_right(_with(f"alternative '{a.title}'", salt), result)
-            ]
+            self._judged_alternative(f"alternative-{n}", a, results)
             for n, a in enumerate(written.alternatives)
         ]
         found.alternatives = _count(judged)
@@ -291,6 +287,17 @@ class _Audit:
             *verdicts.judge_mistake(mistake, results[name], dependent),
             *verdicts.judge_luck(mistake, self.answers.of_salts(name, results)),
         ]
+
+    def _judged_alternative(
+        self, name: str, alternative: Alternative, results: Mapping[str, Result]
+    ) -> list[str]:
+        """What is wrong with the first salt with which something is."""
+        for salt, result in self.answers.of_salts(name, results).items():
+            with_salt = "" if salt == SALT else f", with the salt '{salt}',"
+            right = verdicts.judge_right(f"alternative '{alternative.title}'{with_salt}", result)
+            if problems := list(right):
+                return problems
+        return []
 
     def _judge_mutants(self, alive: list[Mutant]) -> None:
         equivalents, todo = self.sources.mistakes.equivalents, list(self.answers.mutants.values())
@@ -335,10 +342,6 @@ def _grade(
             if job.submission == "solution" and not _is_full(result):
                 break
     return results
-
-
-def _with(answer: str, salt: str) -> str:
-    return answer if salt == SALT else f"{answer}, with the salt '{salt}',"
 
 
 def _is_full(result: Result) -> bool:
