@@ -79,7 +79,10 @@ class Clock:
         if self._computed[1] >= self.total:
             return f"the submission computed for more than {self.total:g} s in all"
         if self._computed[0] >= self.check:
-            return f"computed for more than {self.check:g} s"
+            return (
+                f"computed for more than {self.check:g} s: does a loop not end, or go through the "
+                "examples one by one? One product, or one sum along an axis, does all at once."
+            )
         return (
             f"took longer than {ON_THE_WALL * self.check:g} s and computed in little of it: "
             "does it wait for something?"
