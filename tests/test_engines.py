@@ -213,13 +213,13 @@ def test_every_engine_gives_the_same_result(course: Course, tmp_path: Path) -> N
 
 
 def test_stock_otter_and_stock_nbgrader_give_honest_submissions_their_score(course: Course) -> None:
-    honest = [job("cells", notebook(*cells(SOLUTION))), job("forbidden", FORBIDDEN)]
+    of_cells = job("cells", notebook(*cells(SOLUTION)))
     stock = bundle(course, otter_files, plugin=False)["tiny.zip"]
-    given = {j.submission: outcome[0] for j, outcome in otter_runs(stock, honest[:1], 2)}
+    given = {j.submission: outcome[0] for j, outcome in otter_runs(stock, [of_cells], 2)}
     assert {name: sum(scores.values()) for name, scores in given.items()} == {"cells": 10}
     files = bundle(course, nbgrader_files, sandbox=False)
-    runs = nbgrader_runs("tiny", files, honest)
-    assert {j.submission: score for j, score, _ in runs} == {"cells": 10, "forbidden": 5}
+    runs = nbgrader_runs("tiny", files, [job("solution", SOLUTION), job("forbidden", FORBIDDEN)])
+    assert {j.submission: score for j, score, _ in runs} == {"solution": 10, "forbidden": 5}
 
 
 def cells(text: str) -> list[str]:

@@ -24,7 +24,7 @@ ORDER = """
     inbox
     mistakes
     checks
-    student link errors uses
+    student link clock errors uses
     sandbox
     inside
     wire
