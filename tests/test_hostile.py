@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 import torch
 
-from gradus import clock
 from gradus.course import Limits
 from gradus.errors import (
     Killed,
@@ -131,12 +130,6 @@ CONTAINED = [level for level in ("namespaces", "user") if not available_levels()
 CASES = [(level, name) for level in CONTAINED for name in AT_CALL]
 
 
-@pytest.fixture(autouse=True)
-def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits and computes nothing is given up sooner than in a class."""
-    monkeypatch.setattr(clock, "ON_THE_WALL", 1.5)
-
-
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
     """Hidden tests and another student's results, as a course on this machine has them."""
@@ -175,11 +168,17 @@ def outcome(
     """The value of one check's call, or the error in its place, and the check's trace."""
     try:
         one.begin(function, 0)
-        one._check_left = seconds
+        one._clock.begin(seconds)
         result: Any = one.call(function, X)
     except SubmissionError as error:
         result = error
     return result, one.end()
+
+
+def seconds_for(name: str) -> float:
+    """Of what hangs there is no need to wait for the whole check."""
+    hangs = AT_CALL[name] in (TimedOut, (TimedOut, Killed))
+    return 0.3 if hangs else LIMITS.check_seconds
 
 
 def agrees(result: Any, expected: Any) -> bool:
@@ -194,8 +193,7 @@ def test_attack_is_contained(launchers: Any, level: str, name: str) -> None:
     launcher = launchers(level)
     attacker = student(launcher, name)
     try:
-        hangs = AT_CALL[name] is TimedOut  # then there is no need to wait for the whole check
-        result, trace = outcome(attacker, "f", 0.3 if hangs else LIMITS.check_seconds)
+        result, trace = outcome(attacker, "f", seconds_for(name))
         assert agrees(result, AT_CALL[name]), (result, trace)
         if isinstance(result, SubmissionError):
             assert 0 < len(result.message) < 700
@@ -218,7 +216,7 @@ def test_attack_is_contained(launchers: Any, level: str, name: str) -> None:
 def test_attack_on_a_plain_process(launchers: Any, name: str) -> None:
     """Without isolation a hang, a crash or noise is still only one check's loss."""
     attacker = student(launchers("process"), name)
-    result, trace = outcome(attacker, "f")
+    result, trace = outcome(attacker, "f", seconds_for(name))
     assert agrees(result, AT_CALL[name]), (result, trace)
     if name in AFTERWARDS:
         assert equals(X + 1)(outcome(attacker, "honest")[0])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from gradus.wire.channel import Late
 
@@ -28,14 +29,30 @@ def until(moment: float) -> Callable[[], float]:
     return wait
 
 
+@dataclass
+class Limit:
+    """Seconds that may be computed, and what was computed and waited so far."""
+
+    seconds: float
+    computed: float = 0.0
+    waited: float = 0.0
+
+    @property
+    def waiting(self) -> float:
+        """Seconds that are left by the clock."""
+        return ON_THE_WALL * self.seconds - self.waited
+
+    @property
+    def is_over(self) -> bool:
+        return self.computed >= self.seconds or self.waiting <= 0
+
+
 class Clock:
     """Of one submission: seconds that it may compute in one check, and in all."""
 
     def __init__(self, check: float, total: float) -> None:
-        self.check = check
-        self.total = total
-        self._computed = [0.0, 0.0]  # in this check, and in all
-        self._waited = [0.0, 0.0]
+        self.check = Limit(check)
+        self.total = Limit(total)
         self._cpu: Callable[[], float] = float
         self._seen = 0.0  # of what the process has computed
         self._since = 0.0  # seconds that it has run since then
@@ -53,39 +70,33 @@ class Clock:
     def begin(self, check: float) -> None:
         """Start a check of so many seconds."""
         self._look()
-        self.check = check
-        self._computed[0] = self._waited[0] = 0.0
+        self.check = Limit(check)
 
     @contextmanager
     def apart(self, seconds: float) -> Iterator[None]:
         """Something that has so many seconds of its own, in the middle of a check."""
-        check, computed, waited = self.check, self._computed[0], self._waited[0]
+        check = self.check
         self.begin(seconds)
         try:
             yield
         finally:
-            self.begin(check)
-            self._computed[0], self._waited[0] = computed, waited
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the submission has had all its time."""
-        over = self._computed[1] >= self.total
-        return over or self._waited[1] >= ON_THE_WALL * self.total
+            self._look()
+            self.check = check
 
     @property
     def exceeded(self) -> str:
         """Which limit ended it, in a student's words."""
-        if self._computed[1] >= self.total:
-            return f"the submission computed for more than {self.total:g} s in all"
-        if self._computed[0] >= self.check:
+        limit, where = (self.total, " in all") if self.total.is_over else (self.check, "")
+        if limit.computed < limit.seconds:
             return (
-                f"computed for more than {self.check:g} s: does a loop not end, or go through the "
-                "examples one by one? One product, or one sum along an axis, does all at once."
+                f"took longer than {ON_THE_WALL * limit.seconds:g} s{where} and computed in little "
+                "of it: does it wait for something?"
             )
+        if limit is self.total:
+            return f"computed for more than {limit.seconds:g} s in all its checks"
         return (
-            f"took longer than {ON_THE_WALL * self.check:g} s and computed in little of it: "
-            "does it wait for something?"
+            f"computed for more than {limit.seconds:g} s: does a loop not end, or go through the "
+            "examples one by one? One product, or one sum along an axis, does all at once."
         )
 
     @contextmanager
@@ -111,22 +122,19 @@ class Clock:
         self._tick()
         if self._since >= EVERY:
             self._look()
-        limits = (self.check, self.total)
-        computing = min(limit - had for limit, had in zip(limits, self._computed, strict=True))
-        waiting = min(
-            ON_THE_WALL * limit - had for limit, had in zip(limits, self._waited, strict=True)
-        )
-        if computing <= 0 or waiting <= 0:
+        if self.check.is_over or self.total.is_over:
             raise Late
-        return min(EVERY, waiting)
+        return min(EVERY, self.check.waiting, self.total.waiting)
 
     def _tick(self) -> None:
         now = time.monotonic()
         passed, self._last = now - self._last, now
         self._since += passed
-        self._waited = [had + passed for had in self._waited]
+        for limit in (self.check, self.total):
+            limit.waited += passed
 
     def _look(self) -> None:
         seen, self._since = self._cpu(), 0.0
         spent, self._seen = max(0.0, seen - self._seen), seen
-        self._computed = [had + spent for had in self._computed]
+        for limit in (self.check, self.total):
+            limit.computed += spent

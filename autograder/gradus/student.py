@@ -81,7 +81,7 @@ class Student:
             raise self._failure
         if self._link is not None:
             return
-        if self._clock.is_over:
+        if self._clock.total.is_over:
             raise TimedOut(self._clock.exceeded)
         link = self._link = Link(self._launcher, self._clock)
         self._generation += 1

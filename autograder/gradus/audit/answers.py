@@ -47,8 +47,8 @@ class Answers:
         }
         self.parts = {name: self.reference.parts(a) for name, a in self.written.items()}
         told = [m for m in written.mistakes if m.says]
-        self.all_pairs = list(pairs(self.reference, told))
-        self.pairs = Random(SALT).sample(self.all_pairs, min(len(self.all_pairs), PAIRS))
+        all_pairs = list(pairs(self.reference, told))
+        self.pairs = Random(SALT).sample(all_pairs, min(len(all_pairs), PAIRS))
         self.pasted = list(pasted(course, topic, self.solution))
         found = mutants(self.solution.text) if with_mutants else []
         # Under names of their own: a message that one cannot be graded should say which.

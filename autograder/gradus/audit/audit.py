@@ -155,7 +155,7 @@ def run_answers(
     ]
     options = Options(options.salts, min(options.judges, len(jobs)), options.level)
     prepare(course, topic, SALT)
-    results = _grade(course, topic, jobs, options, lambda done, total: None)
+    results = _grade(course, topic, jobs, options, lambda done: None)
     yield from ((answer, results[name]) for name, answer in chosen.items())
 
 
@@ -192,7 +192,7 @@ class _Audit:
             self.topic,
             answers.walled,
             self.options,
-            lambda done, _: advance(done, total),
+            lambda done: advance(done, total),
         )
         if not _is_full(results["solution"]):
             self.found.problems += verdicts.judge_right("the solution", results["solution"])
@@ -319,11 +319,11 @@ def _grade(
     topic: Topic,
     jobs: Sequence[Job],
     options: Options,
-    advance: Advance,
+    advance: Callable[[int], None],
 ) -> dict[str, Result]:
     """The result of each job by its name, behind the walls; none after a solution that fails."""
     results: dict[str, Result] = {}
-    advance(0, len(jobs))
+    advance(0)
     graded = run_jobs(
         topic,
         course.test_file(topic),
@@ -338,7 +338,7 @@ def _grade(
                 reason = result.reason.splitlines()[-1]
                 raise CannotGrade(f"{job.submission} has no result: {reason}")
             results[job.submission] = result
-            advance(len(results), len(jobs))
+            advance(len(results))
             if job.submission == "solution" and not _is_full(result):
                 break
     return results

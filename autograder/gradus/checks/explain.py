@@ -80,13 +80,13 @@ def explain(notes: Record) -> Exception | None:
 def _mistake_of_forward(notes: Record, seen: Transcript) -> Known | None:
     """The mistake in a forward that has failed its own check, beside which the backward is right;
     a change by rule only where it was found there, too."""
-    for known in notes.known:
-        told = known.kind == "forward" or (
-            known.kind == "forward rule" and known.said[1] in notes.said
-        )
-        if told and known.said[0] in notes.lost and known.whole.matches(seen.whole, 2 * seen.close):
-            return known
-    return None
+    possible = (
+        known
+        for known in notes.known
+        if known.kind == "forward" or (known.kind == "forward rule" and known.said[1] in notes.said)
+    )
+    lost = (known for known in possible if known.said[0] in notes.lost)
+    return whole_match(lost, seen, "forward", "forward rule")
 
 
 def _own_path(notes: Record, sentence: str) -> str | None:

@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -175,16 +175,13 @@ def judge(
         chosen = chosen[: last[-1] if last else 0]
     if job.suspect is not None:
         chosen = sorted(chosen, key=lambda i: describe(i).function != job.suspect)
-    worth: dict[str, float] = {}  # of all checks of a function
-    for info in map(describe, items):
-        worth[info.function] = worth.get(info.function, 0.0) + info.points
     checks: list[CheckResult] = []
     status, message = SubmissionStatus.GRADED, ""
     try:
         student.load()
         for item in chosen:
             stop = job.stop or job.suspect is not None
-            checks.append(_run_check(item, subject, checks, worth, stop=stop))
+            checks.append(_run_check(item, subject, checks, stop=stop))
             if job.suspect is not None and checks[-1].points < checks[-1].max_points:
                 break
     except LoadError as error:
@@ -222,20 +219,15 @@ def _environment_of_run() -> dict[str, str]:
 
 
 def _run_check(
-    item: pytest.Item,
-    subject: Subject,
-    before: Sequence[CheckResult],
-    worth: Mapping[str, float],
-    *,
-    stop: bool,
+    item: pytest.Item, subject: Subject, before: Sequence[CheckResult], *, stop: bool
 ) -> CheckResult:
     """The result with the first choice of stand-ins, or a better one with another."""
     offered = getattr(cast(Any, item).module, "STAND_INS", {})
     first, *more = choices(offered, describe(item).function, before)
-    best = _attempt(item, subject, before, first, worth, stop)
+    best = _attempt(item, subject, before, first, stop)
     for replaced in more:
         if best.status in (Status.FAILED, Status.PARTIAL, Status.ERROR):
-            again = _attempt(item, subject, before, replaced, worth, stop)
+            again = _attempt(item, subject, before, replaced, stop)
             best = max(best, again, key=lambda result: result.points)
     return best
 
@@ -245,7 +237,6 @@ def _attempt(
     subject: Subject,
     before: Sequence[CheckResult],
     replaced: StandIns,
-    worth: Mapping[str, float],
     stop: bool,
 ) -> CheckResult:
     assert subject.student is not None
@@ -266,7 +257,9 @@ def _attempt(
     trace = subject.student.end()
     status, share, message, diagnosis, location = _verdict(error, notes)
     if status is Status.FAILED and notes.only_accepts_too_much:
-        share = max(0.0, 1 - EDGE * worth[info.function] / info.points)
+        of_function = [i for i in map(describe, item.session.items) if i.function == info.function]
+        worth = sum(i.points for i in of_function)
+        share = max(0.0, 1 - EDGE * worth / info.points)
         status = Status.PARTIAL if share else status
     calls = show_calls(notes.shown) if subject.show else ""
     if share < 1:

@@ -1,6 +1,6 @@
 """Names that a topic forbids, found in a submission's source before any of it runs.
 
-Names are resolved through imports and aliases to what they stand for (`F.softmax` to
+Names are resolved through imports and aliases to what they stand for (`F.gelu` to
 `torch.nn.functional.gelu`), function by function; who uses whom is kept beside it, so that a
 helper's use counts for the function that calls it. `guard` finds what only shows while running,
 and what is a tensor's method: here nothing tells a tensor from an object of the student's own.

@@ -220,8 +220,8 @@ class ZygoteWorker:
             "memory_mb": limits.memory_mb,
             "disk_mb": limits.disk_mb,
             "processes": limits.processes,
-            "cpu_seconds": int(limits.submission_seconds)
-            + 60,  # of one process; the judge counts all
+            # Of one process, should the judge be gone; it counts all of them, and sooner.
+            "cpu_seconds": int(limits.submission_seconds) + 60,
             "message_bytes": limits.message_mb << 20,
             "cuda": zygote.device != "cpu",
         }

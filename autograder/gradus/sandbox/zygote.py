@@ -144,17 +144,19 @@ class Zygote:
             os.kill(os.getpid(), -code)
         os._exit(code)
 
-    def reap(self) -> None:
-        """Collects every child that ended, adopted orphans included."""
-        with contextlib.suppress(ChildProcessError):
+    def reap(self) -> bool:
+        """Collects every child that ended, adopted orphans included; whether others are left."""
+        try:
             while True:
                 pid, status, used = os.wait4(-1, os.WNOHANG)
                 if not pid:
-                    break
+                    return True
                 if pid in self.children.values():
                     self.exits[pid] = os.waitstatus_to_exitcode(status)
                 else:
                     self.orphans += used.ru_utime + used.ru_stime
+        except ChildProcessError:
+            return False
 
     def end(self, ident: int, grace: float) -> int | None:
         """Ends a child and all that it started; its exit code if it had ended within `grace`."""
@@ -175,11 +177,9 @@ class Zygote:
         while pid not in self.exits:
             time.sleep(0.0005)
             self.reap()
-        if not self.namespaces:  # what it left ends too, or the next one would pay for that
-            until = time.monotonic() + LAST_SECONDS
-            while cpu_seconds(0, self.uids[ident]) and time.monotonic() < until:
-                time.sleep(0.0005)
-                self.reap()
+        until = time.monotonic() + LAST_SECONDS
+        while len(self.children) == 1 and self.reap() and time.monotonic() < until:
+            time.sleep(0.0005)  # what it left ends too, or the next one would pay for that
         os.close(reader)
         del self.exits[pid], self.uids[ident], self.children[ident]
         return code
