@@ -264,7 +264,7 @@ class TestErrors:
             student.absent(1)
 
     def test_the_time_of_a_check_and_of_a_submission(self) -> None:
-        limits = LIMITS.model_copy(update={"check_seconds": 1.0, "submission_seconds": 2.0})
+        limits = LIMITS.model_copy(update={"check_seconds": 1.0, "submission_seconds": 1.7})
         with Launcher(best_level(), limits) as launcher:
             student = Student(launcher, "mlp.py", COMPUTES)
             student.begin("one")
@@ -277,9 +277,9 @@ class TestErrors:
             student.begin("two")
             assert student.compute(0.1) == 0.1
             student.begin("three")
-            with pytest.raises(TimedOut, match="2 s in all"):
+            with pytest.raises(TimedOut, match="1.7 s in all"):
                 student.compute(0.95)
-            with pytest.raises(TimedOut, match="2 s in all"):
+            with pytest.raises(TimedOut, match="1.7 s in all"):
                 student.begin("four")
             student.close()
 

@@ -13,9 +13,8 @@ class Job:
 
     `salt` replaces the session's own; `checks` restricts the run to the named ones; `up_to` leaves
     out what comes after the last check of that function. Of a `function` alone the calls are shown,
-    too. With `stop` a check ends at
-    its first wrong value, and says no more. `suspect` is a function whose checks come first, and
-    the first failure then ends the judging: the checks after it are not in the result.
+    too. `suspect` is a function whose checks come first, and the first wrong value then ends the
+    judging: the checks after it are not in the result.
     """
 
     submission: str
@@ -23,7 +22,6 @@ class Job:
     source: bytes
     salt: str | None = None
     suspect: str | None = None
-    stop: bool = False
     checks: frozenset[str] | None = None
     up_to: str | None = None
     function: str | None = None

@@ -10,6 +10,7 @@ from typing import Any
 
 from gradus.audit.mutants import Mutant, mutants
 from gradus.audit.public import pasted
+from gradus.audit.salted import Trial
 from gradus.checks.session import list_checks
 from gradus.course import Course, Topic, read_salt, shown
 from gradus.inside import policy
@@ -39,7 +40,7 @@ class Answers:
         self.sources = sources
         self.reference = Reference(sources.solution, shown(course.solution(topic)))
         self.solution = self.reference.solution
-        self.salts = [SALT, *(f"{SALT}-{n}" for n in range(1, salts))]
+        self.salts = [f"{SALT}-{n}" for n in range(1, salts)]  # beside SALT
         written = sources.mistakes
         self.written: dict[str, Mistake | Alternative] = {
             **{f"mistake-{n}": m for n, m in enumerate(written.mistakes)},
@@ -62,32 +63,41 @@ class Answers:
         self._add_written()
         self.trusted += [*self._composed(), *self._mutated()]
 
-    def of_salts(self, name: str, results: Mapping[str, Result]) -> dict[str, Result]:
-        """The results of a written answer by the salt that it was tried with."""
-        names = {salt: name if salt == SALT else f"{name} with {salt}" for salt in self.salts}
-        return {salt: results[job] for salt, job in names.items() if job in results}
-
     def narrowed(self, one: Job, results: Mapping[str, Result]) -> Job:
         """A written answer is tried in the checks that need its functions, those that fail without
         them.
 
         The others do not call them, or see a stand-in once they have failed their own check,
-        whatever the mistake: the first one of each function is tried in all of them. With further
-        salts a mistake is tried in its function's own checks, and nothing where a threshold is.
+        whatever the mistake: the first one of each function is tried in all of them.
         """
-        name, _, salt = one.submission.partition(" with ")
-        answer = self.written.get(name)
-        functions = [n for n in self.parts.get(name, ()) if f"without-{n}" in results]
-        if answer is None or not functions:
+        asked = self._needing(one.submission, results)
+        if asked is None:
             return one
-        asked = frozenset[str]().union(*(needs(results[f"without-{n}"]) for n in functions))
+        answer = self.written[one.submission]
         if isinstance(answer, Mistake):
-            own = self.checks_of(answer.function)
             backward = answer.function.removesuffix("_forward") + "_backward"
-            asked = own if salt else asked | own | self.checks_of(backward)
-        if salt:
-            asked -= {check.name for check in self.checks if check.threshold}
-        return replace(one, checks=asked, stop=bool(salt))
+            asked |= self.checks_of(answer.function) | self.checks_of(backward)
+        return replace(one, checks=asked)
+
+    def trials(self, results: Mapping[str, Result]) -> Iterator[Trial]:
+        """With further salts a mistake is tried in its function's own checks, an alternative in
+        those that need its functions."""
+        for name, answer in self.written.items():
+            if not self._is_harmless(name):
+                continue
+            if isinstance(answer, Mistake):
+                asked: frozenset[str] | None = self.checks_of(answer.function)
+            else:
+                asked = self._needing(name, results)
+            every = frozenset(check.name for check in self.checks)
+            yield Trial(name, self.parts[name], every if asked is None else asked)
+
+    def _needing(self, name: str, results: Mapping[str, Result]) -> frozenset[str] | None:
+        """The checks that need a function of a written answer; None where it has none."""
+        functions = [n for n in self.parts.get(name, ()) if f"without-{n}" in results]
+        if name not in self.written or not functions:
+            return None
+        return frozenset[str]().union(*(needs(results[f"without-{n}"]) for n in functions))
 
     def checks_of(self, function: str) -> frozenset[str]:
         """The names of a function's own checks."""
@@ -105,21 +115,18 @@ class Answers:
             ),
         ]
         self.trusted += [
-            job(self.topic, f"salt-{salt}", solution.text, salt=salt) for salt in self.salts[1:]
+            job(self.topic, f"salt-{salt}", solution.text, salt=salt) for salt in self.salts
         ]
 
     def _add_written(self) -> None:
-        first = {m.function: m for m in reversed(self.sources.mistakes.mistakes)}
+        first = self.sources.mistakes.mistakes[:1]  # what the walls change is not the verdict
         for name, answer in self.written.items():
             one = job(self.topic, name, self.reference.composed(self.parts[name]))
             if not self._is_harmless(name):
                 self.walled.append(one)
                 continue
-            walled = isinstance(answer, Alternative) or answer is first[answer.function]
+            walled = isinstance(answer, Alternative) or answer in first
             (self.walled if walled else self.trusted).append(one)
-            self.trusted += [
-                replace(one, submission=f"{name} with {salt}", salt=salt) for salt in self.salts[1:]
-            ]
 
     def _is_harmless(self, name: str) -> bool:
         """Whether an answer needs no walls: it does not end its process, and no forbidden name is

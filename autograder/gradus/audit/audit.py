@@ -15,6 +15,7 @@ from gradus.audit import verdicts
 from gradus.audit.answers import SALT, Answers, job, needs
 from gradus.audit.mutants import Mutant
 from gradus.audit.public import answers_by_name, failing_page
+from gradus.audit.salted import Noticed, try_salts
 from gradus.audit.trusted import grade_trusted, trusted_processes
 from gradus.audit.verdicts import Accuracy
 from gradus.checks.plugin import PUBLIC_SALT
@@ -186,7 +187,7 @@ class _Audit:
     def run(self, trusted: ProcessPoolExecutor, advance: Advance) -> None:
         """Grade all answers and judge the results. Raises CannotGrade."""
         answers = self.answers
-        total = len(answers.walled) + len(answers.trusted)
+        total = len(answers.walled) + len(answers.trusted) + len(answers.salts)
         results = _grade(
             self.course,
             self.topic,
@@ -202,13 +203,18 @@ class _Audit:
         graded = grade_trusted(
             trusted, self.topic, self.course.test_file(self.topic), jobs, SALT, results["solution"]
         )
+        salted = try_salts(trusted, self.sources, list(answers.trials(results)), answers.salts)
+        noticed: dict[str, dict[str, Noticed]] = {}  # by the salt
         try:
             for job, result in graded:
                 results[job.submission] = result
                 advance(len(results), total)
+            for salt, found in salted:
+                noticed[salt] = found
+                advance(len(results) + len(noticed), total)
         except BrokenProcessPool:
             raise CannotGrade("a mistake or a mutant has ended the process that tries it") from None
-        self._judge_answers(results)
+        self._judge_answers(results, noticed)
         self.found.problems += [f"no check notices the argument {name}" for name in self.unnoticed]
         if answers.mutants:
             self._judge_mutants(
@@ -226,7 +232,9 @@ class _Audit:
         for name in answers_by_name(page, self.sources.functions):
             self.found.problems.append(f"{shown(page)} ships {name}, which students write")
 
-    def _judge_answers(self, results: dict[str, Result]) -> None:
+    def _judge_answers(
+        self, results: dict[str, Result], noticed: Mapping[str, Mapping[str, Noticed]]
+    ) -> None:
         found, answers = self.found, self.answers
         written = self.sources.mistakes
         solution = results["solution"]
@@ -244,13 +252,13 @@ class _Audit:
             found.problems += verdicts.judge_without(name, result)
             found.problems += verdicts.judge_raising(name, results[f"raising-{name}"])
         judged = [
-            self._judged_mistake(f"mistake-{n}", m, results, needed)
+            self._judged_mistake(f"mistake-{n}", m, results, needed, noticed)
             for n, m in enumerate(written.mistakes)
         ]
         found.mistakes = _count(judged)
         found.problems += [problem for problems in judged for problem in problems]
         judged = [
-            self._judged_alternative(f"alternative-{n}", a, results)
+            self._judged_alternative(f"alternative-{n}", a, results, noticed)
             for n, a in enumerate(written.alternatives)
         ]
         found.alternatives = _count(judged)
@@ -281,23 +289,32 @@ class _Audit:
         mistake: Mistake,
         results: Mapping[str, Result],
         needed: dict[str, frozenset[str]],
+        noticed: Mapping[str, Mapping[str, Noticed]],
     ) -> list[str]:
         dependent = _dependent(self.answers.parts[name], needed)
+        of_salts = [found[name] for found in noticed.values() if name in found]
         return [
             *verdicts.judge_mistake(mistake, results[name], dependent),
-            *verdicts.judge_luck(mistake, self.answers.of_salts(name, results)),
+            *verdicts.judge_luck(mistake, results[name], of_salts),
         ]
 
     def _judged_alternative(
-        self, name: str, alternative: Alternative, results: Mapping[str, Result]
+        self,
+        name: str,
+        alternative: Alternative,
+        results: Mapping[str, Result],
+        noticed: Mapping[str, Mapping[str, Noticed]],
     ) -> list[str]:
         """What is wrong with the first salt with which something is."""
-        for salt, result in self.answers.of_salts(name, results).items():
-            with_salt = "" if salt == SALT else f", with the salt '{salt}',"
-            right = verdicts.judge_right(f"alternative '{alternative.title}'{with_salt}", result)
-            if problems := list(right):
-                return problems
-        return []
+        answer = f"alternative '{alternative.title}'"
+        problems = list(verdicts.judge_right(answer, results[name]))
+        for salt, found in sorted(noticed.items()):
+            problems = problems or [
+                f"{answer}, with the salt '{salt}', loses points in {check} ({said})"
+                for check, said in found.get(name, {}).items()
+                if said
+            ]
+        return problems
 
     def _judge_mutants(self, alive: list[Mutant]) -> None:
         equivalents, todo = self.sources.mistakes.equivalents, list(self.answers.mutants.values())

@@ -106,18 +106,20 @@ def judge_mistake(
             yield f"{answer} takes points from a right backward as well, in {_described(check)}"
 
 
-def judge_luck(mistake: Mistake, results: Mapping[str, Result]) -> Iterator[str]:
-    """A check of the mistake's function notices it with every salt, or with none."""
-    noticed: dict[str, list[bool]] = defaultdict(list)
-    for result in results.values():
-        for check in result.checks:
-            if check.function == mistake.function:
-                noticed[check.name].append(check.points < check.max_points)
-    for name, seen in noticed.items():
-        if len(set(seen)) > 1:
+def judge_luck(
+    mistake: Mistake, result: Result, of_salts: Sequence[Mapping[str, str]]
+) -> Iterator[str]:
+    """A check of the mistake's function notices it with every salt, or with none.
+
+    `of_salts`: what each check says with the other salts, "" where it passes.
+    """
+    for check in result.checks:
+        others = [bool(noticed[check.name]) for noticed in of_salts if check.name in noticed]
+        seen = [check.points < check.max_points, *others]
+        if check.function == mistake.function and others and len(set(seen)) > 1:
             yield (
-                f"{mistake.where}: {name} notices the mistake '{mistake.name}' with {sum(seen)} of "
-                f"{len(seen)} salts: choose inputs that depend less on luck"
+                f"{mistake.where}: {check.name} notices the mistake '{mistake.name}' with "
+                f"{sum(seen)} of {len(seen)} salts: choose inputs that depend less on luck"
             )
 
 

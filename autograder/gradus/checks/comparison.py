@@ -221,6 +221,7 @@ def check_values(
             for path, mine, right in pair_leaves(actual, expected, name)
         ]
 
+    current().properties = True
     return _note(judge)
 
 
@@ -377,7 +378,7 @@ def _judge_update(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
             got += ", the new params without the state?"
         text = f"{c.function} must return (params, state), got {got}"
         raise CheckFailed(text, diagnosis="structure")
-    if not _are(result, c.expected) and _are(result[::-1], c.expected):
+    if _are(result[::-1], c.expected) and not _are(result, c.expected):
         text = f"{c.function} returns (state, params): (params, state) is asked for"
         raise CheckFailed(text, diagnosis="swapped")
     after, new_state = result
@@ -453,9 +454,11 @@ def _leaves(c: Comparison, pairs: Sequence[Pair], at_hand: Mapping[str, Any]) ->
 
 def _asked(c: Comparison) -> str:
     """What is asked for where an error comes instead, as a line; "" where that is long."""
-    right = f"{c.expected:.6g}" if isinstance(c.expected, float) else repr(c.expected)
     call_text = _short_call(c)
-    return f"\n{call_text} should be {right}" if call_text and len(right) <= 30 else ""
+    if not call_text:
+        return ""
+    right = f"{c.expected:.6g}" if isinstance(c.expected, float) else repr(c.expected)
+    return f"\n{call_text} should be {right}" if len(right) <= 30 else ""
 
 
 def _short_call(c: Comparison) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gradus.checks.record import current
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -94,6 +96,7 @@ class WrongValue(CheckFailed):
 
 def require(condition: bool, summary: str, *details: str, diagnosis: str | None = None) -> None:
     """Raise CheckFailed unless `condition` holds: the check of a property."""
+    current().properties = True
     if not condition:
         raise CheckFailed(summary, *details, diagnosis=diagnosis)
 

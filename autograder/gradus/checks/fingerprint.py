@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradus.checks.tolerance import largest_magnitude
+
 # How far two projections of the same mistake may lie apart, by the precision of the result: the
 # errors are relative, and a value that is right may be off by `tolerance.RELATIVE`.
 _CLOSE = {torch.float32: 2e-4, torch.float16: 5e-2, torch.bfloat16: 5e-2}
@@ -88,8 +90,7 @@ def observe(path: str, mine: Tensor, right: Tensor) -> Seen:
     value, precision = mine.double(), mine.dtype
     if mine.shape == right.shape:
         expected = right.double()
-        finite = expected[expected.isfinite()].abs()
-        floor = 1e-3 * float(finite.max()) if finite.numel() else 0.0
+        floor = 1e-3 * largest_magnitude(expected)
         errors = (value - expected) / (expected.abs() + floor + 1e-12)
         kind = "v"
     else:

@@ -180,9 +180,9 @@ def judge(
     try:
         student.load()
         for item in chosen:
-            stop = job.stop or job.suspect is not None
+            stop = job.suspect is not None
             checks.append(_run_check(item, subject, checks, stop=stop))
-            if job.suspect is not None and checks[-1].points < checks[-1].max_points:
+            if stop and checks[-1].points < checks[-1].max_points:
                 break
     except LoadError as error:
         status, message = error.submission_status, error.message

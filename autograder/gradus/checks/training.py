@@ -32,6 +32,7 @@ def check_accuracy(
 def check_at_least(value: float, threshold: float, name: str) -> None:
     """`value` is at least `threshold`; it is recorded as the check's metric `name`."""
     current().metrics[name] = value
+    current().properties = True
     if not value >= threshold:
         raise CheckFailed(
             f"{name} {value:.4g}, needed {threshold:.4g}",

@@ -46,9 +46,11 @@ def perform(
     seconds: float,
     *,
     keep: bool = False,
+    stop: bool = False,
 ) -> tuple[record.Record, BaseException | None]:
     """Run a check on the module `names`, whose calls may take so many seconds of the processor's:
-    what it has noted, and how it has ended. With `keep` the notes hold its calls."""
+    what it has noted, and how it has ended. With `keep` the notes hold its calls; with `stop` it
+    ends at the first failure, and nothing else is noted."""
     seed = derive_seed(salt, sources.topic.id, name)
     student = LocalStudent(names, given=set(names) - set(sources.functions), seconds=seconds)
     fixtures: Mapping[str, Any] = {
@@ -57,7 +59,7 @@ def perform(
         "device": "cpu",
         "topic": sources.topic,
     }
-    notes = record.start(seed, recording=True, keep=keep)
+    notes = record.start(seed, recording=not stop, keep=keep, stop=stop)
     student.begin(name, seed % 2**31)
     try:
         check(**fixtures)

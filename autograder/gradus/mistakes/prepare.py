@@ -44,7 +44,7 @@ _CODE = (
     *("checks/calls.py", "checks/comparison.py", "checks/data.py", "checks/fingerprint.py"),
     *("checks/gradients.py", "checks/leaves.py", "checks/local.py", "checks/rng.py"),
     *("checks/tolerance.py", "checks/training.py", "mistakes/perform.py", "mistakes/recorder.py"),
-    *("mistakes/rules.py", "mistakes/variants.py"),
+    *("mistakes/rules.py", "mistakes/runs.py", "mistakes/variants.py"),
 )
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import os
-import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
@@ -17,25 +15,21 @@ import pytest
 import torch
 from torch.utils._pytree import tree_flatten
 
-from gradus.checks import record
-from gradus.checks.comparison import Comparison, compare_all
-from gradus.checks.explain import conclude, noted
+from gradus.checks.comparison import Comparison
+from gradus.checks.explain import noted
 from gradus.checks.fingerprint import Transcript, transcript
 from gradus.checks.known import Known, Recorded
-from gradus.checks.session import collect, describe
-from gradus.course import UsageError
+from gradus.checks.session import collect
 from gradus.errors import Raised, TimedOut
-from gradus.mistakes.perform import Sources, given, one_thread, perform, processes
+from gradus.mistakes.perform import Sources, one_thread, perform, processes
 from gradus.mistakes.reference import Reference
 from gradus.mistakes.rules import GRADIENTS
+from gradus.mistakes.runs import SLOW, Run, runs_of
 from gradus.mistakes.variants import Variant, variants
-from gradus.results import first_line
 
 SECONDS = 0.3  # that a check of a wrong answer may compute, at least
-SLOW = 0.5  # seconds of a check in which only written mistakes are tried, one by one
 FEW = 3  # changes by rule, which may be a written mistake in other words
 MANY = 200  # wrong answers, for which it pays to start processes
-_FIXTURES = {"student", "rng", "device", "topic"}
 
 
 def record_mistakes(
@@ -116,7 +110,7 @@ def record_part(
     part: Part = []
 
     def loop(items: Sequence[pytest.Item]) -> None:
-        runs = _runs(items, sources, reference, salt, public_only)
+        runs = runs_of(items, sources, reference, salt, public_only=public_only)
         for at in chosen:
             variant = todo[at]
             try:
@@ -196,7 +190,7 @@ def public_comparisons(sources: Sources, salt: str) -> dict[str, Sequence[Compar
     found: dict[str, Sequence[Comparison]] = {}
 
     def loop(items: Sequence[pytest.Item]) -> None:
-        for run in _runs(items, sources, Reference(sources.solution), salt, public_only=True):
+        for run in runs_of(items, sources, Reference(sources.solution), salt, public_only=True):
             if not run.on_reference.properties:
                 found[run.name] = run.on_reference.comparisons
 
@@ -205,68 +199,8 @@ def public_comparisons(sources: Sources, salt: str) -> dict[str, Sequence[Compar
     return found
 
 
-@dataclass(frozen=True)
-class _Run:
-    """One check, and what it notes about the reference."""
-
-    name: str
-    function: str
-    check: Callable[..., Any]
-    sources: Sources
-    salt: str
-    on_reference: record.Record
-    cost: float  # seconds that the reference computes
-
-    def again(self, **fixtures: Any) -> None:
-        """The check; of one that only compares, the same comparisons."""
-        if self.on_reference.properties:
-            given(self.check)(**fixtures)
-        else:
-            compare_all(fixtures["student"], self.on_reference.comparisons)
-
-    @property
-    def gradients(self) -> tuple[int, ...]:
-        """The positions of the inputs whose gradients the check compares, of a backward."""
-        for c in self.on_reference.comparisons:
-            if c.wrt:
-                return tuple(list(c.inputs).index(name) for name in c.wrt)
-        return ()
-
-
-def _runs(
-    items: Sequence[pytest.Item],
-    sources: Sources,
-    reference: Reference,
-    salt: str,
-    public_only: bool,
-) -> list[_Run]:
-    """The checks whose values can be recorded: not those that end in an accuracy."""
-    names = reference.namespace({})
-    runs = []
-    for item in items:
-        if public_only and item.get_closest_marker("public") is None:
-            continue
-        info, check = describe(item), item.obj  # type: ignore[attr-defined]
-        if not set(inspect.signature(check).parameters) <= _FIXTURES:
-            raise UsageError(f"{item.name}: a check takes {', '.join(sorted(_FIXTURES))} only")
-        if info.threshold:  # which values lead to it does not matter
-            continue
-        cost = SLOW
-        for _ in range(2):  # the first run may be slow for what it imports
-            if cost < SLOW:
-                break
-            started = time.process_time()
-            notes, error = perform(info.name, given(check), names, sources, salt, 60.0, keep=True)
-            cost = time.process_time() - started
-        failure = conclude(error, notes)
-        if failure is not None:
-            raise UsageError(f"the solution fails {info.name}: {first_line(str(failure))}")
-        runs.append(_Run(info.name, info.function, check, sources, salt, notes, cost))
-    return runs
-
-
 def _seen(
-    run: _Run, variant: Variant, names: dict[str, Any]
+    run: Run, variant: Variant, names: dict[str, Any]
 ) -> tuple[Transcript | None, bool | None]:
     """An Outcome's `seen` and `wrong`."""
     names[GRADIENTS] = run.gradients

@@ -1,0 +1,83 @@
+"""Tries written answers with many salts: which checks notice them, and nothing else.
+
+Of a check that only compares, the solution's calls and their values are kept for each salt, so
+that no answer waits for them again.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+
+import pytest
+
+from gradus.checks.session import collect
+from gradus.course import UsageError
+from gradus.mistakes.perform import Sources, one_thread, perform
+from gradus.mistakes.reference import Reference
+from gradus.mistakes.runs import Run, runs_of
+from gradus.results import first_line
+
+SECONDS = 1.0  # that the calls of one check may compute, at least
+SLOWER = 10  # times as long as the solution's they may take
+
+Noticed = dict[str, str]  # by the check's name: what it says, "" where it passes
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An answer: what it puts in place of the solution's functions, and the checks to run."""
+
+    name: str
+    parts: Mapping[str, str]
+    checks: frozenset[str]
+
+
+def try_salts(
+    executor: ProcessPoolExecutor, sources: Sources, trials: Sequence[Trial], salts: Sequence[str]
+) -> Iterator[tuple[str, dict[str, Noticed]]]:
+    """What is noticed of each trial, by its name, salt by salt as they are finished.
+
+    Raises BrokenProcessPool where an answer ends its process.
+    """
+    futures = {executor.submit(_tried, sources, trials, salt): salt for salt in salts}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _tried(sources: Sources, trials: Sequence[Trial], salt: str) -> dict[str, Noticed]:
+    found: dict[str, Noticed] = {}
+    reference = Reference(sources.solution)
+
+    def loop(items: Sequence[pytest.Item]) -> None:
+        try:
+            runs = runs_of(items, sources, reference, salt)
+        except UsageError:  # the solution fails, which is said where it is graded
+            return
+        for trial in trials:
+            found[trial.name] = _noticed(runs, reference, trial)
+
+    with one_thread(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, about what wrong answers do
+        collect(sources.test_file, loop)
+    return found
+
+
+def _noticed(runs: Sequence[Run], reference: Reference, trial: Trial) -> Noticed:
+    chosen = [run for run in runs if run.name in trial.checks]
+    try:
+        names = reference.namespace(trial.parts)
+    except Exception as failure:
+        return {run.name: f"{type(failure).__name__}: {failure}" for run in chosen}
+    found: Noticed = {}
+    for run in chosen:
+        seconds = max(SECONDS, SLOWER * run.cost)
+        _, error = perform(run.name, run.again, names, run.sources, run.salt, seconds, stop=True)
+        found[run.name] = "" if error is None else first_line(str(error)) or type(error).__name__
+    return found
