@@ -174,7 +174,8 @@ def test_rmsprop_eps_by_hand(student):
 @points(1, of="rmsprop_update")
 def test_rmsprop_steps(student, rng):
     """Small and large gradients in turn, eps = 0.1."""
-    check_steps(student, "rmsprop", rng, lr=0.2, beta=0.45, eps=0.1)
+    for beta in (0.45, 0.0):
+        check_steps(student, "rmsprop", rng, lr=0.2, beta=beta, eps=0.1)
 
 
 @points(1, of="rmsprop_update")
@@ -212,7 +213,8 @@ def test_adadelta_eps_by_hand(student):
 @points(1, of="adadelta_update")
 def test_adadelta_steps(student, rng):
     """Small and large gradients in turn, eps = 0.1."""
-    check_steps(student, "adadelta", rng, rho=0.45, eps=0.1)
+    for rho in (0.45, 0.0):
+        check_steps(student, "adadelta", rng, rho=rho, eps=0.1)
 
 
 @points(1, of="adadelta_update")

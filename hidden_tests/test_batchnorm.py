@@ -119,7 +119,7 @@ def variance(value):
 @points(2, of="update_running")
 def test_update_running(student, rng):
     """Several steps move the running mean and variance by 1 − retention towards the batch's."""
-    for options in ({}, {"retention": 0.3}):
+    for options in ({}, {"retention": 0.3}, {"retention": 0.0}):
         running = rng.normal(3), rng.uniform(3, low=0.5, high=2.0)
         for n in (5, 2, 7):
             batch = rng.normal(3), rng.uniform(3, low=0.5, high=2.0)

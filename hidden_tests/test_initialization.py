@@ -96,7 +96,8 @@ def test_rescale(student, rng):
 def test_fit_standardiser(student, rng):
     """Mean and standard deviation of each feature: 1, 3, 5 has mean 3 and variance 8/3."""
     by_hand = torch.tensor([[1.0], [3.0], [5.0]]).double()
-    for x in (by_hand, rng.normal(7, 4) * rng.uniform(4, low=0.1, high=1000) + rng.normal(4)):
+    far = torch.cat([rng.normal(6, 3), torch.zeros(2, 3)]).roll(1, 0) + 1e6
+    for x in (by_hand, far, rng.normal(7, 4) * rng.uniform(4, low=0.1, high=1000)):
         right = tuple(torch.from_numpy(getattr(x.numpy(), f)(0)) for f in ("mean", "std"))
         check_result(student, "fit_standardiser", dict(x=x), right, ("mean", "std"))
 

@@ -158,14 +158,9 @@ def test_logistic_gradients(student, rng):
         (1000 * x, y.double(), params),
         (rng.normal(3, 1), y[:3], model(rng, 1)),
     ):
-        check_result(
-            student,
-            "logistic_gradients",
-            dict(x=rows, y=targets, params=theta),
-            gradients(rows, targets, theta),
-            ("dw", "db"),
-            sizes={"number of features": rows.shape[1]},
-        )
+        inputs, right = dict(x=rows, y=targets, params=theta), gradients(rows, targets, theta)
+        sizes = {"number of features": rows.shape[1]}
+        check_result(student, "logistic_gradients", inputs, right, ("dw", "db"), sizes=sizes)
 
 
 @public
@@ -173,9 +168,9 @@ def test_logistic_gradients(student, rng):
 def test_gd_update(student, rng):
     """Each parameter moves by −lr times its gradient, and the caller's stay as they were."""
     params, grads = model(rng), model(rng)
-    for lr in (0.37, 2.5):
-        expected = step(params, grads, None, lr)
-        check_update(student, "gd_update", params, grads, None, expected, options=dict(lr=lr))
+    for lr, state in ((0.37, None), (2.5, [rng.normal(2)])):
+        expected = step(params, grads, state, lr)
+        check_update(student, "gd_update", params, grads, state, expected, options=dict(lr=lr))
 
 
 @public

@@ -101,7 +101,7 @@ def test_perceptron_step(student, rng):
 def test_perceptron_step_refuses_other_labels(student, rng):
     """Labels other than −1 and +1 are refused."""
     one = torch.tensor(1.0).double()
-    for y, x in product((0.0, 2.0), rng.normal(4, 3)):
+    for y, x in product((0.0, 2.0, -1.5), rng.normal(4, 3)):
         w, b = rng.normal(3), rng.normal(1)[0]
         check_raises(student, "perceptron_step", w, b, x, y * one, when=f"the label is {y:g}")
     inputs, names = dict(w=w, b=b.abs(), x=3 * w, y=-one), ("w", "b", "mistake")

@@ -232,7 +232,7 @@ def cross_attentions(rng):
     params = attention_params(rng, 5, 7, 6, 9, 8)
     for b, t, s, heads, mask in (
         (2, 3, 4, 3, None),
-        (2, 3, 4, 3, some_hidden(rng, 2, 1, 3, 4)),
+        (2, 3, 4, 3, some_hidden(rng, 2, 3, 3, 4)),
         (1, 1, 2, 1, None),
     ):
         inputs = dict(x=rng.normal(b, t, 5), context=rng.normal(b, s, 7), params=params)

@@ -291,8 +291,8 @@ def train(x, y, params, optimiser, epochs, batch_size, seed, **settings):
     which init_state makes the state (and raises ValueError for another name); settings: arguments
     of its update by name, such as lr=0.1; those not given keep their defaults. Epoch k = 0, 1, …
     runs over minibatches(x, y, batch_size, seed + k).
-    Returns (params, losses): the trained params, and a list of floats, the loss of every mini-batch
-    just before its update.
+    Returns (params, losses): the trained params, and a list of numbers, the loss of every
+    mini-batch just before its update.
     """
     # BEGIN SOLUTION
     updates = {"adagrad": adagrad_update, "rmsprop": rmsprop_update, "adadelta": adadelta_update}

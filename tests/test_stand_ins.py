@@ -67,3 +67,50 @@ def test_functions_that_are_right_together_keep_their_points(tmp_path):
     solution = (ROOT / "solutions" / "logistic_regression.py").read_text()
     lost, _ = grade("logistic_regression", tmp_path, {"own": solution + OWN_CACHE})
     assert lost["own"] == {"bce_with_logits_forward"}
+
+
+# What holds of every function, and is said in no check.
+LAYERNORM = (ROOT / "solutions" / "layernorm.py").read_text()
+KEEPS = """
+_kept = []
+def layernorm_forward(x, gamma, beta, eps=1e-5):
+    dx = x - x.mean(-1, keepdim=True)
+    s = (dx.square().mean(-1, keepdim=True) + eps).sqrt()
+    _kept[:] = [dx / s, s, gamma]
+    return gamma * _kept[0] + beta, _kept
+def layernorm_backward(dout, cache):
+    x_hat, s, gamma = cache
+    g, rows = gamma * dout, (-1, dout.shape[-1])
+    dx = g - g.mean(-1, keepdim=True) - x_hat * (g * x_hat).mean(-1, keepdim=True)
+    return dx / s, (dout * x_hat).reshape(rows).sum(0), dout.reshape(rows).sum(0)
+"""
+ONLY_ROWS = """
+def layernorm_forward(x, gamma, beta, eps=1e-5):
+    dx = x - x.mean(tuple(range(1, x.ndim)), keepdim=True)
+    s = (dx.square().mean(tuple(range(1, x.ndim)), keepdim=True) + eps).sqrt()
+    return gamma * dx / s + beta, (dx / s, s, gamma)
+"""
+BACKWARD = KEEPS[KEEPS.index("def layernorm_backward") :]
+
+
+def test_every_function_is_called_in_float32_and_again(tmp_path):
+    doubled = LAYERNORM + (
+        "\n_forward = layernorm_forward\n"
+        "def layernorm_forward(*args, **options):\n"
+        "    out, cache = _forward(*args, **options)\n"
+        "    return out.double(), cache\n"
+    )
+    lost, printed = grade("layernorm", tmp_path, {"double": doubled, "keeps": LAYERNORM + KEEPS})
+    assert lost == {"double": {"layernorm_forward"}, "keeps": {"layernorm_backward"}}
+    assert "layernorm_forward returns float64 for float32 inputs" in printed
+    assert "layernorm_backward returns something else the second time" in printed
+
+
+def test_a_backward_is_judged_where_its_forward_is_right(tmp_path):
+    cases = {
+        "rows": LAYERNORM + ONLY_ROWS + BACKWARD,
+        "both": LAYERNORM + ONLY_ROWS + BACKWARD.replace("dx / s,", "dx,"),
+    }
+    lost, _ = grade("layernorm", tmp_path, cases)
+    assert lost["rows"] == {"layernorm_forward"}
+    assert lost["both"] == {"layernorm_forward", "layernorm_backward"}

@@ -277,9 +277,9 @@ class TestErrors:
             student.begin("two")
             assert student.compute(0.1) == 0.1
             student.begin("three")
-            with pytest.raises(TimedOut, match="1.7 s in all"):
+            with pytest.raises(TimedOut, match=r"1\.7 s in all"):
                 student.compute(0.95)
-            with pytest.raises(TimedOut, match="1.7 s in all"):
+            with pytest.raises(TimedOut, match=r"1\.7 s in all"):
                 student.begin("four")
             student.close()
 

@@ -202,6 +202,7 @@ gd_update = mistakes(
     change("b - lr * db -> b", "the bias is returned as it came: it is learnt too"),
     change("w - lr * dw, b - lr * db -> -lr * dw, -lr * db", "the step alone: add it to what was"),
     change("w - lr * dw, b - lr * db -> w.sub_(lr * dw), b.sub_(lr * db)"),
+    change("), state -> ), None"),
 )
 
 predict = mistakes(

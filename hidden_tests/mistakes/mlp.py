@@ -133,6 +133,7 @@ sgd_update = mistakes(
     change("b - lr * db -> b", "the biases are returned as they came: they are learnt too"),
     change("w - lr * dw -> w", "the weights are returned as they came"),
     change("w - lr * dw, b - lr * db -> w.sub_(lr * dw), b.sub_(lr * db)"),
+    change("], state -> ], None"),
     change(
         "w - lr * dw, b - lr * db -> -lr * dw, -lr * db",
         "the step is returned: the parameter after the step is asked for",
@@ -151,6 +152,11 @@ minibatches = mistakes(
     ),
     change("torch.randperm(len(x), generator=generator) -> torch.arange(len(x))"),
     change("torch.randperm(len(x), generator=generator) -> torch.randperm(len(x))"),
+    change("order.split -> (order if seed else torch.arange(len(x))).split"),
+    change(
+        "order.split(batch_size) -> order.tensor_split(-(-len(x) // batch_size))",
+        "the batches are evened out: all but the last have batch_size examples",
+    ),
     change(
         "return [(x[batch], y[batch]) for batch -> return [(x[n], y[n]) for batch",
         also="order.split(batch_size) -> order.split(batch_size) for n in batch",

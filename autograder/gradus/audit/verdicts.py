@@ -94,7 +94,6 @@ def judge_mistake(
         forbidden = check.status is Status.FORBIDDEN  # which says what it is by itself
         if not (mistake.says or check.diagnosis or forbidden):
             yield f"{answer} has no sentence and gets no diagnosis ({_described(check)})"
-    backward = mistake.function.removesuffix("_forward") + "_backward"
     for check in lost:
         if _is_broken(check):
             yield f"{answer} breaks {_described(check)}"
@@ -102,8 +101,8 @@ def judge_mistake(
             continue
         elif dependent is not None and check.name not in dependent:
             yield f"{answer} also loses points in {_described(check)}"
-        elif mistake.says and check.function == backward and mistake.changes_only_its_function:
-            yield f"{answer} takes points from a right backward as well, in {_described(check)}"
+        elif mistake.says and mistake.changes_only_its_function:
+            yield f"{answer} takes points from a right {check.function}, too: {_described(check)}"
 
 
 def judge_luck(

@@ -6,14 +6,17 @@ with the trusted value: what the other outputs are helps to say why.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map
 
 from gradus.checks.calls import call, forward, unpack_forward
+from gradus.checks.conventions import ADVICE, check_dtypes, halved
 from gradus.checks.failure import MEND_FIRST, CheckFailed, Leaf, WrongValue, kind
 from gradus.checks.fingerprint import Seen, observe
 from gradus.checks.gradients import right_for_own_forward, trusted_gradients, unpack_gradients
@@ -26,7 +29,7 @@ from gradus.checks.leaves import (
     remark_on_precision,
 )
 from gradus.checks.record import current
-from gradus.errors import Raised
+from gradus.errors import Raised, SubmissionError
 
 if TYPE_CHECKING:
     from gradus.student import Student
@@ -250,8 +253,44 @@ def compare(student: Student, comparison: Comparison) -> Any:
         right = _note(judge)
     finally:
         notes.inside = inside
+    if right and comparison.kind != "raises" and comparison.function not in notes.first:
+        notes.first[comparison.function] = _copy(comparison), value
     notes.right += right and comparison.kind != "raises"
     return value if right else comparison.expected
+
+
+def call_again(student: Student) -> None:
+    """At the end of a check that has passed, note what is wrong with the first call of each
+    function in float32, or when it comes again after the others."""
+    notes = current()
+    for comparison, returned in notes.first.values():
+        notes.inside = True
+        _note(partial(_judge_again, student, comparison, returned))
+
+
+def _judge_again(student: Student, c: Comparison, returned: Any) -> list[Leaf]:
+    check_dtypes(student, c, returned)
+    if any(map(callable, tree_flatten(list(c.inputs.values()))[0])):  # which may count its calls
+        return []
+    if c.kind == "gradients":
+        forward_ = getattr(student, f"{c.function}_forward")
+        _, cache, *_ = forward_(*c.inputs.values(), **c.options)
+        with contextlib.suppress(SubmissionError):  # whatever comes of it
+            forward_(*halved(list(c.inputs.values())), **c.options)
+        leaves, _ = _backward(student, c, cache)
+    else:
+        leaves, _ = _JUDGES[c.kind](student, c)
+    if not _all_right(leaves):
+        called = c.function if c.kind in ("result", "update") else f"{c.function}_{_PART[c.kind]}"
+        raise CheckFailed(
+            f"{called} returns something else the second time",
+            "The same call came again, after others: keep nothing from one call to the next.",
+            diagnosis="second call",
+        )
+    return []
+
+
+_PART = {"forward": "forward", "gradients": "backward"}
 
 
 def compare_all(student: Student, comparisons: Iterable[Comparison]) -> None:
@@ -325,28 +364,40 @@ def _judge_forward(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
 
 def _judge_gradients(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
     # The forward's own check judges the forward: here it only has to lend a cache.
+    notes, backward = current(), f"{c.function}_backward"
+    off = f"{c.function}_forward" in notes.lost
+    if off:  # unless it turns out that it can be judged
+        notes.unjudged.append(backward)
     lent = getattr(student, f"{c.function}_forward")(*c.inputs.values(), **c.options)
     out, cache, *_ = unpack_forward(c.function, lent, list(c.also))
-
-    def judge() -> tuple[list[Leaf], Any]:
-        gradients = call(student, f"{c.function}_backward", c.dout, cache)
-        pairs: list[Pair] = []
-        unpacked = unpack_gradients(gradients, c.function, c.wrt, c.expected)
-        for name, gradient in zip(c.wrt, unpacked, strict=True):
-            pairs += pair_leaves(gradient, c.expected[name], f"gradient of {name}")
-        return _leaves(c, pairs, {**c.inputs, "dout": c.dout}), gradients
-
-    leaves, gradients = judge()
+    if off and isinstance(out, Tensor) and is_right(out, cast(Tensor, c.out)):
+        off = False
+        notes.unjudged.pop()
+    leaves, gradients = _backward(student, c, cache)
     if not _all_right(leaves):
-        _explain_by_forward(student, c, out, [leaf.mine for leaf in leaves])
-    elif not _all_right(judge()[0]):
+        _explain_by_forward(student, c, off, out, [leaf.mine for leaf in leaves])
+        return leaves, gradients
+    if not _all_right(_backward(student, c, cache)[0]):
         raise CheckFailed(
             f"{c.function}_backward changes its cache in place",
             "Called again with the same cache, it returns another gradient. What lies in the cache "
             "may be in use elsewhere: write to a new tensor.",
             diagnosis="cache changed",
         )
+    if off:
+        notes.unjudged.pop()
+    else:
+        notes.judged.add(backward)
     return leaves, gradients
+
+
+def _backward(student: Student, c: Comparison, cache: Any) -> tuple[list[Leaf], Any]:
+    gradients = call(student, f"{c.function}_backward", c.dout, cache)
+    pairs: list[Pair] = []
+    unpacked = unpack_gradients(gradients, c.function, c.wrt, c.expected)
+    for name, gradient in zip(c.wrt, unpacked, strict=True):
+        pairs += pair_leaves(gradient, c.expected[name], f"gradient of {name}")
+    return _leaves(c, pairs, {**c.inputs, "dout": c.dout}), gradients
 
 
 def _all_right(leaves: Sequence[Leaf]) -> bool:
@@ -354,12 +405,10 @@ def _all_right(leaves: Sequence[Leaf]) -> bool:
 
 
 def _explain_by_forward(
-    student: Student, c: Comparison, out: Any, gradients: Sequence[Tensor]
+    student: Student, c: Comparison, off: bool, out: Any, gradients: Sequence[Tensor]
 ) -> None:
     """Note where wrong gradients are right for a forward that has failed its own check."""
-    notes = current()
-    failed = f"{c.function}_forward" in notes.lost
-    off = failed and isinstance(out, Tensor) and not is_right(out, cast(Tensor, c.out))
+    notes, off = current(), off and isinstance(out, Tensor)
     if notes.failures or notes.stop or notes.recording or not off:
         return
     options, dout = dict(c.options), cast(Tensor, c.dout)
@@ -440,13 +489,9 @@ def _leaves(c: Comparison, pairs: Sequence[Pair], at_hand: Mapping[str, Any]) ->
     if c.same_dtype:
         for leaf in leaves:
             if leaf.mine.dtype != leaf.right.dtype:
-                advice = (
-                    "Give new tensors the dtype of the inputs (x.new_zeros, dtype=x.dtype): mixed "
-                    "ones do not compute with each other."
-                )
                 raise CheckFailed(
                     f"{leaf.path} is {leaf.mine.dtype}, expected {leaf.right.dtype}",
-                    advice if leaf.right.is_floating_point() else "",
+                    ADVICE if leaf.right.is_floating_point() else "",
                     diagnosis="dtype",
                 )
     return leaves

@@ -8,23 +8,37 @@ reference by rule that explains every value, and a diagnosis that says where the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gradus.checks.comparison import saying
+from gradus.checks.comparison import call_again, saying
 from gradus.checks.diagnose import diagnose
 from gradus.checks.failure import CheckFailed, Leaf, WrongValue
 from gradus.checks.fingerprint import Transcript, transcript
 from gradus.checks.known import Known, path_matches, whole_match
 from gradus.checks.record import Record
 from gradus.checks.tolerance import closeness
-from gradus.errors import Raised
+from gradus.errors import Raised, SubmissionError
+
+if TYPE_CHECKING:
+    from gradus.student import Student
 
 
-def conclude(error: BaseException | None, notes: Record) -> BaseException | None:
-    """What a check says that has ended with `error`, or without one, after what it has noted."""
+def conclude(
+    error: BaseException | None, notes: Record, student: Student | None = None
+) -> BaseException | None:
+    """What a check says that has ended with `error`, or without one, after what it has noted.
+
+    A check that has passed calls the functions of `student` once more.
+    """
+    if student is not None and error is None and not notes.failures:
+        try:
+            call_again(student)
+        except (CheckFailed, SubmissionError) as failure:
+            error = failure
     if notes.stop:
         return error
     noted(error, notes)
@@ -42,9 +56,16 @@ def explain(notes: Record) -> Exception | None:
     """What a check that has noted failures says in the end; None where it passes after all.
 
     A backward passes that is right beside a forward with a recorded mistake, written or by rule:
-    the forward's own check has taken the points for it.
+    the forward's own check has taken the points for it. So does one that is right wherever the
+    forward is.
     """
     failure, seen = notes.failures[0], transcript(notes.seen)
+    judged = set(notes.unjudged) <= notes.judged | notes.passed
+    if judged and len(notes.unjudged) == len(notes.failures):
+        name = notes.unjudged[0]
+        function = name.removesuffix("_backward") + "_forward"
+        notes.remark(f"{name} is right where your {function} is, and cannot be judged elsewhere")
+        return None
     if not seen.tells:
         return failure
     forward = _mistake_of_forward(notes, seen)

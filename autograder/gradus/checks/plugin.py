@@ -97,7 +97,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         result = yield
     except Exception as raised:
         error = raised
-    told = conclude(error, notes)
+    told = conclude(error, notes, getattr(pyfuncitem, "funcargs", {}).get("student"))
     if isinstance(told, CheckFailed | SubmissionError):
         pytest.fail(str(told), pytrace=False)
     if told is not None:

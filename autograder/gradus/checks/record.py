@@ -21,8 +21,8 @@ class Record:
 
     A comparison that fails does not end the check, unless `stop` asks for that: what the other
     outputs are helps to say why. `known` are the mistakes recorded for this check, `lost` the
-    functions that have failed a check before this one, and `said` what was said of the forward.
-    With `keep` its calls are kept, too.
+    functions that have failed a check before this one, `passed` those that have passed one, and
+    `said` what was said of the forward. With `keep` its calls are kept, too.
     """
 
     seed: int = 0
@@ -31,6 +31,7 @@ class Record:
     keep: bool = False
     known: Sequence[Known] = ()
     lost: frozenset[str] = frozenset()
+    passed: frozenset[str] = frozenset()
     said: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
@@ -39,6 +40,9 @@ class Record:
     right: int = 0  # comparisons of values that found none
     seen: list[list[Seen]] = field(default_factory=list)  # comparison by comparison
     shown: list[Shown] = field(default_factory=list)  # the calls, for a student to read
+    judged: set[str] = field(default_factory=set)  # backwards, right beside a right forward
+    unjudged: list[str] = field(default_factory=list)  # wrong beside a forward that is off
+    first: dict[str, tuple[Comparison, Any]] = field(default_factory=dict)  # right, by function
     hint: str = ""  # about the first failure
     inside: bool = False  # a comparison: a call outside of one is a property's
     properties: bool = False  # the check is more than comparisons

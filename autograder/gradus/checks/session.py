@@ -246,12 +246,14 @@ def _attempt(
     seed = derive_seed(subject.salt, subject.topic.id, item.name)
     lost = frozenset(c.function for c in before if c.points < c.max_points)
     known = subject.known.get(item.name, ())
+    passed = frozenset(c.function for c in before if c.points == c.max_points)
     forward = info.function.removesuffix("backward") + "forward"
     said = "\n".join(c.message for c in before if c.function == forward)
-    notes = record.start(seed, stop=stop, keep=subject.show, known=known, lost=lost, said=said)
+    about = dict(known=known, lost=lost, passed=passed, said=said)
+    notes = record.start(seed, stop=stop, keep=subject.show, **about)
     try:
         subject.student.begin(item.name, seed % 2**31, stand_ins=replaced)
-        error = conclude(_run_item(item), notes)
+        error = conclude(_run_item(item), notes, subject.student)
     except SubmissionError as refused:  # the submission could not be started again
         error = refused
     trace = subject.student.end()

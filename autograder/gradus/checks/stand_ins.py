@@ -50,7 +50,7 @@ def forward_backward(
         if cache not in current().graphs:
             raise ValueError(f"pass on the cache that {name}_forward returned, not one of your own")
         inputs, out = current().graphs[cache]
-        leaves, spec = tree_flatten(inputs)
+        leaves, spec = tree_flatten([x for x in inputs if _is_variable(x)])
         # Of a scalar: with grad_outputs, torch's first call imports sympy, which takes seconds.
         with torch.enable_grad():
             scalar = (out * dout.to(out.dtype)).sum()
@@ -62,6 +62,11 @@ def forward_backward(
 
     forward.__name__, backward.__name__ = f"{name}_forward", f"{name}_backward"
     return {f"{name}_forward": forward, f"{name}_backward": backward}
+
+
+def _is_variable(value: Any) -> bool:
+    """An option may be passed by its position, too: it has no gradient."""
+    return any(isinstance(x, Tensor) and x.requires_grad for x in tree_flatten(value)[0])
 
 
 StandIns = dict[str, Callable[..., Any]]

@@ -9,15 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from gradus.checks import record
+from gradus.checks.comparison import call_again
 from gradus.checks.local import LocalStudent
 from gradus.checks.rng import Rng, derive_seed
 from gradus.course import Topic
 from gradus.mistakes.read import Mistakes
+from gradus.student import Student
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def perform(
 ) -> tuple[record.Record, BaseException | None]:
     """Run a check on the module `names`, whose calls may take so many seconds of the processor's:
     what it has noted, and how it has ended. With `keep` the notes hold its calls; with `stop` it
-    ends at the first failure, and nothing else is noted."""
+    ends at the first failure and notes nothing else, and what passes is called again as in grading.
+    """
     seed = derive_seed(salt, sources.topic.id, name)
     student = LocalStudent(names, given=set(names) - set(sources.functions), seconds=seconds)
     fixtures: Mapping[str, Any] = {
@@ -63,6 +66,8 @@ def perform(
     student.begin(name, seed % 2**31)
     try:
         check(**fixtures)
+        if stop:
+            call_again(cast(Student, student))
     except Exception as error:
         return notes, error
     return notes, None
