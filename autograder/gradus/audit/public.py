@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gradus.checks.comparison import Comparison, compare_all
+from gradus.checks.comparison import Comparison
 from gradus.checks.explain import conclude
+from gradus.checks.judging import compare_all
 from gradus.checks.session import collect
 from gradus.course import Course, Topic
 from gradus.files import read_text

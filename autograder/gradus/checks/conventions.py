@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,20 +11,48 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map
 
 from gradus.checks.calls import call, unpack_forward
-from gradus.checks.failure import CheckFailed
+from gradus.checks.failure import MIXED_DTYPES, CheckFailed, Leaf
+from gradus.checks.judging import JUDGES, all_right, judge_backward, note
+from gradus.checks.record import current
 from gradus.errors import Raised
 
 if TYPE_CHECKING:
     from gradus.checks.comparison import Comparison
     from gradus.student import Student
 
-ADVICE = (  # where dtypes are mixed
-    "Give new tensors the dtype of the inputs (x.new_zeros, dtype=x.dtype): mixed ones do not "
-    "compute with each other."
-)
+
+def call_again(student: Student) -> None:
+    """At the end of a check that has passed, note what is wrong with the first call of each
+    function in float32, or when it comes again after the others."""
+    notes = current()
+    for comparison, returned in notes.first.values():
+        notes.inside = True
+        note(partial(_judge_again, student, comparison, returned))
 
 
-def check_dtypes(student: Student, c: Comparison, returned: Any) -> None:
+def _judge_again(student: Student, c: Comparison, returned: Any) -> list[Leaf]:
+    _judge_in_float32(student, c, returned)
+    if any(map(callable, tree_flatten(list(c.inputs.values()))[0])):  # which may count its calls
+        return []
+    if c.kind == "gradients":
+        lend = getattr(student, f"{c.function}_forward")
+        lent = lend(*c.inputs.values(), **c.options)
+        _, cache, *_ = unpack_forward(c.function, lent, list(c.also))
+        with contextlib.suppress(Raised):  # whatever comes of it
+            lend(*_halved(list(c.inputs.values())), **c.options)
+        leaves, _ = judge_backward(student, c, cache)
+    else:
+        leaves, _ = JUDGES[c.kind](student, c)
+    if not all_right(leaves):
+        raise CheckFailed(
+            f"{_judged(c)} returns something else the second time",
+            "The same call came again, after others: keep nothing from one call to the next.",
+            diagnosis="second call",
+        )
+    return []
+
+
+def _judge_in_float32(student: Student, c: Comparison, returned: Any) -> None:
     """Make the call of a right comparison, which has `returned` this, again in float32.
 
     Values are not compared: what float32 loses is another question. Raises CheckFailed with
@@ -32,24 +62,30 @@ def check_dtypes(student: Student, c: Comparison, returned: Any) -> None:
     before = tree_flatten((list(c.inputs.values()), dict(c.options)))[0]
     if not any(map(_is_double, before)) or any(map(callable, before)):  # a function of float64's
         return
-    function = c.function if c.kind in ("result", "update") else f"{c.function}_forward"
+    arguments = inputs
+    if c.kind == "gradients":  # the forward's own check judges the forward
+        try:
+            lent = getattr(student, f"{c.function}_forward")(*inputs, **options)
+        except Raised:
+            return
+        out, cache, *_ = unpack_forward(c.function, lent, list(c.also))
+        if _is_double(out):
+            return
+        arguments, options = [dout, cache], {}
     try:
-        if c.kind == "gradients":  # the forward's own check judges the forward
-            lent = getattr(student, function)(*inputs, **options)
-            out, cache, *_ = unpack_forward(c.function, lent, list(c.also))
-            if _is_double(out):
-                return
-            function = f"{c.function}_backward"
-            value = call(student, function, dout, cache)
-        else:
-            value = call(student, function, *inputs, **options)
+        value = call(student, _judged(c), *arguments, **options)
     except Raised as raised:
-        text = f"{function} fails for float32 inputs: {raised.message}"
-        raise CheckFailed(text, ADVICE, diagnosis="dtype") from None
+        text = f"{_judged(c)} fails for float32 inputs: {raised.message}"
+        raise CheckFailed(text, MIXED_DTYPES, diagnosis="dtype") from None
     for double, single in zip(tree_flatten(returned)[0], tree_flatten(value)[0], strict=False):
         if _is_double(double) and _is_double(single):
-            text = f"{function} returns float64 for float32 inputs"
-            raise CheckFailed(text, ADVICE, diagnosis="dtype")
+            text = f"{_judged(c)} returns float64 for float32 inputs"
+            raise CheckFailed(text, MIXED_DTYPES, diagnosis="dtype")
+
+
+def _judged(c: Comparison) -> str:
+    """The function that it judges, by its whole name."""
+    return c.function + {"forward": "_forward", "gradients": "_backward"}.get(c.kind, "")
 
 
 def _in_float32(value: Any) -> Any:
@@ -61,7 +97,7 @@ def _is_double(value: Any) -> bool:
     return isinstance(value, Tensor) and value.dtype == torch.float64
 
 
-def halved(value: Any) -> Any:
+def _halved(value: Any) -> Any:
     """Every floating-point tensor in it at half its size."""
     return tree_map(
         lambda x: x / 2 if isinstance(x, Tensor) and x.is_floating_point() else x, value

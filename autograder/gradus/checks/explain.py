@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradus.checks.comparison import call_again, saying
+from gradus.checks.conventions import call_again
 from gradus.checks.diagnose import diagnose
 from gradus.checks.failure import CheckFailed, Leaf, WrongValue
 from gradus.checks.fingerprint import Transcript, transcript
+from gradus.checks.judging import saying
 from gradus.checks.known import Known, path_matches, whole_match
 from gradus.checks.record import Record
 from gradus.checks.tolerance import closeness

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MEND_FIRST = "mend that first."
+MIXED_DTYPES = (
+    "Give new tensors the dtype of the inputs (x.new_zeros, dtype=x.dtype): mixed ones do not "
+    "compute with each other."
+)
 
 # What torch and Python say of common slips, and what to do about it.
 _HINTS = (

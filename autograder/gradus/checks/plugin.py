@@ -61,7 +61,7 @@ def student(request: pytest.FixtureRequest) -> Iterator[Student]:
 def recorded(request: pytest.FixtureRequest, student: Student) -> Callable[[], None]:
     """`recorded()` makes the calls of this check and compares what comes of them; inputs and
     expected values are in the file beside the tests."""
-    from gradus.checks.comparison import compare_all
+    from gradus.checks.judging import compare_all
 
     recording = _recording(request.path)
     comparisons = recording.comparisons.get(request.node.name) if recording else None

@@ -14,7 +14,7 @@ from typing import Any, cast
 import torch
 
 from gradus.checks import record
-from gradus.checks.comparison import call_again
+from gradus.checks.conventions import call_again
 from gradus.checks.local import LocalStudent
 from gradus.checks.rng import Rng, derive_seed
 from gradus.course import Topic

@@ -41,16 +41,11 @@ def sources_of(course: Course, topic: Topic) -> Sources:
 
 # What decides what is recorded, beside a topic's own files.
 _CODE = (
-    *(
-        "checks/calls.py",
-        "checks/comparison.py",
-        "checks/data.py",
-        "checks/conventions.py",
-        "checks/fingerprint.py",
-    ),
-    *("checks/gradients.py", "checks/leaves.py", "checks/local.py", "checks/rng.py"),
-    *("checks/tolerance.py", "checks/training.py", "mistakes/perform.py", "mistakes/recorder.py"),
-    *("mistakes/rules.py", "mistakes/runs.py", "mistakes/variants.py"),
+    *("checks/calls.py", "checks/comparison.py", "checks/data.py", "checks/fingerprint.py"),
+    *("checks/gradients.py", "checks/judging.py", "checks/leaves.py", "checks/local.py"),
+    *("checks/rng.py", "checks/tolerance.py", "checks/training.py"),
+    *("mistakes/perform.py", "mistakes/recorder.py", "mistakes/rules.py", "mistakes/runs.py"),
+    "mistakes/variants.py",
 )
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from gradus.checks import record
-from gradus.checks.comparison import compare_all
 from gradus.checks.explain import conclude
+from gradus.checks.judging import compare_all
 from gradus.checks.session import describe
 from gradus.course import UsageError
 from gradus.mistakes.perform import Sources, given, perform

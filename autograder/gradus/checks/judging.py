@@ -1,0 +1,292 @@
+"""Making a comparison's call, and noting what is wrong with what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_map
+
+from gradus.checks.calls import call, forward, unpack_forward
+from gradus.checks.failure import MEND_FIRST, MIXED_DTYPES, CheckFailed, Leaf, WrongValue, kind
+from gradus.checks.fingerprint import Seen, observe
+from gradus.checks.gradients import right_for_own_forward, unpack_gradients
+from gradus.checks.leaves import (
+    Pair,
+    as_tensor,
+    is_right,
+    pair_leaves,
+    pair_named,
+    remark_on_precision,
+)
+from gradus.checks.record import current
+from gradus.errors import Raised
+
+if TYPE_CHECKING:
+    from gradus.checks.comparison import Comparison, Kind
+    from gradus.student import Student
+
+
+def compare(student: Student, comparison: Comparison) -> Any:
+    """Make the call and note what is wrong; returns the value to go on with."""
+    notes = current()
+    if notes.keep:
+        kept = _copy(comparison)
+        notes.shown.append((kept, None))
+    inside, notes.inside = notes.inside, True
+    value = comparison.expected
+
+    def judge() -> list[Leaf]:
+        nonlocal value
+        try:
+            leaves, returned = JUDGES[comparison.kind](student, comparison)
+        except Raised as raised:
+            raised.message += _asked(comparison)
+            raise
+        value = returned
+        if notes.keep:
+            notes.shown[-1] = kept, leaves
+        return leaves
+
+    try:
+        right = note(judge)
+    finally:
+        notes.inside = inside
+    new = not notes.recording and comparison.function not in notes.first
+    if right and new and comparison.kind != "raises":
+        notes.first[comparison.function] = _copy(comparison), value
+    notes.right += right and comparison.kind != "raises"
+    return value if right else comparison.expected
+
+
+def compare_all(student: Student, comparisons: Iterable[Comparison]) -> None:
+    """Make the calls of a check that only compares, one after the other."""
+    for comparison in comparisons:
+        compare(student, comparison)
+
+
+def _copy(comparison: Comparison) -> Comparison:
+    """The comparison as it is now: a check may change its inputs for the next one."""
+
+    def copies(value: Any) -> Any:
+        return tree_map(lambda t: t.detach().clone() if isinstance(t, Tensor) else t, value)
+
+    return replace(
+        comparison,
+        inputs=copies(comparison.inputs),
+        expected=copies(comparison.expected),
+        options=copies(comparison.options),
+        dout=copies(comparison.dout),
+    )
+
+
+def note(judge: Callable[[], list[Leaf]]) -> bool:
+    """Run one comparison; its first failure and all that it saw go into the record."""
+    notes = current()
+    try:
+        leaves = judge()
+    except (CheckFailed, Raised) as failure:
+        notes.seen.append([saying(failure)])
+        notes.fail(failure)
+        return False
+    seen: list[Seen] = []
+    wrong: list[Leaf] = []
+    for leaf in leaves:
+        if is_right(leaf.mine, leaf.right):
+            if notes.inside:  # what a check has computed itself has its own precision
+                remark_on_precision(leaf.mine, leaf.right)
+            continue
+        seen.append(observe(leaf.path, leaf.mine, leaf.right))
+        wrong.append(leaf)
+    notes.seen.append(seen)
+    notes.wrong += wrong
+    if wrong:
+        notes.fail(WrongValue(wrong[0]))
+    return not wrong
+
+
+def saying(failure: CheckFailed | Raised) -> Seen:
+    """What a check sees that gets no value; the numbers in an error are torch's own."""
+    if isinstance(failure, Raised):
+        return Seen("!raised", failure.message.partition(":")[0])
+    return Seen("!failed", str(failure))
+
+
+def _judge_result(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
+    value = call(student, c.function, *c.inputs.values(), **c.options)
+    pairs = pair_named(value, c.expected, c.name, c.function)
+    return _leaves(c, pairs, c.inputs), value
+
+
+def _judge_forward(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
+    returned = forward(student, c.function, *c.inputs.values(), also=list(c.also), **c.options)
+    out, _, *more = returned
+    judged = {"out": c.expected, **c.also}
+    pairs: list[Pair] = []
+    for value, (name, right) in zip((out, *more), judged.items(), strict=True):
+        pairs += pair_leaves(value, right, name) if right is not None else []
+    return _leaves(c, pairs, c.inputs), returned
+
+
+def _judge_gradients(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
+    # The forward's own check judges the forward: here it only has to lend a cache.
+    notes, backward = current(), f"{c.function}_backward"
+    off = f"{c.function}_forward" in notes.lost
+    if off:  # unless it turns out that it can be judged
+        notes.unjudged.append(backward)
+    lent = getattr(student, f"{c.function}_forward")(*c.inputs.values(), **c.options)
+    out, cache, *_ = unpack_forward(c.function, lent, list(c.also))
+    if off and isinstance(out, Tensor) and is_right(out, cast(Tensor, c.out)):
+        off = False
+        notes.unjudged.pop()
+    leaves, gradients = judge_backward(student, c, cache)
+    if not all_right(leaves):
+        _explain_by_forward(student, c, off, out, [leaf.mine for leaf in leaves])
+        return leaves, gradients
+    if not all_right(judge_backward(student, c, cache)[0]):
+        raise CheckFailed(
+            f"{c.function}_backward changes its cache in place",
+            "Called again with the same cache, it returns another gradient. What lies in the cache "
+            "may be in use elsewhere: write to a new tensor.",
+            diagnosis="cache changed",
+        )
+    if off:
+        notes.unjudged.pop()
+    else:
+        notes.judged.add(backward)
+    return leaves, gradients
+
+
+def judge_backward(student: Student, c: Comparison, cache: Any) -> tuple[list[Leaf], Any]:
+    gradients = call(student, f"{c.function}_backward", c.dout, cache)
+    pairs: list[Pair] = []
+    unpacked = unpack_gradients(gradients, c.function, c.wrt, c.expected)
+    for name, gradient in zip(c.wrt, unpacked, strict=True):
+        pairs += pair_leaves(gradient, c.expected[name], f"gradient of {name}")
+    return _leaves(c, pairs, {**c.inputs, "dout": c.dout}), gradients
+
+
+def all_right(leaves: Sequence[Leaf]) -> bool:
+    return all(is_right(leaf.mine, leaf.right) for leaf in leaves)
+
+
+def _explain_by_forward(
+    student: Student, c: Comparison, off: bool, out: Any, gradients: Sequence[Tensor]
+) -> None:
+    """Note where wrong gradients are right for a forward that has failed its own check."""
+    notes, off = current(), off and isinstance(out, Tensor)
+    if notes.failures or notes.stop or notes.recording or not off:
+        return
+    options, dout = dict(c.options), cast(Tensor, c.dout)
+    given = (c.function, c.inputs, c.wrt, options, list(c.also), dout)
+    if right_for_own_forward(student, *given, gradients):
+        notes.hint = f"It is right for your own {c.function}_forward, which is off: {MEND_FIRST}"
+
+
+def _judge_update(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
+    params, _, _state = c.inputs.values()
+    result = call(student, c.function, *c.inputs.values(), **c.options)
+    is_list = isinstance(result, (tuple, list))
+    if not is_list or len(result) != 2 or isinstance(result[0], Tensor):
+        got = f"{kind(result)} of {len(result)}" if is_list else kind(result)
+        if is_list and any(isinstance(x, Tensor) for x in result):
+            got += ", the new params without the state?"
+        text = f"{c.function} must return (params, state), got {got}"
+        raise CheckFailed(text, diagnosis="structure")
+    if _are(result[::-1], c.expected) and not _are(result, c.expected):
+        text = f"{c.function} returns (state, params): (params, state) is asked for"
+        raise CheckFailed(text, diagnosis="swapped")
+    after, new_state = result
+    # The state first: where it is wrong, so is the step, and the state says more.
+    pairs = pair_leaves(new_state, c.expected[1], "state")
+    moved = pair_leaves(after, c.expected[0], "params")
+    before = [p for p in tree_flatten(params)[0] if isinstance(p, Tensor)]
+    if len(before) == len(moved):
+        pairs += [_step(p, *pair) for p, pair in zip(before, moved, strict=True)]
+    else:
+        pairs += moved
+    return _leaves(c, pairs, {}), result
+
+
+def _step(before: Tensor, path: str, after: Any, right: Tensor) -> Pair:
+    """A parameter's move instead of its value, where that says more than the value does."""
+    mine = as_tensor(after, right, path)
+    if mine.shape != right.shape or right.shape != before.shape or is_right(mine, right):
+        return path, mine, right
+    moves = ((x.double() - before.double()).to(x.dtype) for x in (mine, right))
+    return (f"step of {path}", *moves)  # type: ignore[return-value]
+
+
+def _judge_error(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
+    try:
+        call(student, c.function, *c.inputs.values(), **c.options)
+    except Raised as raised:
+        instead = f"It raises {raised.message}"
+        if raised.message.partition(":")[0] == c.expected:
+            return [], None
+    else:
+        instead = "It returns a value, and the mistake shows only much later, somewhere else."
+    text = f"{c.function} must raise {c.expected} when {c.when}"
+    raise CheckFailed(text, instead, diagnosis=f"no error:{c.expected}")
+
+
+JUDGES: dict[Kind, Callable[[Any, Comparison], tuple[list[Leaf], Any]]] = {
+    "result": _judge_result,
+    "forward": _judge_forward,
+    "gradients": _judge_gradients,
+    "update": _judge_update,
+    "raises": _judge_error,
+}
+
+
+def _leaves(c: Comparison, pairs: Sequence[Pair], at_hand: Mapping[str, Any]) -> list[Leaf]:
+    tensors = {
+        name: value
+        for name, value in at_hand.items()
+        if isinstance(value, Tensor) and not value.is_complex()
+    }
+    batch = [t.shape[0] for t in tensors.values() if t.ndim > 0][:1]
+    sizes = {**({"batch size": float(batch[0])} if batch else {}), **c.sizes}
+    rights, call_text = {path: right for path, _, right in pairs}, _short_call(c)
+    leaves = [
+        Leaf(path, as_tensor(mine, right, path), right, sizes, tensors, rights, call_text)
+        for path, mine, right in pairs
+    ]
+    if c.same_dtype:
+        for leaf in leaves:
+            if leaf.mine.dtype != leaf.right.dtype:
+                raise CheckFailed(
+                    f"{leaf.path} is {leaf.mine.dtype}, expected {leaf.right.dtype}",
+                    MIXED_DTYPES if leaf.right.is_floating_point() else "",
+                    diagnosis="dtype",
+                )
+    return leaves
+
+
+def _asked(c: Comparison) -> str:
+    """What is asked for where an error comes instead, as a line; "" where that is long."""
+    call_text = _short_call(c)
+    if not call_text:
+        return ""
+    right = f"{c.expected:.6g}" if isinstance(c.expected, float) else repr(c.expected)
+    return f"\n{call_text} should be {right}" if len(right) <= 30 else ""
+
+
+def _short_call(c: Comparison) -> str:
+    """The call as a student would write it, where no argument is a tensor; "" where it is long."""
+    values = tree_flatten([*c.inputs.values(), *c.options.values()])[0]
+    if c.kind != "result" or any(isinstance(value, Tensor) for value in values):
+        return ""
+    arguments = [*map(repr, c.inputs.values()), *(f"{k}={v!r}" for k, v in c.options.items())]
+    text = f"{c.function}({', '.join(arguments)})"
+    return text if len(text) <= 60 else ""
+
+
+def _are(values: Any, expected: Any) -> bool:
+    try:
+        pairs = pair_leaves(values, expected, "")
+        return all(is_right(as_tensor(mine, right, path), right) for path, mine, right in pairs)
+    except CheckFailed:
+        return False
