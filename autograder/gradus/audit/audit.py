@@ -187,7 +187,8 @@ class _Audit:
     def run(self, trusted: ProcessPoolExecutor, advance: Advance) -> None:
         """Grade all answers and judge the results. Raises CannotGrade."""
         answers = self.answers
-        total = len(answers.walled) + len(answers.trusted) + len(answers.salts)
+        jobs = [*answers.walled, *answers.without, *answers.trusted]
+        total = len(jobs) + len(answers.salts)
         results = _grade(
             self.course,
             self.topic,
@@ -199,17 +200,17 @@ class _Audit:
             self.found.problems += verdicts.judge_right("the solution", results["solution"])
             self.found.problems.append("without a solution that passes, nothing else is tried")
             return
-        jobs = [answers.narrowed(job, results) for job in answers.trusted]
-        graded = grade_trusted(
-            trusted, self.topic, self.course.test_file(self.topic), jobs, SALT, results["solution"]
-        )
-        salted = try_salts(trusted, self.sources, list(answers.trials(results)), answers.salts)
+        test_file, solution = self.course.test_file(self.topic), results["solution"]
         noticed: dict[str, dict[str, Noticed]] = {}  # by the salt
         try:
-            for job, result in graded:
-                results[job.submission] = result
-                advance(len(results), total)
-            for salt, found in salted:
+            for part in (answers.without, answers.trusted):  # what needs which function comes first
+                jobs = [answers.narrowed(job, results) for job in part]
+                graded = grade_trusted(trusted, self.topic, test_file, jobs, SALT, solution)
+                for job, result in graded:
+                    results[job.submission] = result
+                    advance(len(results), total)
+            trials = list(answers.trials(results))
+            for salt, found in try_salts(trusted, self.sources, trials, answers.salts):
                 noticed[salt] = found
                 advance(len(results) + len(noticed), total)
         except BrokenProcessPool:
