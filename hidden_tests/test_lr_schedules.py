@@ -45,10 +45,10 @@ def check_rates(student, function: str, times, rates, **inputs) -> None:
 @points(2, of="step_decay")
 def test_step_decay(student, rng):
     """The rate is multiplied by the factor exactly at every whole period."""
-    periods = tensor([0, 0.25, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 5, 7.75])
-    behind = tensor([0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 5, 7])
+    periods = tensor([0, 0.25, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 5, 400.75])
+    behind = tensor([0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 5, 400])
     random = whole_number(rng, 4, 9), decimal(rng, 0.1, 2), decimal(rng, 0.2, 0.9)
-    for period, lr, factor in ((3, 0.8, 0.5), random, (1, 0.3, 0.1), (5, 0.2, 1.0)):
+    for period, lr, factor in ((3, 0.8, 0.5), random, (0.5, 0.3, 0.1), (5, 0.2, 1.0)):
         inputs = dict(lr=lr, period=period, factor=factor)
         check_rates(student, "step_decay", period * periods, lr * factor**behind, **inputs)
 
