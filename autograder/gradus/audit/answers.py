@@ -29,9 +29,8 @@ class Answers:
     """Of one topic; jobs are told apart by the names of their submissions.
 
     `walled` are graded as students' work is, the solution first, for nothing is told without it;
-    `without` one function each, and then `trusted`, in a process of the audit's. All of them are
-    made in the main thread: Python's `ast` is not safe in several
-    (https://github.com/python/cpython/issues/106905).
+    `trusted` in a process of the audit's. All of them are made in the main thread: Python's `ast`
+    is not safe in several (https://github.com/python/cpython/issues/106905).
     """
 
     def __init__(
@@ -59,7 +58,6 @@ class Answers:
         }
         self.checks = list_checks(course.test_file(topic))
         self.walled: list[Job] = []
-        self.without: list[Job] = []
         self.trusted: list[Job] = []
         self._add_right_and_empty(read_salt(course))
         self._add_written()
@@ -111,9 +109,10 @@ class Answers:
             job(self.topic, "solution", solution.text),
             job(self.topic, "salt-course", solution.text, salt=secret),
             job(self.topic, "stub", solution.stub()),
-        ]
-        self.without += [
-            job(self.topic, f"without-{name}", solution.without(name)) for name in solution.parts()
+            *(
+                job(self.topic, f"without-{name}", solution.without(name))
+                for name in solution.parts()
+            ),
         ]
         self.trusted += [
             job(self.topic, f"salt-{salt}", solution.text, salt=salt) for salt in self.salts

@@ -187,8 +187,7 @@ class _Audit:
     def run(self, trusted: ProcessPoolExecutor, advance: Advance) -> None:
         """Grade all answers and judge the results. Raises CannotGrade."""
         answers = self.answers
-        jobs = [*answers.walled, *answers.without, *answers.trusted]
-        total = len(jobs) + len(answers.salts)
+        total = len(answers.walled) + len(answers.trusted) + len(answers.salts)
         results = _grade(
             self.course,
             self.topic,
@@ -200,17 +199,17 @@ class _Audit:
             self.found.problems += verdicts.judge_right("the solution", results["solution"])
             self.found.problems.append("without a solution that passes, nothing else is tried")
             return
-        test_file, solution = self.course.test_file(self.topic), results["solution"]
+        jobs = [answers.narrowed(job, results) for job in answers.trusted]
+        graded = grade_trusted(
+            trusted, self.topic, self.course.test_file(self.topic), jobs, SALT, results["solution"]
+        )
+        salted = try_salts(trusted, self.sources, list(answers.trials(results)), answers.salts)
         noticed: dict[str, dict[str, Noticed]] = {}  # by the salt
         try:
-            for part in (answers.without, answers.trusted):  # what needs which function comes first
-                jobs = [answers.narrowed(job, results) for job in part]
-                graded = grade_trusted(trusted, self.topic, test_file, jobs, SALT, solution)
-                for job, result in graded:
-                    results[job.submission] = result
-                    advance(len(results), total)
-            trials = list(answers.trials(results))
-            for salt, found in try_salts(trusted, self.sources, trials, answers.salts):
+            for job, result in graded:
+                results[job.submission] = result
+                advance(len(results), total)
+            for salt, found in salted:
                 noticed[salt] = found
                 advance(len(results) + len(noticed), total)
         except BrokenProcessPool:
