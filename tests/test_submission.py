@@ -240,6 +240,14 @@ class TestData:
             with contextlib.suppress(Garbage, Closed, Late):
                 Channel(ours, 1 << 20).receive(lambda reference: reference)
 
+    def test_the_stand_in_of_a_missing_function_ends_with_its_check(self, load: Load) -> None:
+        student = load("def outer(x):\n    return inner(x)\n")
+        student.begin("one", stand_ins={"inner": lambda x: 2 * x})
+        assert student.outer(3) == 6
+        student.begin("two")
+        with pytest.raises(Raised, match="NameError"):
+            student.outer(3)
+
 
 class TestErrors:
     def test_what_went_wrong_and_where(self, load: Load) -> None:

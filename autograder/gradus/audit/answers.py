@@ -47,6 +47,7 @@ class Answers:
             **{f"alternative-{n}": a for n, a in enumerate(written.alternatives)},
         }
         self.parts = {name: self.reference.parts(a) for name, a in self.written.items()}
+        self.first = {m.function: m for m in reversed(written.mistakes)}
         told = [m for m in written.mistakes if m.says]
         all_pairs = list(pairs(self.reference, told))
         self.pairs = Random(SALT).sample(all_pairs, min(len(all_pairs), PAIRS))
@@ -59,6 +60,7 @@ class Answers:
         self.checks = list_checks(course.test_file(topic))
         self.walled: list[Job] = []
         self.trusted: list[Job] = []
+        self.salted: list[str] = []  # the written answers that are tried with `salts`, too
         self._add_right_and_empty(read_salt(course))
         self._add_written()
         self.trusted += [*self._composed(), *self._mutated()]
@@ -75,6 +77,8 @@ class Answers:
             return one
         answer = self.written[one.submission]
         if isinstance(answer, Mistake):
+            if answer is self.first[answer.function]:
+                return one
             backward = answer.function.removesuffix("_forward") + "_backward"
             asked |= self.checks_of(answer.function) | self.checks_of(backward)
         return replace(one, checks=asked)
@@ -82,15 +86,11 @@ class Answers:
     def trials(self, results: Mapping[str, Result]) -> Iterator[Trial]:
         """With further salts a mistake is tried in its function's own checks, an alternative in
         those that need its functions."""
-        for name, answer in self.written.items():
-            if not self._is_harmless(name):
-                continue
-            if isinstance(answer, Mistake):
-                asked: frozenset[str] | None = self.checks_of(answer.function)
-            else:
-                asked = self._needing(name, results)
-            every = frozenset(check.name for check in self.checks)
-            yield Trial(name, self.parts[name], every if asked is None else asked)
+        every = frozenset(check.name for check in self.checks)
+        for name in self.salted:
+            answer = self.written[name]
+            own = self.checks_of(answer.function) if isinstance(answer, Mistake) else None
+            yield Trial(name, self.parts[name], own or self._needing(name, results) or every)
 
     def _needing(self, name: str, results: Mapping[str, Result]) -> frozenset[str] | None:
         """The checks that need a function of a written answer; None where it has none."""
@@ -119,13 +119,13 @@ class Answers:
         ]
 
     def _add_written(self) -> None:
-        first = self.sources.mistakes.mistakes[:1]  # what the walls change is not the verdict
         for name, answer in self.written.items():
             one = job(self.topic, name, self.reference.composed(self.parts[name]))
-            if not self._is_harmless(name):
-                self.walled.append(one)
-                continue
-            walled = isinstance(answer, Alternative) or answer in first
+            harmless = self._is_harmless(name)
+            if harmless:
+                self.salted.append(name)
+            # One mistake of a topic: what the walls change is not the verdict.
+            walled = not harmless or isinstance(answer, Alternative) or name == "mistake-0"
             (self.walled if walled else self.trusted).append(one)
 
     def _is_harmless(self, name: str) -> bool:

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from gradus.audit.trusted import SECONDS, SLOWER
 from gradus.checks.session import collect
 from gradus.course import UsageError
 from gradus.mistakes.perform import Sources, one_thread, perform
 from gradus.mistakes.reference import Reference
 from gradus.mistakes.runs import Run, runs_of
 from gradus.results import first_line
-
-SECONDS = 1.0  # that the calls of one check may compute, at least
-SLOWER = 10  # times as long as the solution's they may take
 
 Noticed = dict[str, str]  # by the check's name: what it says, "" where it passes
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map
 
-from gradus.checks.calls import call, unpack_forward
+from gradus.checks.calls import call
 from gradus.checks.failure import MIXED_DTYPES, CheckFailed, Leaf
-from gradus.checks.judging import JUDGES, all_right, judge_backward, note
+from gradus.checks.judging import JUDGES, all_right, judge_backward, lend, note
 from gradus.checks.record import current
 from gradus.errors import Raised
 
@@ -25,8 +25,8 @@ def call_again(student: Student) -> None:
     """At the end of a check that has passed, note what is wrong with the first call of each
     function in float32, or when it comes again after the others."""
     notes = current()
+    notes.inside = True
     for comparison, returned in notes.first.values():
-        notes.inside = True
         note(partial(_judge_again, student, comparison, returned))
 
 
@@ -35,11 +35,10 @@ def _judge_again(student: Student, c: Comparison, returned: Any) -> list[Leaf]:
     if any(map(callable, tree_flatten(list(c.inputs.values()))[0])):  # which may count its calls
         return []
     if c.kind == "gradients":
-        lend = getattr(student, f"{c.function}_forward")
-        lent = lend(*c.inputs.values(), **c.options)
-        _, cache, *_ = unpack_forward(c.function, lent, list(c.also))
-        with contextlib.suppress(Raised):  # whatever comes of it
-            lend(*_halved(list(c.inputs.values())), **c.options)
+        inputs = list(c.inputs.values())
+        _, cache = lend(student, c, inputs, c.options)
+        with contextlib.suppress(CheckFailed, Raised):  # whatever comes of it
+            lend(student, c, _halved(inputs), c.options)
         leaves, _ = judge_backward(student, c, cache)
     else:
         leaves, _ = JUDGES[c.kind](student, c)
@@ -65,10 +64,9 @@ def _judge_in_float32(student: Student, c: Comparison, returned: Any) -> None:
     arguments = inputs
     if c.kind == "gradients":  # the forward's own check judges the forward
         try:
-            lent = getattr(student, f"{c.function}_forward")(*inputs, **options)
+            out, cache = lend(student, c, inputs, options)
         except Raised:
             return
-        out, cache, *_ = unpack_forward(c.function, lent, list(c.also))
         if _is_double(out):
             return
         arguments, options = [dout, cache], {}

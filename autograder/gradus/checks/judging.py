@@ -136,8 +136,7 @@ def _judge_gradients(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
     off = f"{c.function}_forward" in notes.lost
     if off:  # unless it turns out that it can be judged
         notes.unjudged.append(backward)
-    lent = getattr(student, f"{c.function}_forward")(*c.inputs.values(), **c.options)
-    out, cache, *_ = unpack_forward(c.function, lent, list(c.also))
+    out, cache = lend(student, c, list(c.inputs.values()), c.options)
     if off and isinstance(out, Tensor) and is_right(out, cast(Tensor, c.out)):
         off = False
         notes.unjudged.pop()
@@ -145,6 +144,10 @@ def _judge_gradients(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
     if not all_right(leaves):
         _explain_by_forward(student, c, off, out, [leaf.mine for leaf in leaves])
         return leaves, gradients
+    if off:
+        notes.unjudged.pop()
+    else:
+        notes.judged.add(backward)
     if not all_right(judge_backward(student, c, cache)[0]):
         raise CheckFailed(
             f"{c.function}_backward changes its cache in place",
@@ -152,11 +155,16 @@ def _judge_gradients(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
             "may be in use elsewhere: write to a new tensor.",
             diagnosis="cache changed",
         )
-    if off:
-        notes.unjudged.pop()
-    else:
-        notes.judged.add(backward)
     return leaves, gradients
+
+
+def lend(
+    student: Student, c: Comparison, inputs: Sequence[Any], options: Mapping[str, Any]
+) -> tuple[Any, Any]:
+    """What the student's own forward returns for these inputs: out and the cache."""
+    lent = getattr(student, f"{c.function}_forward")(*inputs, **options)
+    out, cache, *_ = unpack_forward(c.function, lent, list(c.also))
+    return out, cache
 
 
 def judge_backward(student: Student, c: Comparison, cache: Any) -> tuple[list[Leaf], Any]:

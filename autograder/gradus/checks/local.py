@@ -7,6 +7,7 @@ here.
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 import signal
 import sys
@@ -44,6 +45,7 @@ class LocalStudent:
         self.last_notes: list[str] = []
         self._kept: dict[int, Any] = {}
         self._replaced: dict[str, Any] = {}  # what the stand-ins of the check hide
+        self._added: set[str] = set()  # stand-ins of what is missing
         self._seconds = self._left = seconds
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -59,9 +61,12 @@ class LocalStudent:
         self._kept.clear()
         self._left = self._seconds
         self.names.update(self._replaced)
+        for name in self._added:
+            self.names.pop(name, None)
         stand_ins = stand_ins or {}
         self._replaced = {name: self.names[name] for name in stand_ins if name in self.names}
-        self.names.update(stand_ins)
+        self._added = set(stand_ins) - set(self._replaced)
+        self.names.update({name: _called_back(f) for name, f in stand_ins.items()})
         torch.default_generator.manual_seed(seed)  # torch.manual_seed asks for other devices
         random.seed(seed)
 
@@ -153,6 +158,20 @@ class LocalStudent:
             signal.setitimer(signal.ITIMER_PROF, 0)
             signal.signal(signal.SIGPROF, before)
             self._left -= time.process_time() - started
+
+
+def _called_back(stand_in: Callable[..., Any]) -> Callable[..., Any]:
+    """A stand-in as it is over the wire: whatever it raises is a ValueError there."""
+
+    @functools.wraps(stand_in)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return stand_in(*args, **kwargs)
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{stand_in.__name__}: {text}") from None
+
+    return called
 
 
 class _Interrupted(BaseException):

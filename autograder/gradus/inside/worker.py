@@ -35,6 +35,7 @@ class Worker:
         self.device = torch.device("cpu")
         self.inputs: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.replaced: dict[str, Any] = {}  # what the stand-ins of the check hide
+        self.added: set[str] = set()  # stand-ins of what is missing
         self.number = 0
         self.guard: guard.Guard | None = None
 
@@ -86,7 +87,10 @@ class Worker:
         assert self.loaded is not None
         names = self.loaded.module.__dict__
         names.update(self.replaced)
+        for name in self.added:
+            names.pop(name, None)
         self.replaced = {name: names[name] for name in stand_ins if name in names}
+        self.added = set(stand_ins) - set(self.replaced)
         names.update(stand_ins)
         torch.manual_seed(seed)
         random.seed(seed)
