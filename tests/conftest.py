@@ -11,7 +11,13 @@ os.environ.setdefault("GRADUS_SALT", "audit")
 
 
 # The longest files begin first, so that none is left over for one worker at the end.
-LONGEST = ("test_engines.py", "test_gradescope.py", "test_submission.py", "test_grading.py")
+LONGEST = (
+    "test_engines.py",
+    "test_grading.py",
+    "test_otter.py",
+    "test_nbgrader.py",
+    "test_submission.py",
+)
 
 
 def pytest_collection_modifyitems(items):

@@ -13,15 +13,13 @@ class Job:
 
     `salt` replaces the session's own; `checks` restricts the run to the named ones; `up_to` leaves
     out what comes after the last check of that function. Of a `function` alone the calls are shown,
-    too. `suspect` is a function whose checks come first, and the first wrong value then ends the
-    judging: the checks after it are not in the result.
+    too.
     """
 
     submission: str
     filename: str
     source: bytes
     salt: str | None = None
-    suspect: str | None = None
     checks: frozenset[str] | None = None
     up_to: str | None = None
     function: str | None = None

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from random import Random
 from typing import Any
 
+from gradus.audit import trusted
 from gradus.audit.mutants import Mutant, mutants
 from gradus.audit.public import pasted
-from gradus.audit.salted import Trial
+from gradus.audit.trials import Trial
 from gradus.checks.session import list_checks
 from gradus.course import Course, Topic, read_salt, shown
 from gradus.inside import policy
 from gradus.jobs import Job
+from gradus.mistakes import recorder
 from gradus.mistakes.perform import Sources
 from gradus.mistakes.read import Alternative, Mistake
 from gradus.mistakes.reference import Reference
@@ -29,8 +31,9 @@ class Answers:
     """Of one topic; jobs are told apart by the names of their submissions.
 
     `walled` are graded as students' work is, the solution first, for nothing is told without it;
-    `trusted` in a process of the audit's. All of them are made in the main thread: Python's `ast`
-    is not safe in several (https://github.com/python/cpython/issues/106905).
+    `without` one function each, and then `trusted`, in a process of the audit's. All of them are
+    made in the main thread: Python's `ast` is not safe in several
+    (https://github.com/python/cpython/issues/106905).
     """
 
     def __init__(
@@ -58,19 +61,22 @@ class Answers:
             f"mutant-{n} (line {m.line})": m for n, m in enumerate(found)
         }
         self.checks = list_checks(course.test_file(topic))
+        self.reached = frozenset(check.name for check in self.checks if check.threshold)
         self.walled: list[Job] = []
+        self.without: list[Job] = []
         self.trusted: list[Job] = []
         self.salted: list[str] = []  # the written answers that are tried with `salts`, too
         self._add_right_and_empty(read_salt(course))
         self._add_written()
-        self.trusted += [*self._composed(), *self._mutated()]
+        self.trusted += self._composed()
 
     def narrowed(self, one: Job, results: Mapping[str, Result]) -> Job:
         """A written answer is tried in the checks that need its functions, those that fail without
         them.
 
         The others do not call them, or see a stand-in once they have failed their own check,
-        whatever the mistake: the first one of each function is tried in all of them.
+        whatever the mistake: the first one of each function is tried in all of them. What ends in a
+        threshold takes long: a mistake is tried there only when it passes everything else.
         """
         asked = self._needing(one.submission, results)
         if asked is None:
@@ -81,7 +87,18 @@ class Answers:
                 return one
             backward = answer.function.removesuffix("_forward") + "_backward"
             asked |= self.checks_of(answer.function) | self.checks_of(backward)
+            if one.submission not in results:
+                asked -= self.reached
         return replace(one, checks=asked)
+
+    def passing(self, results: Mapping[str, Result]) -> list[Job]:
+        """The mistakes that have passed all checks they were tried in."""
+        return [
+            one
+            for one in self.trusted
+            if isinstance(self.written.get(one.submission), Mistake)
+            and not results[one.submission].lost
+        ]
 
     def trials(self, results: Mapping[str, Result]) -> Iterator[Trial]:
         """With further salts a mistake is tried in its function's own checks, an alternative in
@@ -89,8 +106,25 @@ class Answers:
         every = frozenset(check.name for check in self.checks)
         for name in self.salted:
             answer = self.written[name]
-            own = self.checks_of(answer.function) if isinstance(answer, Mistake) else None
-            yield Trial(name, self.parts[name], own or self._needing(name, results) or every)
+            if isinstance(answer, Mistake):
+                asked, seconds = self.checks_of(answer.function), recorder.SECONDS
+            else:
+                asked, seconds = self._needing(name, results) or every, trusted.SECONDS
+            yield Trial(name, self.parts[name], asked, seconds)
+
+    def mutant_trials(self) -> list[Trial]:
+        """Each mutant in all checks; what none of them notices is graded to be sure."""
+        every = frozenset(check.name for check in self.checks)
+        return [
+            Trial(name, {m.function: m.text}, every, recorder.SECONDS, m.function)
+            for name, m in self.mutants.items()
+            if m.function
+        ]
+
+    def mutant_jobs(self, noticed: Collection[str]) -> list[Job]:
+        """The others, to be graded."""
+        left = {name: m for name, m in self.mutants.items() if name not in noticed}
+        return [job(self.topic, name, mutant.source) for name, mutant in left.items()]
 
     def _needing(self, name: str, results: Mapping[str, Result]) -> frozenset[str] | None:
         """The checks that need a function of a written answer; None where it has none."""
@@ -109,13 +143,15 @@ class Answers:
             job(self.topic, "solution", solution.text),
             job(self.topic, "salt-course", solution.text, salt=secret),
             job(self.topic, "stub", solution.stub()),
-            *(
-                job(self.topic, f"without-{name}", solution.without(name))
-                for name in solution.parts()
-            ),
         ]
+        self.without += [
+            job(self.topic, f"without-{name}", solution.without(name)) for name in solution.parts()
+        ]
+        # What else the solution passes with a salt, the trials of the other answers ask.
         self.trusted += [
-            job(self.topic, f"salt-{salt}", solution.text, salt=salt) for salt in self.salts
+            job(self.topic, f"salt-{salt}", solution.text, salt=salt, checks=self.reached)
+            for salt in self.salts
+            if self.reached
         ]
 
     def _add_written(self) -> None:
@@ -150,10 +186,6 @@ class Answers:
             yield job(self.topic, f"pair-{n}", text, checks=self.checks_of(function))
         for n, (function, _, text) in enumerate(self.pasted):
             yield job(self.topic, f"pasted-{n}", text, checks=self.checks_of(function))
-
-    def _mutated(self) -> Iterator[Job]:
-        for name, mutant in self.mutants.items():
-            yield job(self.topic, name, mutant.source, suspect=mutant.function)
 
 
 def job(topic: Topic, name: str, source: str, **rest: Any) -> Job:

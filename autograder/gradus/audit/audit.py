@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, closing
@@ -15,8 +15,8 @@ from gradus.audit import verdicts
 from gradus.audit.answers import SALT, Answers, job, needs
 from gradus.audit.mutants import Mutant
 from gradus.audit.public import answers_by_name, failing_page
-from gradus.audit.salted import Noticed, try_salts
-from gradus.audit.trusted import grade_trusted, trusted_processes
+from gradus.audit.trials import SOLUTION, Noticed, try_answers
+from gradus.audit.trusted import AT_ONCE, grade_trusted, trusted_processes
 from gradus.audit.verdicts import Accuracy
 from gradus.checks.plugin import PUBLIC_SALT
 from gradus.checks.recorded import load_recording
@@ -187,7 +187,10 @@ class _Audit:
     def run(self, trusted: ProcessPoolExecutor, advance: Advance) -> None:
         """Grade all answers and judge the results. Raises CannotGrade."""
         answers = self.answers
-        total = len(answers.walled) + len(answers.trusted) + len(answers.salts)
+        mutants = answers.mutant_trials()
+        parts = [mutants[at : at + AT_ONCE] for at in range(0, len(mutants), AT_ONCE)]
+        jobs = [*answers.walled, *answers.without, *answers.trusted]
+        total = len(jobs) + len(answers.salts) + len(parts)
         results = _grade(
             self.course,
             self.topic,
@@ -199,27 +202,36 @@ class _Audit:
             self.found.problems += verdicts.judge_right("the solution", results["solution"])
             self.found.problems.append("without a solution that passes, nothing else is tried")
             return
-        jobs = [answers.narrowed(job, results) for job in answers.trusted]
-        graded = grade_trusted(
-            trusted, self.topic, self.course.test_file(self.topic), jobs, SALT, results["solution"]
-        )
-        salted = try_salts(trusted, self.sources, list(answers.trials(results)), answers.salts)
+        test_file, solution = self.course.test_file(self.topic), results["solution"]
         noticed: dict[str, dict[str, Noticed]] = {}  # by the salt
+        caught: set[str] = set()
+
+        def grade(jobs: Iterable[Job]) -> None:
+            narrowed = [answers.narrowed(one, results) for one in jobs]
+            graded = grade_trusted(trusted, self.topic, test_file, narrowed, SALT, solution)
+            for done, result in graded:
+                results[done.submission] = result
+                advance(min(len(results) + len(parts), total), total)
+
         try:
-            for job, result in graded:
-                results[job.submission] = result
-                advance(len(results), total)
+            grade(answers.without)  # what needs which function
+            grade(answers.trusted)
+            grade(answers.passing(results))
+            for _, found in try_answers(trusted, self.sources, [(SALT, part) for part in parts]):
+                caught |= {name for name, checks in found.items() if any(checks.values())}
+            grade(answers.mutant_jobs(caught))
+            trials = list(answers.trials(results))
+            salted = try_answers(trusted, self.sources, [(s, trials) for s in answers.salts])
             for salt, found in salted:
                 noticed[salt] = found
-                advance(len(results) + len(noticed), total)
+                advance(min(len(results) + len(parts) + len(noticed), total), total)
         except BrokenProcessPool:
             raise CannotGrade("a mistake or a mutant has ended the process that tries it") from None
         self._judge_answers(results, noticed)
         self.found.problems += [f"no check notices the argument {name}" for name in self.unnoticed]
         if answers.mutants:
-            self._judge_mutants(
-                [m for name, m in answers.mutants.items() if _is_full(results[name])]
-            )
+            alive = [name for name in answers.mutants if name not in caught]
+            self._judge_mutants([answers.mutants[n] for n in alive if _is_full(results[n])])
 
     def _try_page(self) -> None:
         """The solution passes the checks that students get."""
@@ -278,8 +290,17 @@ class _Audit:
             for name, result in results.items()
             if name.startswith("salt-")
         }
-        found.salts = (sum(map(_is_full, salted.values())), len(salted))
-        found.problems += verdicts.judge_salts(salted)
+        failing = {
+            salt: text
+            for salt, of in sorted(noticed.items())
+            for text in of.get(SOLUTION, {}).values()
+        }
+        failed = {*failing, *(salt for salt, result in salted.items() if not _is_full(result))}
+        total = 1 + len(answers.salts)
+        found.salts = (total - len(failed), total)
+        found.problems += verdicts.judge_salts(salted, total) or verdicts.judge_failing(
+            failing, total
+        )
         found.accuracies = verdicts.accuracies(self.topic, [solution, *salted.values()])
         found.problems += verdicts.judge_accuracies(found.accuracies)
 

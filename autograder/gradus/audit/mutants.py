@@ -20,7 +20,8 @@ class Mutant:
     old: str
     new: str
     operator: str
-    source: str
+    text: str  # of the function
+    source: str  # of the whole program
 
     def is_described_by(self, function: str, old: str, new: str) -> bool:
         """Whether this mutant turns `old`, which stands once in its line, into `new`; white space
@@ -55,7 +56,7 @@ def mutants(solution: str) -> list[Mutant]:
             line, old, new = _first_difference(text, mutated.splitlines(keepends=True))
             source = "".join([*before, mutated, *after])
             name = getattr(node, "name", "")
-            changes.append(Mutant(name, first + line, old, new, operator, source))
+            changes.append(Mutant(name, first + line, old, new, operator, mutated, source))
         found += sorted(changes, key=lambda mutant: mutant.line)
     return found
 

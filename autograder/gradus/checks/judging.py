@@ -98,6 +98,8 @@ def note(judge: Callable[[], list[Leaf]]) -> bool:
             if notes.inside:  # what a check has computed itself has its own precision
                 remark_on_precision(leaf.mine, leaf.right)
             continue
+        if notes.stop:
+            raise WrongValue(leaf)
         seen.append(observe(leaf.path, leaf.mine, leaf.right))
         wrong.append(leaf)
     notes.seen.append(seen)

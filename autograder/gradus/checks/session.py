@@ -173,17 +173,12 @@ def judge(
     if job.up_to is not None:
         last = [n for n, i in enumerate(chosen, 1) if describe(i).function == job.up_to]
         chosen = chosen[: last[-1] if last else 0]
-    if job.suspect is not None:
-        chosen = sorted(chosen, key=lambda i: describe(i).function != job.suspect)
     checks: list[CheckResult] = []
     status, message = SubmissionStatus.GRADED, ""
     try:
         student.load()
         for item in chosen:
-            stop = job.suspect is not None
-            checks.append(_run_check(item, subject, checks, stop=stop))
-            if stop and checks[-1].points < checks[-1].max_points:
-                break
+            checks.append(_run_check(item, subject, checks))
     except LoadError as error:
         status, message = error.submission_status, error.message
         checks = [check_result(describe(i), error.status, 0.0, message=message) for i in chosen]
@@ -218,16 +213,14 @@ def _environment_of_run() -> dict[str, str]:
     }
 
 
-def _run_check(
-    item: pytest.Item, subject: Subject, before: Sequence[CheckResult], *, stop: bool
-) -> CheckResult:
+def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult]) -> CheckResult:
     """The result with the first choice of stand-ins, or a better one with another."""
     offered = getattr(cast(Any, item).module, "STAND_INS", {})
     first, *more = choices(offered, describe(item).function, before)
-    best = _attempt(item, subject, before, first, stop)
+    best = _attempt(item, subject, before, first)
     for replaced in more:
         if best.status in (Status.FAILED, Status.PARTIAL, Status.ERROR):
-            again = _attempt(item, subject, before, replaced, stop)
+            again = _attempt(item, subject, before, replaced)
             best = max(best, again, key=lambda result: result.points)
     return best
 
@@ -237,7 +230,6 @@ def _attempt(
     subject: Subject,
     before: Sequence[CheckResult],
     replaced: StandIns,
-    stop: bool,
 ) -> CheckResult:
     assert subject.student is not None
     info = describe(item)
@@ -250,7 +242,7 @@ def _attempt(
     forward = info.function.removesuffix("backward") + "forward"
     said = "\n".join(c.message for c in before if c.function == forward)
     about = dict(known=known, lost=lost, passed=passed, said=said)
-    notes = record.start(seed, stop=stop, keep=subject.show, **about)
+    notes = record.start(seed, keep=subject.show, **about)
     try:
         subject.student.begin(item.name, seed % 2**31, stand_ins=replaced)
         error = conclude(_run_item(item), notes, subject.student)

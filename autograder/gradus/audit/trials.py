@@ -1,4 +1,4 @@
-"""Tries written answers with many salts: which checks notice them, and nothing else.
+"""Tries answers without grading them: which checks notice them, and nothing else.
 
 Of a check that only compares, the solution's calls and their values are kept for each salt, so
 that no answer waits for them again.
@@ -7,13 +7,13 @@ that no answer waits for them again.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
 import pytest
 
-from gradus.audit.trusted import SECONDS, SLOWER
+from gradus.audit.trusted import SLOWER
 from gradus.checks.session import collect
 from gradus.course import UsageError
 from gradus.mistakes.perform import Sources, one_thread, perform
@@ -21,26 +21,33 @@ from gradus.mistakes.reference import Reference
 from gradus.mistakes.runs import Run, runs_of
 from gradus.results import first_line
 
+SOLUTION = "solution"  # the name of what is noticed of it, if anything
 Noticed = dict[str, str]  # by the check's name: what it says, "" where it passes
 
 
 @dataclass(frozen=True)
 class Trial:
-    """An answer: what it puts in place of the solution's functions, and the checks to run."""
+    """An answer: what it puts in place of the solution's functions, and the checks to run.
+
+    The first check that notices it ends it where it is a `mutant`, whose function's own come first.
+    """
 
     name: str
     parts: Mapping[str, str]
     checks: frozenset[str]
+    seconds: float  # that its calls in one check may compute, at least
+    mutant: str = ""
 
 
-def try_salts(
-    executor: ProcessPoolExecutor, sources: Sources, trials: Sequence[Trial], salts: Sequence[str]
+def try_answers(
+    executor: ProcessPoolExecutor, sources: Sources, todo: Iterable[tuple[str, Sequence[Trial]]]
 ) -> Iterator[tuple[str, dict[str, Noticed]]]:
-    """What is noticed of each trial, by its name, salt by salt as they are finished.
+    """What is noticed of each trial with its salt, by its name, part by part as they are finished;
+    of the solution alone where it fails itself.
 
     Raises BrokenProcessPool where an answer ends its process.
     """
-    futures = {executor.submit(_tried, sources, trials, salt): salt for salt in salts}
+    futures = {executor.submit(_tried, sources, trials, salt): salt for salt, trials in todo}
     try:
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -56,7 +63,8 @@ def _tried(sources: Sources, trials: Sequence[Trial], salt: str) -> dict[str, No
     def loop(items: Sequence[pytest.Item]) -> None:
         try:
             runs = runs_of(items, sources, reference, salt)
-        except UsageError:  # the solution fails, which is said where it is graded
+        except UsageError as error:  # the solution itself fails
+            found[SOLUTION] = {"": str(error)}
             return
         for trial in trials:
             found[trial.name] = _noticed(runs, reference, trial)
@@ -69,13 +77,16 @@ def _tried(sources: Sources, trials: Sequence[Trial], salt: str) -> dict[str, No
 
 def _noticed(runs: Sequence[Run], reference: Reference, trial: Trial) -> Noticed:
     chosen = [run for run in runs if run.name in trial.checks]
+    chosen.sort(key=lambda run: bool(trial.mutant) and run.function != trial.mutant)
     try:
         names = reference.namespace(trial.parts)
     except Exception as failure:
         return {run.name: f"{type(failure).__name__}: {failure}" for run in chosen}
     found: Noticed = {}
     for run in chosen:
-        seconds = max(SECONDS, SLOWER * run.cost)
+        seconds = max(trial.seconds, SLOWER * run.cost)
         _, error = perform(run.name, run.again, names, run.sources, run.salt, seconds, stop=True)
         found[run.name] = "" if error is None else first_line(str(error)) or type(error).__name__
+        if trial.mutant and error is not None:
+            break
     return found
