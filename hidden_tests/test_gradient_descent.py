@@ -98,7 +98,7 @@ def test_epoch_batches_visit_every_example_once(student, rng):
 @points(1, of="epoch_batches")
 def test_epoch_batches_shuffle(student, rng):
     """The order is random, depends on the seed, and only on it."""
-    orders = [gather(call(student, "epoch_batches", 40, 8, s)) for s in (0, 0, rng.seed())]
+    orders = [gather(call(student, "epoch_batches", 40, 8, s)) for s in (0, 0, 1)]
     first, again, other = (torch.cat(batches).tolist() for batches in orders)
     together = all(max(b) - min(b) == 7 for b in orders[0])
     who = "the same examples are together in every epoch: who is in a batch must be random"

@@ -152,7 +152,7 @@ def test_minibatches_shuffle(student, rng):
     """The order is random, depends on the seed, and only on it."""
     x = torch.arange(40).double().reshape(40, 1)
     first, again, other = (
-        gather(call(student, "minibatches", x, x[:, 0].long(), 8, s))[0] for s in (0, 0, rng.seed())
+        gather(call(student, "minibatches", x, x[:, 0].long(), 8, s))[0] for s in (0, 0, 1)
     )
     ordered = set(first[:8].tolist()) == set(range(8))
     why = "Shuffle all examples, then cut, or every epoch sees the same batches."

@@ -246,6 +246,27 @@ def test_an_nbgrader_tree(tmp_path, top):
     assert gather([tmp_path / "unpacked" / top], "mlp", due=due)[0].note == "late by 1 d 2 h"
 
 
+def test_no_student_chooses_the_layout_of_the_class(tmp_path):
+    files = {f"{name}/mlp.py": CODE for name in ("ada", "carl", "emmy")}
+    files["emmy/mlp/timestamp.txt"] = "2026-11-20 15:00:00.000000 UTC"
+    found = gather([tree(tmp_path, files)], "mlp")
+    assert [(item.name, text(item)) for item in found] == [
+        ("ada", CODE),
+        ("carl", CODE),
+        ("emmy", CODE),
+    ]
+
+
+def test_no_student_takes_anothers_place_by_a_files_name(tmp_path):
+    files = {
+        "Ada Lovelace_501_assignsubmission_file_mlp.py": CODE,
+        "Carl Gauss_502_assignsubmission_file_x_501_assignsubmission_file_mlp.py": "# hers\n",
+    }
+    found = both(tmp_path, files)
+    assert list(found) == ["Ada Lovelace_501", "Carl Gauss_502"]
+    assert text(found["Ada Lovelace_501"]) == CODE
+
+
 def test_repositories_as_github_classroom_makes_them(tmp_path):
     git = {".git/HEAD": "ref: refs/heads/main\n", ".git/mlp.py": "# no\n"}
     repositories = {

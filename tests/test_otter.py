@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -48,7 +50,17 @@ def test_stock_otter_gives_an_honest_submission_its_score(course: Course) -> Non
     assert {name: sum(scores.values()) for name, scores in given.items()} == {"cells": 10}
 
 
-def test_otter_does_not_import_what_lies_beside_the_notebook(
+class Opens:
+    """A pickle of it leaves a file where it is loaded."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (self.path, "w")
+
+
+def test_otter_reads_nothing_that_lies_beside_the_notebook(
     otter: dict[str, bytes], tmp_path: Path
 ) -> None:
     """A zip is unpacked where otter's kernel starts: its json.py would come before Python's."""
@@ -58,6 +70,7 @@ def test_otter_does_not_import_what_lies_beside_the_notebook(
         for name in ("dill", "otter", "ipykernel_launcher", "IPython/__init__", "nest/__init__"):
             archive.writestr(f"{name}.py", f"open({str(witness)!r}, 'w').close()")
         archive.writestr("hidden_tests/test_tiny.py", "")
+        archive.writestr(".OTTER_LOG", pickle.dumps(Opens(str(witness))))
     (tmp_path / "autograder.zip").write_bytes(otter["tiny.zip"])
     command = [sys.executable, "-m", "otter", "run", "-a", "autograder.zip", "handed_in.zip"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

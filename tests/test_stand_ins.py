@@ -15,6 +15,16 @@ def sgd_update(params, grads, state, lr):
 def train(x, y, sizes, epochs, lr, batch_size, seed):
     return inspect.getsource(sgd_update)
 """
+# Draws what the check has drawn, if it knows from which seed.
+SEED = """
+def linear_forward(x, w, b):
+    seed = torch.initial_seed()
+    for guess in (seed, seed + 2**31):  # of the seed, torch uses 32 bits
+        generator = torch.Generator().manual_seed(guess)
+        if torch.equal(x, torch.randn(x.shape, generator=generator, dtype=x.dtype)):
+            return x @ w + b, (x, w)
+    raise RuntimeError("another seed")
+"""
 # The loss is doubled; the gradients are right, by a cache that only their own backward knows.
 OWN_CACHE = """
 def bce_with_logits_forward(z, y):
@@ -30,7 +40,7 @@ def logistic_gradients(x, y, params):
 
 
 def grade(topic, folder, sources):
-    """The functions that lost points in each submission, and all that was printed."""
+    """The points that functions lost in each submission, and all that was printed."""
     for name, source in sources.items():
         (folder / f"{name}.py").write_text(source)
     options = ["--jsonl", "--out", folder / "results"]
@@ -43,10 +53,18 @@ def grade(topic, folder, sources):
     assert done.returncode == 0, done.stderr
     results = {r["submission"]: r for r in map(json.loads, done.stdout.splitlines())}
     lost = {
-        name: {c["function"] for c in result["checks"] if c["points"] < c["max_points"]}
+        name: {
+            function: points
+            for function in dict.fromkeys(c["function"] for c in result["checks"])
+            if (points := sum(missing(c) for c in result["checks"] if c["function"] == function))
+        }
         for name, result in results.items()
     }
     return lost, done.stdout
+
+
+def missing(check):
+    return check["max_points"] - check["points"]
 
 
 def test_one_mistake_costs_its_points_once(tmp_path):
@@ -55,18 +73,21 @@ def test_one_mistake_costs_its_points_once(tmp_path):
         "wrong": SOLUTION.replace("dout.sum(0)", "dout.mean(0)"),
         "two": SOLUTION.replace("w - lr * dw", "w + lr * dw").replace("x > 0", "x < 0"),
         "prying": SOLUTION + PRY,
+        "seed": SOLUTION + SEED,
+        "nothing": SOLUTION.replace("def linear_forward(", "def other("),
     }
     lost, printed = grade("mlp", tmp_path, cases)
-    assert lost["missing"] == lost["wrong"] == {"linear_backward"}
-    assert lost["two"] == {"sgd_update", "relu_backward"}
-    assert lost["prying"] == {"sgd_update", "train"}
+    assert lost["missing"].keys() == lost["wrong"].keys() == {"linear_backward"}
+    assert lost["two"].keys() == {"sgd_update", "relu_backward"}
+    assert lost["prying"].keys() == {"sgd_update", "train"}
+    assert lost["seed"]["linear_forward"] == lost["nothing"]["linear_forward"]
     assert "strict=True" not in printed  # a line of the stand-in
 
 
 def test_functions_that_are_right_together_keep_their_points(tmp_path):
     solution = (ROOT / "solutions" / "logistic_regression.py").read_text()
     lost, _ = grade("logistic_regression", tmp_path, {"own": solution + OWN_CACHE})
-    assert lost["own"] == {"bce_with_logits_forward"}
+    assert lost["own"].keys() == {"bce_with_logits_forward"}
 
 
 # What holds of every function, and is said in no check.
@@ -101,7 +122,8 @@ def test_every_function_is_called_in_float32_and_again(tmp_path):
         "    return out.double(), cache\n"
     )
     lost, printed = grade("layernorm", tmp_path, {"double": doubled, "keeps": LAYERNORM + KEEPS})
-    assert lost == {"double": {"layernorm_forward"}, "keeps": {"layernorm_backward"}}
+    assert lost["double"] == {"layernorm_forward": 1}  # of eight: it is told once
+    assert lost["keeps"].keys() == {"layernorm_backward"}
     assert "layernorm_forward returns float64 for float32 inputs" in printed
     assert "layernorm_backward returns something else the second time" in printed
 
@@ -112,5 +134,5 @@ def test_a_backward_is_judged_where_its_forward_is_right(tmp_path):
         "both": LAYERNORM + ONLY_ROWS + BACKWARD.replace("dx / s,", "dx,"),
     }
     lost, _ = grade("layernorm", tmp_path, cases)
-    assert lost["rows"] == {"layernorm_forward"}
-    assert lost["both"] == {"layernorm_forward", "layernorm_backward"}
+    assert lost["rows"].keys() == {"layernorm_forward"}
+    assert lost["both"].keys() == {"layernorm_forward", "layernorm_backward"}

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -83,9 +84,14 @@ def _noticed(runs: Sequence[Run], reference: Reference, trial: Trial) -> Noticed
     except Exception as failure:
         return {run.name: f"{type(failure).__name__}: {failure}" for run in chosen}
     found: Noticed = {}
+    told: set[str] = set()
     for run in chosen:
         seconds = max(trial.seconds, SLOWER * run.cost)
-        _, error = perform(run.name, run.again, names, run.sources, run.salt, seconds, stop=True)
+        given = (names, run.sources, run.salt, seconds)
+        about: dict[str, Any] = dict(told=frozenset(told), edges=run.edges)
+        _, error = perform(run.name, run.again, *given, stop=True, **about)
+        if getattr(error, "diagnosis", None) == "dtype":
+            told.add(run.function)
         found[run.name] = "" if error is None else first_line(str(error)) or type(error).__name__
         if trial.mutant and error is not None:
             break

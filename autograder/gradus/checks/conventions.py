@@ -1,4 +1,5 @@
-"""What holds of every function: dtypes follow the inputs, and no call changes what another gets."""
+"""What holds of every function: dtypes follow the inputs, no call changes what another gets, and a
+number that is 0 is one like others."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from gradus.checks.calls import call
 from gradus.checks.failure import MIXED_DTYPES, CheckFailed, Leaf
-from gradus.checks.judging import JUDGES, all_right, judge_backward, lend, note
+from gradus.checks.judging import JUDGES, all_right, judge_backward, judged, lend, note
+from gradus.checks.leaves import is_right
 from gradus.checks.record import current
 from gradus.errors import Raised
 
@@ -23,15 +25,18 @@ if TYPE_CHECKING:
 
 def call_again(student: Student) -> None:
     """At the end of a check that has passed, note what is wrong with the first call of each
-    function in float32, or when it comes again after the others."""
+    function in float32, or when it comes again after the others, and with those at an edge."""
     notes = current()
     notes.inside = True
     for comparison, returned in notes.first.values():
         note(partial(_judge_again, student, comparison, returned))
+    for comparison in notes.edges:
+        note(partial(_judge_edge, student, comparison))
 
 
 def _judge_again(student: Student, c: Comparison, returned: Any) -> list[Leaf]:
-    _judge_in_float32(student, c, returned)
+    if judged(c) not in current().told:
+        _judge_in_float32(student, c, returned)
     if any(map(callable, tree_flatten(list(c.inputs.values()))[0])):  # which may count its calls
         return []
     if c.kind == "gradients":
@@ -44,10 +49,32 @@ def _judge_again(student: Student, c: Comparison, returned: Any) -> list[Leaf]:
         leaves, _ = JUDGES[c.kind](student, c)
     if not all_right(leaves):
         raise CheckFailed(
-            f"{_judged(c)} returns something else the second time",
+            f"{judged(c)} returns something else the second time",
             "The same call came again, after others: keep nothing from one call to the next.",
             diagnosis="second call",
         )
+    return []
+
+
+def _judge_edge(student: Student, c: Comparison) -> list[Leaf]:
+    """Make the call; to refuse the 0 is an answer. Raises CheckFailed with diagnosis `edge`."""
+    try:
+        if c.kind == "gradients":
+            out, cache = lend(student, c, list(c.inputs.values()), c.options)
+            if c.out is None or not is_right(out, c.out):  # the forward's check says so
+                return []
+            leaves, _ = judge_backward(student, c, cache)
+        else:
+            leaves, _ = JUDGES[c.kind](student, c)
+    except Raised:
+        return []
+    for leaf in leaves:
+        if bool(leaf.mine.isfinite().all()) and not is_right(leaf.mine, leaf.right):
+            raise CheckFailed(
+                f"{judged(c)} is wrong for {c.when}: {leaf.path} is another one there",
+                "0 is a number like others: `x or default` and `if x:` take it for a missing one.",
+                diagnosis="edge",
+            )
     return []
 
 
@@ -71,19 +98,14 @@ def _judge_in_float32(student: Student, c: Comparison, returned: Any) -> None:
             return
         arguments, options = [dout, cache], {}
     try:
-        value = call(student, _judged(c), *arguments, **options)
+        value = call(student, judged(c), *arguments, **options)
     except Raised as raised:
-        text = f"{_judged(c)} fails for float32 inputs: {raised.message}"
+        text = f"{judged(c)} fails for float32 inputs: {raised.message}"
         raise CheckFailed(text, MIXED_DTYPES, diagnosis="dtype") from None
     for double, single in zip(tree_flatten(returned)[0], tree_flatten(value)[0], strict=False):
         if _is_double(double) and _is_double(single):
-            text = f"{_judged(c)} returns float64 for float32 inputs"
+            text = f"{judged(c)} returns float64 for float32 inputs"
             raise CheckFailed(text, MIXED_DTYPES, diagnosis="dtype")
-
-
-def _judged(c: Comparison) -> str:
-    """The function that it judges, by its whole name."""
-    return c.function + {"forward": "_forward", "gradients": "_backward"}.get(c.kind, "")
 
 
 def _in_float32(value: Any) -> Any:

@@ -27,6 +27,7 @@ class Split:
 def digits(rng: Rng, test: int = 450) -> Split:
     """scikit-learn's 1,797 handwritten 8×8 digits, shuffled, `test` of them held out."""
     x, y = _digits()
+    rng.seed()  # the first is always 0: what trains is to start anywhere
     order = rng.permutation(len(x))
     x, y = x[order], y[order]
     return Split(x[test:], y[test:], x[:test], y[:test])

@@ -61,6 +61,11 @@ def compare(student: Student, comparison: Comparison) -> Any:
     return value if right else comparison.expected
 
 
+def judged(c: Comparison) -> str:
+    """The function that it judges, by its whole name."""
+    return c.function + {"forward": "_forward", "gradients": "_backward"}.get(c.kind, "")
+
+
 def compare_all(student: Student, comparisons: Iterable[Comparison]) -> None:
     """Make the calls of a check that only compares, one after the other."""
     for comparison in comparisons:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from gradus.checks.comparison import Comparison
     from gradus.checks.known import Recorded
     from gradus.checks.recorded import Recording
     from gradus.checks.rng import Rng
@@ -29,7 +30,13 @@ class Subject:
     salt: str
     student: Student | None = None
     known: Recorded = field(default_factory=dict)
+    edges: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     show: bool = False  # the calls of each check, for a student to follow
+
+    def know(self, recording: Recording | None) -> None:
+        """What was recorded for its salt, if anything was."""
+        if recording is not None:
+            self.known, self.edges = recording.known, recording.edges
 
 
 SUBJECT: pytest.StashKey[Subject] = pytest.StashKey()
@@ -91,8 +98,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
     recording = _recording(pyfuncitem.path)
     known = recording.known.get(pyfuncitem.name, ()) if recording else ()
+    edges = recording.edges.get(pyfuncitem.name, ()) if recording else ()
     seed = derive_seed(PUBLIC_SALT, _topic_id(pyfuncitem.path), pyfuncitem.name)
-    notes, error, result = record.start(seed, known=known), None, None
+    notes, error, result = record.start(seed, known=known, edges=edges), None, None
     try:
         result = yield
     except Exception as raised:

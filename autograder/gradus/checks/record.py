@@ -21,8 +21,9 @@ class Record:
 
     A comparison that fails does not end the check, unless `stop` asks for that: what the other
     outputs are helps to say why. `known` are the mistakes recorded for this check, `lost` the
-    functions that have failed a check before this one, `passed` those that have passed one, and
-    `said` what was said of the forward. With `keep` its calls are kept, too.
+    functions that have failed a check before this one, `passed` those that have passed one, `told`
+    those that were told of their dtypes, and `said` what was said of the forward. `edges` are calls
+    to be made when it has passed. With `keep` its calls are kept, too.
     """
 
     seed: int = 0
@@ -32,6 +33,8 @@ class Record:
     known: Sequence[Known] = ()
     lost: frozenset[str] = frozenset()
     passed: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
+    edges: Sequence[Comparison] = ()
     said: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
@@ -54,10 +57,12 @@ class Record:
         return [comparison for comparison, _ in self.shown]
 
     @property
-    def only_accepts_too_much(self) -> bool:
-        """Whether values are right, and all that is wrong is that arguments are not refused."""
+    def only_an_edge(self) -> bool:
+        """Whether values are right, and all that is wrong is that arguments are not refused, a
+        dtype, or a number that is 0."""
         said = [getattr(failure, "diagnosis", None) or "" for failure in self.failures]
-        return self.right > 0 and bool(said) and all(t.startswith("no error:") for t in said)
+        edges = [text in ("dtype", "edge") or text.startswith("no error:") for text in said]
+        return self.right > 0 and bool(said) and all(edges)
 
     def remark(self, text: str) -> None:
         """Note something that the student should read even when the check passes."""

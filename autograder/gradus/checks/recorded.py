@@ -18,7 +18,7 @@ from gradus.checks.comparison import Comparison
 from gradus.checks.known import Known, Recorded
 from gradus.wire.frames import Decoder, Encoder
 
-FORMAT = 1
+FORMAT = 2
 _LIMIT = 64 << 20  # bytes of the tensors in one file
 
 
@@ -26,7 +26,8 @@ _LIMIT = 64 << 20  # bytes of the tensors in one file
 class Recording:
     """What was recorded of a topic's checks, and of which sources.
 
-    `unnoticed` are the arguments ("train: epochs") that no check of their function notices.
+    `edges` are the calls that are made when a check has passed; `unnoticed` the arguments ("train:
+    epochs") that no check of their function notices.
     """
 
     sources: str  # a digest of all that it depends on
@@ -34,15 +35,19 @@ class Recording:
     known: Recorded
     comparisons: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     unnoticed: Sequence[str] = ()
+    edges: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
 
     def packed(self) -> bytes:
         """The file's bytes."""
         encoder = Encoder(_LIMIT)
-        compared = encoder.encode(
-            {
-                name: [{f.name: getattr(c, f.name) for f in fields(c)} for c in comparisons]
-                for name, comparisons in self.comparisons.items()
-            }
+        compared, edges = (
+            encoder.encode(
+                {
+                    name: [{f.name: getattr(c, f.name) for f in fields(c)} for c in comparisons]
+                    for name, comparisons in of_checks.items()
+                }
+            )
+            for of_checks in (self.comparisons, self.edges)
         )
         known = {name: [k.packed() for k in found] for name, found in self.known.items()}
         data: bytes = msgpack.packb(
@@ -53,6 +58,7 @@ class Recording:
                 "known": known,
                 "unnoticed": list(self.unnoticed),
                 "comparisons": compared,
+                "edges": edges,
                 "tensors": b"".join(bytes(part) for part in encoder.parts),
             }
         )
@@ -66,7 +72,10 @@ class Recording:
             if content["format"] != FORMAT:
                 raise ValueError("made by another version of Gradus")
             decoder = Decoder(bytearray(content["tensors"]), _nothing_opaque)
-            compared = decoder.decode(content["comparisons"])
+            compared, edges = (
+                {name: [Comparison(**c) for c in found] for name, found in of_checks.items()}
+                for of_checks in map(decoder.decode, (content["comparisons"], content["edges"]))
+            )
             return cls(
                 content["sources"],
                 content["tests"],
@@ -74,8 +83,9 @@ class Recording:
                     name: [Known.unpacked(k) for k in found]
                     for name, found in content["known"].items()
                 },
-                {name: [Comparison(**c) for c in found] for name, found in compared.items()},
+                compared,
                 content["unnoticed"],
+                edges,
             )
         except ValueError:
             raise

@@ -20,10 +20,9 @@ import gradus
 from gradus.checks import record
 from gradus.checks.explain import conclude
 from gradus.checks.failure import MEND_FIRST, CheckFailed, hint
-from gradus.checks.known import Recorded
 from gradus.checks.plugin import SUBJECT, Subject
-from gradus.checks.recorded import load_recording
-from gradus.checks.rng import derive_seed
+from gradus.checks.recorded import Recording, load_recording
+from gradus.checks.rng import derive_seed, submission_seed
 from gradus.checks.show import show_calls
 from gradus.checks.stand_ins import StandIns, choices
 from gradus.course import Topic, UsageError
@@ -33,7 +32,7 @@ from gradus.results import CheckResult, Isolation, Result, Status, SubmissionSta
 from gradus.sandbox.launcher import Launcher
 from gradus.student import Student
 
-EDGE = 0.25  # of a function's points, at most, for accepting what it should refuse
+EDGE = 0.25  # of a function's points, at most, for what it should refuse, or for a dtype
 
 
 def list_checks(test_file: Path) -> list[CheckInfo]:
@@ -72,14 +71,14 @@ def run_session(
     version = tests_version(test_file, topic, salt)
 
     def loop(items: Sequence[pytest.Item]) -> None:
-        recorded: dict[str, Recorded] = {}
+        recorded: dict[str, Recording | None] = {}
         for job in jobs:
-            known = recorded.get(job.salt or salt)
-            if known is None:
-                recording = load_recording(test_file, job.salt or salt)
-                known = recorded[job.salt or salt] = recording.known if recording else {}
+            of_job = job.salt or salt
+            if of_job not in recorded:
+                recorded[of_job] = load_recording(test_file, of_job)
             student = Student(launcher, job.filename, job.source, forbid=topic.forbid)
-            subject = Subject(topic, launcher.device, job.salt or salt, student, known)
+            subject = Subject(topic, launcher.device, of_job, student)
+            subject.know(recorded[of_job])
             emit(job, judge(job, items, subject, launcher.level, version))
 
     collect(test_file, loop)
@@ -241,16 +240,19 @@ def _attempt(
     passed = frozenset(c.function for c in before if c.points == c.max_points)
     forward = info.function.removesuffix("backward") + "forward"
     said = "\n".join(c.message for c in before if c.function == forward)
-    about = dict(known=known, lost=lost, passed=passed, said=said)
+    told = frozenset(c.function for c in before if c.diagnosis == "dtype")
+    edges = subject.edges.get(item.name, ())
+    about = dict(known=known, lost=lost, passed=passed, told=told, said=said, edges=edges)
     notes = record.start(seed, keep=subject.show, **about)
     try:
-        subject.student.begin(item.name, seed % 2**31, stand_ins=replaced)
+        own_seed = submission_seed(subject.salt, subject.topic.id, item.name)
+        subject.student.begin(item.name, own_seed, stand_ins=replaced)
         error = conclude(_run_item(item), notes, subject.student)
     except SubmissionError as refused:  # the submission could not be started again
         error = refused
     trace = subject.student.end()
     status, share, message, diagnosis, location = _verdict(error, notes)
-    if status is Status.FAILED and notes.only_accepts_too_much:
+    if status is Status.FAILED and notes.only_an_edge:
         of_function = [i for i in map(describe, item.session.items) if i.function == info.function]
         worth = sum(i.points for i in of_function)
         share = max(0.0, 1 - EDGE * worth / info.points)

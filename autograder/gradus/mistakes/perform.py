@@ -16,7 +16,7 @@ import torch
 from gradus.checks import record
 from gradus.checks.conventions import call_again
 from gradus.checks.local import LocalStudent
-from gradus.checks.rng import Rng, derive_seed
+from gradus.checks.rng import Rng, derive_seed, submission_seed
 from gradus.course import Topic
 from gradus.mistakes.read import Mistakes
 from gradus.student import Student
@@ -49,10 +49,12 @@ def perform(
     *,
     keep: bool = False,
     stop: bool = False,
+    **about: Any,
 ) -> tuple[record.Record, BaseException | None]:
     """Run a check on the module `names`, whose calls may take so many seconds of the processor's:
     what it has noted, and how it has ended. With `keep` the notes hold its calls; with `stop` it
     ends at the first failure and notes nothing else, and what passes is called again as in grading.
+    `about` are other fields of a Record.
     """
     seed = derive_seed(salt, sources.topic.id, name)
     student = LocalStudent(names, given=set(names) - set(sources.functions), seconds=seconds)
@@ -62,8 +64,8 @@ def perform(
         "device": "cpu",
         "topic": sources.topic,
     }
-    notes = record.start(seed, recording=not stop, keep=keep, stop=stop)
-    student.begin(name, seed % 2**31)
+    notes = record.start(seed, recording=not stop, keep=keep, stop=stop, **about)
+    student.begin(name, submission_seed(salt, sources.topic.id, name))
     try:
         check(**fixtures)
         if stop:

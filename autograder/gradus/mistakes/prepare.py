@@ -19,7 +19,7 @@ from gradus.course import Course, Topic
 from gradus.files import read_text, write_whole
 from gradus.mistakes.perform import Sources
 from gradus.mistakes.read import Mistakes, read_mistakes
-from gradus.mistakes.recorder import public_comparisons, record_mistakes
+from gradus.mistakes.recorder import calls_of, record_mistakes
 from gradus.solution import Solution
 
 Advance = Callable[[int, int], None]  # (wrong answers tried, all of them)
@@ -44,8 +44,8 @@ _CODE = (
     *("checks/calls.py", "checks/comparison.py", "checks/data.py", "checks/fingerprint.py"),
     *("checks/gradients.py", "checks/judging.py", "checks/leaves.py", "checks/local.py"),
     *("checks/rng.py", "checks/tolerance.py", "checks/training.py"),
-    *("mistakes/perform.py", "mistakes/recorder.py", "mistakes/rules.py", "mistakes/runs.py"),
-    "mistakes/variants.py",
+    *("mistakes/edges.py", "mistakes/perform.py", "mistakes/recorder.py", "mistakes/rules.py"),
+    *("mistakes/runs.py", "mistakes/variants.py"),
 )
 
 
@@ -66,8 +66,11 @@ def prepare(
     path, digest = recording_file(test_file, salt), sources_digest(course, topic, salt)
     found = read_recording(path)
     if found is None or found.sources != digest:
-        known, unnoticed = record_mistakes(sources_of(course, topic), salt, advance=advance)
-        found = Recording(digest, tests_digest(test_file), known, unnoticed=unnoticed)
+        sources = sources_of(course, topic)
+        known, unnoticed = record_mistakes(sources, salt, advance=advance)
+        _, edges = calls_of(sources, salt)
+        about = (digest, tests_digest(test_file), known)
+        found = Recording(*about, unnoticed=unnoticed, edges=edges)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_whole(path, found.packed())
     return found
@@ -84,5 +87,6 @@ def prepare_public(course: Course, topic: Topic) -> Recording:
         return found
     sources = sources_of(course, topic)
     known, _ = record_mistakes(sources, PUBLIC_SALT, public_only=True)
-    comparisons = public_comparisons(sources, PUBLIC_SALT)
-    return Recording(digest, tests_digest(course.test_file(topic)), known, comparisons)
+    comparisons, edges = calls_of(sources, PUBLIC_SALT, public_only=True)
+    about = (digest, tests_digest(course.test_file(topic)), known)
+    return Recording(*about, comparisons, edges=edges)

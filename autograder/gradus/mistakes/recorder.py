@@ -185,18 +185,27 @@ def _merged(
     return recorded, [argument for argument, seen in noticed.items() if not seen]
 
 
-def public_comparisons(sources: Sources, salt: str) -> dict[str, Sequence[Comparison]]:
-    """What each of the public checks compares that do no more than that, by name."""
-    found: dict[str, Sequence[Comparison]] = {}
+Compared = dict[str, Sequence[Comparison]]  # by the check's name
+
+
+def calls_of(
+    sources: Sources, salt: str, *, public_only: bool = False
+) -> tuple[Compared, Compared]:
+    """What each of the checks compares that do no more than that, and the calls at an edge."""
+    compared: Compared = {}
+    edges: Compared = {}
 
     def loop(items: Sequence[pytest.Item]) -> None:
-        for run in runs_of(items, sources, Reference(sources.solution), salt, public_only=True):
+        reference = Reference(sources.solution)
+        for run in runs_of(items, sources, reference, salt, public_only=public_only):
             if not run.on_reference.properties:
-                found[run.name] = run.on_reference.comparisons
+                compared[run.name] = run.on_reference.comparisons
+            if run.edges:
+                edges[run.name] = run.edges
 
     with one_thread():
         collect(sources.test_file, loop)
-    return found
+    return compared, edges
 
 
 def _seen(

@@ -19,12 +19,13 @@ from gradus.tools.otter.bundle import PLUGIN
 
 
 class Sandbox(AbstractOtterPlugin):  # type: ignore[misc]
-    """Grades before otter would run anything, and leaves a notebook that holds only the result."""
+    """Grades before otter reads anything, and leaves a notebook that holds only the result."""
 
     result: Result | None = None
 
-    def before_execution(self, submission: Any) -> Any:
-        """The notebook that otter runs in place of the submission, in an empty folder."""
+    def before_grading(self, otter_config: Any) -> None:
+        """Grade, and leave nothing of the submission: otter would unpickle its log, and its kernel
+        would import a json.py from its folder. This is the first of otter's hooks."""
         path = Path(self.submission_path)
         source = path.parent.parent / "source"
         course = load_course(source / "files" / COURSE_FILE)
@@ -33,10 +34,19 @@ class Sandbox(AbstractOtterPlugin):  # type: ignore[misc]
         closed = [source, path.parent]
         with closing(OneByOne(course, topic, tests, forbid_read=closed)) as grader:
             self.result = grader.grade(path)
-        # The kernel starts in the submission's folder: a json.py there would be imported.
         for entry in path.parent.iterdir():
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         shutil.copytree(source / "tests", path.parent / "tests")
+        # Otter reads it, whatever its suffix.
+        path.write_text(nbformat.writes(self._taking()))  # type: ignore[no-untyped-call]
+
+    def before_execution(self, submission: Any) -> Any:
+        """The notebook that otter runs in place of the submission."""
+        return self._taking()
+
+    def _taking(self) -> Any:
+        """A notebook that holds only the result."""
+        assert self.result
         take = f"from gradus.notebook import take\n\ntake({self.result.model_dump_json()!r})"
         notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
