@@ -528,10 +528,15 @@ REFUSED = {
         "def f(x):\n    return getattr(torch._C._VariableFunctions, 'soft' + 'max')(x, 0)",
         "def f(x):\n    try:\n        return torch._softmax(x, 0, False)\n    except Exception:\n"
         "        return x",
+        "def f(x):\n    return torch._masked_softmax(x, x < 0, 0, 0)",
+        "def f(x):\n    return torch._safe_softmax(x, 0)",
+        "def f(x):\n    return torch._softmax(x.to_mkldnn(), 0, False)",
     ],
     "torch.sigmoid": ["def f(x):\n    return x.clone().sigmoid_()"],
     "torch.sigmoid_": ["def f(x):\n    return torch.sigmoid_(x.clone())"],
     "torch.conv2d": [
+        "def f(x):\n    x, ones = x.view(1, 1, 1, 1, 2), [1, 1, 1]\n"
+        "    return torch.ops.aten.slow_conv3d_forward(x, x, [1, 1, 2], None, ones, [0, 0, 0])",
         "def f(x):\n    x = x.view(1, 1, 1, 2)\n    ones, zeros = [1, 1], [0, 0]\n"
         "    return torch.ops.aten.convolution(x, x, None, ones, zeros, ones, False, zeros, 1)"
     ],
@@ -541,11 +546,50 @@ REFUSED = {
         "    getattr(x.sum(), 'back' + 'ward')()\n    return x.grad",
         "def f(x):\n    return getattr(torch, 'fu' + 'nc').grad(lambda y: y.sum())(x)",
     ],
+    "torch.ops.aten._softmax_backward_data": [
+        "def f(x):\n    return torch._softmax_backward_data(x, x, 0, x.dtype)"
+    ],
+    "torch.ops.aten._fused_sgd_": [
+        "def f(x):\n    rest = dict(weight_decay=0.0, momentum=0.0, lr=1.0, dampening=0.0, "
+        "nesterov=False, maximize=False, is_first_step=True)\n"
+        "    torch._fused_sgd_([x.clone()], [x], [], **rest)"
+    ],
     "torch.func.grad": ["def f(x):\n    return torch.func.grad(lambda y: y.sum())(x)"],
 }  # fmt: skip
 
 
+# Each hands over a number that has been computed from `x`, which asks for its gradient.
+DOORS = {
+    "enable_grad": "def f(x):\n    with torch.enable_grad():\n        return show(x * x)",
+    "inference mode": "def f(x):\n    with torch.inference_mode(False):\n"
+    "        return show(x * x)",
+    "a thread": "def f(x):\n    import threading\n    found = []\n"
+    "    one = threading.Thread(target=lambda: found.append(show(x * x)))\n"
+    "    one.start()\n    one.join()\n    return found[0]",
+    "its own dispatch": "def f(x):\n    key = torch._C.DispatchKey.AutogradCPU\n"
+    "    torch._C._dispatch_tls_set_dispatch_key_included(key, True)\n    return show(x.exp())",
+    "a module read again": "def f(x):\n    importlib.reload(torch.autograd.graph)\n"
+    "    return show(x.view(1, 2) @ x)",
+    "what is alive": "def f(x):\n    import gc\n    gc.collect()\n"
+    "    for one in gc.get_objects():\n        if 'Library' in type(one).__name__:\n"
+    "            one.__dict__.clear()\n    return show(x.sum())",
+}  # fmt: skip
+SHOW = """
+def show(y):
+    return str(getattr(y, "grad_" + "fn"))
+def g(x):
+    return f(getattr(x.clone(), "requires_" + "grad_")())
+"""
+
+
 class TestForbidden:
+    @pytest.mark.parametrize("source", DOORS.values(), ids=DOORS)
+    def test_nothing_is_recorded_by_any_door(self, load: Load, source: str) -> None:
+        whole = f"import importlib, torch\n{source}\n{SHOW}"
+        assert load(whole).g(torch.ones(2)) != "None"  # where it is not forbidden
+        with contextlib.suppress(Forbidden):
+            assert load(whole, forbid=FORBID).g(torch.ones(2)) == "None"
+
     @pytest.mark.parametrize("source", ALLOWED.values(), ids=ALLOWED)
     def test_no_false_alarm(self, load: Load, source: str) -> None:
         load(HEAD + source, forbid=FORBID).f(torch.ones(2))

@@ -5,24 +5,8 @@ this one: `gradus check TOPIC FUNCTION` shows them.
 """
 
 import torch
-from torch.nn import functional
 
-from gradus.checks import call, check_forward, check_gradients, points, public, require
-
-# The worked example of the text: two rows, and an eps that makes the roots come out even.
-ROWS = [[1, 3, 5, 7], [2, 2, 2, 2]]
-GAMMA, BETA, EPS = [3, 6, 3, 4], [2, 1, 0, -1], 4.0
-OUT = [[-1, -1, 1, 3], [2, 1, 0, -1]]
-DOUT = [[-3, 0, 3, 6], [2, 2, 2, 2]]
-
-
-def layernorm(x, gamma, beta, eps=1e-5):
-    """Over as many of the last axes as gamma has, by torch's operator."""
-    return functional.layer_norm(x, gamma.shape, gamma, beta, eps)
-
-
-def doubles(*values):
-    return (torch.tensor(v).double() for v in values)
+from gradus.checks import call, points, public, require
 
 
 def layer(rng, *shape, axes=1, scale=1.0, shift=0.0):
@@ -33,11 +17,9 @@ def layer(rng, *shape, axes=1, scale=1.0, shift=0.0):
 
 @public
 @points(1, of="layernorm_forward")
-def test_layernorm_by_hand(student):
+def test_layernorm_by_hand(recorded):
     """The worked example comes out: two rows, one of them without any spread."""
-    x, gamma, beta, out = doubles(ROWS, GAMMA, BETA, OUT)
-    inputs = dict(x=x, gamma=gamma, beta=beta)
-    check_forward(student, "layernorm", inputs, out, options=dict(eps=EPS))
+    recorded()
 
 
 @public
@@ -56,12 +38,9 @@ def test_layernorm_any_axes(recorded):
 
 @public
 @points(2, of="layernorm_forward")
-def test_layernorm_small_variance(student, rng):
+def test_layernorm_small_variance(recorded):
     """Where a row hardly varies, or not at all, eps inside the root decides."""
-    for scale, eps in ((1e-3, 1e-5), (0.1, 0.02), (0.0, 1e-5)):
-        inputs = layer(rng, 4, 5, scale=scale, shift=0.25)
-        expected = layernorm(**inputs, eps=eps)
-        check_forward(student, "layernorm", inputs, expected, options=dict(eps=eps))
+    recorded()
 
 
 @public
@@ -83,11 +62,9 @@ def test_layernorm_rows_are_independent(student, rng):
 
 @public
 @points(1, of="layernorm_backward")
-def test_layernorm_backward_by_hand(student):
+def test_layernorm_backward_by_hand(recorded):
     """The gradients of the worked example come out."""
-    x, gamma, beta, dout = doubles(ROWS, GAMMA, BETA, DOUT)
-    inputs = dict(x=x, gamma=gamma, beta=beta)
-    check_gradients(student, "layernorm", inputs, layernorm, dout=dout, options=dict(eps=EPS))
+    recorded()
 
 
 @public
@@ -106,12 +83,9 @@ def test_layernorm_backward_any_axes(recorded):
 
 @public
 @points(2, of="layernorm2d_forward")
-def test_layernorm2d_forward(student, rng):
+def test_layernorm2d_forward(recorded):
     """One mean and one variance for all T·D values of an example, and eps as given."""
-    for n, eps in ((4, 1e-5), (1, 0.3)):
-        inputs = layer(rng, n, 3, 5, axes=2)
-        expected = layernorm(**inputs, eps=eps)
-        check_forward(student, "layernorm2d", inputs, expected, options=dict(eps=eps))
+    recorded()
 
 
 @public

@@ -4,6 +4,7 @@ number that is 0 is one like others."""
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ from torch.utils._pytree import tree_flatten, tree_map
 from gradus.checks.calls import call
 from gradus.checks.failure import MIXED_DTYPES, CheckFailed, Leaf
 from gradus.checks.judging import JUDGES, all_right, judge_backward, judged, lend, note
-from gradus.checks.leaves import is_right
 from gradus.checks.record import current
 from gradus.errors import Raised
+
+NEARLY_0 = 1e-30
 
 if TYPE_CHECKING:
     from gradus.checks.comparison import Comparison
@@ -56,26 +58,39 @@ def _judge_again(student: Student, c: Comparison, returned: Any) -> list[Leaf]:
     return []
 
 
+def with_number(c: Comparison, name: str, value: float) -> Comparison:
+    """The call with another value of one of its numbers."""
+    if name in c.options:
+        return replace(c, options={**c.options, name: value})
+    return replace(c, inputs={**c.inputs, name: value})
+
+
 def _judge_edge(student: Student, c: Comparison) -> list[Leaf]:
-    """Make the call; to refuse the 0 is an answer. Raises CheckFailed with diagnosis `edge`."""
+    """Make a call with a number that is 0, and if its result is wrong, with one that is nearly 0:
+    where that is right, the 0 has been taken for something else. Raises CheckFailed with
+    diagnosis `edge`.
+    """
+    name = c.when.partition(" ")[0]
+    if _is_right(student, c) or not _is_right(student, with_number(c, name, NEARLY_0)):
+        return []
+    raise CheckFailed(
+        f"{judged(c)} is wrong for {c.when}, and right for {name} = {NEARLY_0:g}",
+        "0 is a number like others: `x or default` and `if x:` take it for a missing one.",
+        diagnosis="edge",
+    )
+
+
+def _is_right(student: Student, c: Comparison) -> bool:
+    """Whether the call returns what it must; to refuse its arguments is right as well."""
     try:
         if c.kind == "gradients":
-            out, cache = lend(student, c, list(c.inputs.values()), c.options)
-            if c.out is None or not is_right(out, c.out):  # the forward's check says so
-                return []
+            _, cache = lend(student, c, list(c.inputs.values()), c.options)
             leaves, _ = judge_backward(student, c, cache)
         else:
             leaves, _ = JUDGES[c.kind](student, c)
     except Raised:
-        return []
-    for leaf in leaves:
-        if bool(leaf.mine.isfinite().all()) and not is_right(leaf.mine, leaf.right):
-            raise CheckFailed(
-                f"{judged(c)} is wrong for {c.when}: {leaf.path} is another one there",
-                "0 is a number like others: `x or default` and `if x:` take it for a missing one.",
-                diagnosis="edge",
-            )
-    return []
+        return True
+    return all_right(leaves)
 
 
 def _judge_in_float32(student: Student, c: Comparison, returned: Any) -> None:

@@ -33,9 +33,8 @@ def main() -> None:
         return
     topic = Topic.model_validate(setup["topic"])
     closed = [Path(path) for path in setup["forbid_read"]]
-    with Launcher(
-        setup["level"], topic.limits, setup["device"], closed, fork=setup["fork"]
-    ) as launcher:
+    about = dict(fork=setup["fork"], forbid=topic.forbid)
+    with Launcher(setup["level"], topic.limits, setup["device"], closed, **about) as launcher:
         try:
             launcher.prestart()  # both import torch for seconds: at the same time
         except OSError as error:  # of the machine; says what to do about it

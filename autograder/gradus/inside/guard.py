@@ -6,10 +6,13 @@ Modules are caught where a submission's own code calls into them, and autograd a
 
 from __future__ import annotations
 
+import ctypes
+import re
 import sys
 import types
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import torch
@@ -17,23 +20,19 @@ import torch
 from gradus.inside import policy
 from gradus.inside.loading import is_foreign
 
-CONVOLUTION = ("convolution", "_convolution", "mkldnn_convolution", "_slow_conv2d_forward")
-# operators under which a function reaches the dispatcher, where its own name is not one of them
+# Every operator whose name holds that of a forbidden one answers the exercise as well
+# (_masked_softmax); for these functions it is another part of the name, a pattern.
 OPERATORS = {
-    "softmax": ("_softmax",),
-    "log_softmax": ("_log_softmax",),
-    "unfold": ("im2col",),
-    "fold": ("col2im",),
-    "layer_norm": ("native_layer_norm",),
-    "group_norm": ("native_group_norm",),
-    "batch_norm": (
-        "native_batch_norm",
-        "_native_batch_norm_legit",
-        "_native_batch_norm_legit_no_training",
-        "cudnn_batch_norm",
-    ),
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), CONVOLUTION),
+    "unfold": "im2col",
+    "fold": "col2im",
+    "scaled_dot_product_attention": "attention|scaled_dot",
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), "conv(?!ert)"),
 }
+# Of tensors of other kinds, which operators have kernels for.
+OTHER_KEYS = ("MkldnnCPU", "SparseCPU", "SparseCsrCPU", "QuantizedCPU", "NestedTensorCPU")
+SHORTEST = 4  # letters of a name that is looked for inside of others
+# Without autograd: its kernels, and the optimisers' in one piece.
+KERNELS = "backward|^_fused_(ada|sgd)"
 ENGINE = (
     ("torch.autograd", "_engine_run_backward"),
     ("torch.autograd.graph", "_engine_run_backward"),
@@ -55,16 +54,29 @@ class Guard:
 
     def __init__(self, forbid: Collection[str], device: str) -> None:
         self.uses: list[tuple[str, str]] = []
-        self._library = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]
-        self._done: set[str] = set()
+        kernels = _kernels()
+        done: set[str] = set()
+
+        def replace(name: str, operators: Iterable[str]) -> None:
+            for operator in operators:
+                if operator not in done:
+                    done.add(operator)
+                    for key in _keys_of(operator, device):
+                        kernels.impl(operator, key, self._refusal(name), False)
+
         for name in forbid:
             module = sys.modules.get(name)
             if name == "torch.autograd":
                 self._stop_engine(name)
+                _record_nothing(kernels)
+                for operator in operators(KERNELS):
+                    replace(f"torch.ops.aten.{operator}", [operator])
             elif module is not None:
                 self._watch_module(name, module)
             else:
-                self._replace_kernels(name, "CPU" if device == "cpu" else "CUDA")
+                last = name.rpartition(".")[2].strip("_")
+                pattern = OPERATORS.get(last, last if len(last) >= SHORTEST else f"^{last}_?$")
+                replace(name, operators(pattern))
 
     def _refuse(self, name: str) -> None:
         self.uses.append((name, _foreign_place()))
@@ -80,20 +92,6 @@ class Guard:
         for where, function in ENGINE:
             if hasattr(sys.modules.get(where), function):
                 setattr(sys.modules[where], function, self._refusal(name))
-
-    def _replace_kernels(self, name: str, key: str) -> None:
-        last = name.rpartition(".")[2]
-        for packet in (last, f"{last}_", *OPERATORS.get(last, ())):
-            if packet == "unfold" or not hasattr(torch.ops.aten, packet):
-                continue  # the operator of this name is a view, and not what is meant
-            for overload in getattr(torch.ops.aten, packet).overloads():
-                full = packet if overload == "default" else f"{packet}.{overload}"
-                if full in self._done:
-                    continue
-                self._done.add(full)
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # "overriding a previously registered kernel"
-                    self._library.impl(full, self._refusal(name), key)  # type: ignore[no-untyped-call]
 
     def _watch_module(self, name: str, module: types.ModuleType) -> None:
         for path, part in _public_parts(name, module):
@@ -118,6 +116,46 @@ class Guard:
         watched.__name__, watched.__doc__ = name.rpartition(".")[2], function.__doc__
         watched.__wrapped__ = function  # type: ignore[attr-defined]
         return watched
+
+
+@cache
+def guard_for(forbid: tuple[str, ...], device: str) -> Guard:
+    """The guard of this process, made once: a zygote makes it for all submissions of a topic."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "overriding a previously registered kernel"
+        return Guard(forbid, device)
+
+
+def _kernels() -> Any:
+    """Where kernels can be put in place of torch's. What is put there stays: it is taken back when
+    this object goes, which no name in the process leads to any more."""
+    kernels = torch._C._dispatch_library("IMPL", "aten", "", __file__, 0)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(kernels))
+    return kernels
+
+
+def _keys_of(operator: str, device: str) -> list[str]:
+    """The keys of torch's dispatcher under which an operator has, or may get, a kernel."""
+    own = "CPU" if device == "cpu" else "CUDA"
+    has = torch._C._dispatch_has_kernel_for_dispatch_key
+    return [own, *(key for key in OTHER_KEYS if has(f"aten::{operator}", key))]
+
+
+def _record_nothing(kernels: Any) -> None:
+    """Take autograd's kernels out of the dispatcher: in no thread and under no switch is anything
+    recorded that a gradient could be had of."""
+    has = torch._C._dispatch_has_kernel_for_dispatch_key
+    for operator in operators(""):
+        if has(f"aten::{operator}", "Autograd"):
+            kernels.impl(operator, "Autograd", torch.library.fallthrough_kernel, False)
+
+
+@cache
+def operators(pattern: str) -> tuple[str, ...]:
+    """torch's own operators, overloads included ("add.out"), in whose name this is found."""
+    names = (name.partition("::") for name in torch._C._dispatch_get_all_op_names())
+    own = (full for space, _, full in names if space == "aten")
+    return tuple(full for full in own if re.search(pattern, full.partition(".")[0]))
 
 
 def _public_parts(name: str, module: types.ModuleType) -> Iterator[tuple[str, types.ModuleType]]:

@@ -13,6 +13,7 @@ import itertools
 import random
 import socket
 import sys
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -71,7 +72,7 @@ class Worker:
         found, calls = policy.inspect([(cell.tree, cell.file) for cell in read.cells], forbid)
         self._send(("read", found, calls))
         if forbid:
-            self.guard = guard.Guard(forbid, device)
+            self.guard = guard.guard_for(tuple(forbid), device)
         self.count = itertools.count(first_handle)
         if device != "cpu":
             self.device = torch.device(device)
@@ -202,9 +203,11 @@ def run(sock: socket.socket, message_bytes: int) -> None:
         Worker(Channel(sock, message_bytes)).serve()
 
 
-def warm_up() -> None:
+def warm_up(forbid: Collection[str], device: str) -> None:
     """Touches what every submission needs first, so that a fork finds it in place."""
     torch.set_num_threads(1)
+    if forbid:
+        guard.guard_for(tuple(forbid), device)
     torch.manual_seed(0)
     x = torch.ones(2, 2, dtype=torch.float64)
     changes.same(x @ x, x)

@@ -1,24 +1,26 @@
 """Calls that no check needs to write: with a number that is 0, which `x or default` forgets.
 
 They are made of the calls that a check compares; what is right for them is what the solution
-returns. Where it refuses, or its result is not finite, there is none.
+returns. Where it refuses, or returns something else for a number that is nearly 0, there is none.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
-from torch import Tensor
+import torch
 from torch.utils._pytree import tree_flatten
 
+from gradus.checks import record
 from gradus.checks.calls import call, forward
 from gradus.checks.comparison import Comparison
+from gradus.checks.conventions import NEARLY_0, with_number
 from gradus.checks.gradients import unpack_gradients
 from gradus.checks.judging import judged, lend
 from gradus.checks.local import LocalStudent
+from gradus.checks.tolerance import agree
 from gradus.student import Student
 
 
@@ -27,30 +29,38 @@ def zero_calls(
 ) -> Iterator[Comparison]:
     """The calls of `function` among these, with each of its numbers 0 that is not in `asked`, to
     which it is added."""
+    record.start(0)  # whatever the solution does here is no part of the check
     student = cast(Student, solution)
     for c in comparisons:
         if judged(c) != function or c.kind == "raises" or _asks_back(c):
             continue
-        for place in ("inputs", "options"):
-            given = getattr(c, place)
-            for name, value in given.items():
-                if type(value) is not float or value == 0 or f"{function}: {name}" in asked:
-                    continue
-                changed: dict[str, Any] = {place: {**given, name: 0.0}, "when": f"{name} = 0"}
-                right = _right(student, replace(c, **changed))
-                if right is not None:
-                    asked.add(f"{function}: {name}")
-                    yield right
+        for name, value in {**c.inputs, **c.options}.items():
+            key = f"{function}: {name}"
+            if type(value) is not float or value == 0 or key in asked:
+                continue
+            right = _right(student, with_number(c, name, 0.0))
+            near = _right(student, with_number(c, name, NEARLY_0))
+            if right is not None and near is not None and _agree(right, near):
+                asked.add(key)
+                yield replace(right, when=f"{name} = 0")
 
 
 def _right(student: Student, c: Comparison) -> Comparison | None:
-    """The comparison with what the solution returns; None where that is nothing to compare."""
+    """The comparison with what the solution returns; None where it refuses the number."""
     try:
-        found = _returned(student, c)
-    except Exception:  # it refuses the 0
+        return _returned(student, c)
+    except Exception:
         return None
-    values = tree_flatten([found.expected, dict(found.also)])[0]
-    return found if all(map(_is_finite, values)) else None
+
+
+def _agree(one: Comparison, other: Comparison) -> bool:
+    """Whether the same is expected, to all digits that count, and it is finite."""
+    values, others = (tree_flatten([c.expected, dict(c.also)])[0] for c in (one, other))
+    return all(
+        bool(torch.as_tensor(a).isfinite().all()) and agree(torch.as_tensor(a), torch.as_tensor(b))
+        for a, b in zip(values, others, strict=True)
+        if a is not None
+    )
 
 
 def _returned(student: Student, c: Comparison) -> Comparison:
@@ -69,9 +79,3 @@ def _returned(student: Student, c: Comparison) -> Comparison:
 def _asks_back(c: Comparison) -> bool:
     """Whether it hands over a function, which is no data."""
     return any(map(callable, tree_flatten([*c.inputs.values(), *c.options.values()])[0]))
-
-
-def _is_finite(value: Any) -> bool:
-    if isinstance(value, Tensor):
-        return bool(value.isfinite().all())
-    return not isinstance(value, float) or math.isfinite(value)

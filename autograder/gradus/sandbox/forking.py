@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,17 @@ class ZygoteProcess:
     """A zygote at level `user` or `namespaces`, started when first needed, replaced when dead."""
 
     def __init__(
-        self, level: Isolation, limits: Bounds, device: str, forbid_read: Sequence[Path]
+        self,
+        level: Isolation,
+        limits: Bounds,
+        device: str,
+        forbid_read: Sequence[Path],
+        forbid: Collection[str],
     ) -> None:
         self.limits = limits
         self.device = device
         self._level = level
+        self._forbid = list(forbid)
         self._forbid_read = tuple(Path(p).resolve() for p in forbid_read)
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -72,6 +78,7 @@ class ZygoteProcess:
             return
         self.close()
         config: dict[str, Any] = {"level": self._level, "uid": 0, "capabilities": []}
+        config |= {"device": self.device, "forbid": self._forbid}
         prefix: list[str] = []
         if self._level == "namespaces":
             prefix = bubblewrap(self._forbid_read, self.device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from gradus.results import Isolation
@@ -16,7 +16,8 @@ class Launcher:
 
     `forbid_read` are paths that no submission may read. With `fork`, level `process` forks this
     process where it can (Linux), which saves an import of torch but shares its memory: for a
-    student's own machine. Raises OSError when the level is not to be had on this machine. Start
+    student's own machine. A zygote prepares once for the names that its submissions `forbid`.
+    Raises OSError when the level is not to be had on this machine. Start
     and use it in one thread that lives as long as it does.
     """
 
@@ -27,6 +28,7 @@ class Launcher:
         device: str = "cpu",
         forbid_read: Sequence[Path] = (),
         fork: bool = False,
+        forbid: Collection[str] = (),
     ) -> None:
         self._plain = PlainForkedWorker if fork and sys.platform == "linux" else ProcessWorker
         self.level = level
@@ -37,7 +39,7 @@ class Launcher:
         if level != "process":
             from gradus.sandbox.forking import ZygoteProcess
 
-            self._zygote = ZygoteProcess(level, limits, device, forbid_read)
+            self._zygote = ZygoteProcess(level, limits, device, forbid_read, forbid)
 
     def prestart(self) -> None:
         """Begins to start a process now, so that it imports torch while the judge does."""

@@ -28,7 +28,8 @@ FAILED = 97  # exit status of a child that could not be contained
 
 
 class Zygote:
-    """`config` holds level, uid (to drop to, at `namespaces`), and what children may read."""
+    """`config` holds level, uid (to drop to, at `namespaces`), what children may read, the device,
+    and what the topic forbids."""
 
     def __init__(self, control: socket.socket, config: dict[str, Any]) -> None:
         self.control = control
@@ -207,7 +208,7 @@ def main() -> None:
     contain.set_dumpable(False)
     from gradus.inside import worker  # imports torch, which should not happen as root
 
-    worker.warm_up()
+    worker.warm_up(config["forbid"], config["device"])
     tempfile.tempdir = None  # each child has its own
     gc.collect()
     gc.freeze()

@@ -109,7 +109,7 @@ def _grade(root: Path, topic: Topic, found: Found) -> Result:
     source = found.read()
     closed = [root / name for name in ("source", "results", "submission")]
     closed.append(root / "submission_metadata.json")
-    with Launcher("user", topic.limits, forbid_read=closed) as launcher:
+    with Launcher("user", topic.limits, forbid_read=closed, forbid=topic.forbid) as launcher:
         launcher.prestart()  # both import torch for seconds: at the same time
         from gradus.checks.session import run_session
 
