@@ -136,3 +136,21 @@ def test_a_backward_is_judged_where_its_forward_is_right(tmp_path):
     lost, _ = grade("layernorm", tmp_path, cases)
     assert lost["rows"].keys() == {"layernorm_forward"}
     assert lost["both"].keys() == {"layernorm_forward", "layernorm_backward"}
+
+
+# Fails on purpose, so that its stand-in answers for another function.
+ORACLE = """
+def adam_update(params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+    raise ValueError
+def adam_l2_update(params, grads, state, *args, **options):
+    return adam_update(params, grads, state, *args, **options)
+def adamw_update(params, grads, state, *args, **options):
+    return adam_update(params, grads, state, *args, decoupled_weight_decay=True, **options)
+"""
+
+
+def test_a_stand_in_takes_what_its_function_takes(tmp_path):
+    solution = (ROOT / "solutions" / "adam.py").read_text()
+    lost, printed = grade("adam", tmp_path, {"oracle": solution + ORACLE})
+    assert {"adam_update", "adam_l2_update", "adamw_update"} <= lost["oracle"].keys()
+    assert "it takes (params, grads, state, lr, beta1, beta2, eps)" in printed

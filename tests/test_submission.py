@@ -514,6 +514,10 @@ REFUSED = {
         "def f(x):\n    return eval('F.ge' + 'lu(x)')",
         "act = gelu\ndef f(x):\n    return act(x)",
         "table = {'a': F.gelu}\ndef f(x):\n    return table['a'](x)",
+        "def f(x):\n    return F.gelu(x)\ng = f\ndef f(x):\n    return g(x)",
+    ],
+    "more than 500 names in one definition": [
+        "def f(x):\n    return x if True else (" + ", ".join(f"n{i}" for i in range(501)) + ")"
     ],
     "torch.nn.functional.softmax": ["def f(x):\n    return F.softmax(x, 0)"],
     "torch.nn.Linear": [
@@ -671,6 +675,27 @@ class TestLevels:
         with pytest.raises(OSError, match="chmod"):
             launcher.start()
         launcher.close()
+
+    @pytest.mark.parametrize(
+        "level", [n for n in ("namespaces", "user") if not available_levels()[n]]
+    )
+    def test_a_forbidden_package_is_not_there(self, level: Any) -> None:
+        source = b"""def f(x):
+    import importlib
+    try:
+        return importlib.import_module('sci' + 'py.special').expit(x)
+    except ImportError:
+        return -1
+    except OSError:
+        return -1
+"""
+        for forbid, expected in (([], 0.5), (["scipy"], -1)):
+            with Launcher(level, LIMITS, forbid=forbid) as launcher:
+                student = Student(launcher, "mlp.py", source, forbid)
+                student.load()
+                student.begin("check", 0)
+                assert float(student.f(0.0)) == expected
+                student.close()
 
     def test_every_submission_has_its_own_process(self, load: Load) -> None:
         source = "import os, random\nstate = []\ndef f():\n    state.append(1); return len(state)"

@@ -81,7 +81,7 @@ def _judge_edge(student: Student, c: Comparison) -> list[Leaf]:
 
 
 def _is_right(student: Student, c: Comparison) -> bool:
-    """Whether the call returns what it must; to refuse its arguments is right as well."""
+    """Whether the call returns what it must, or refuses: by an error, or by what is no number."""
     try:
         if c.kind == "gradients":
             _, cache = lend(student, c, list(c.inputs.values()), c.options)
@@ -90,7 +90,8 @@ def _is_right(student: Student, c: Comparison) -> bool:
             leaves, _ = JUDGES[c.kind](student, c)
     except Raised:
         return True
-    return all_right(leaves)
+    finite = all(bool(leaf.mine.isfinite().all()) for leaf in leaves)
+    return all_right(leaves) or not finite
 
 
 def _judge_in_float32(student: Student, c: Comparison, returned: Any) -> None:

@@ -31,12 +31,14 @@ class Subject:
     student: Student | None = None
     known: Recorded = field(default_factory=dict)
     edges: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
+    parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of each function
     show: bool = False  # the calls of each check, for a student to follow
 
     def know(self, recording: Recording | None) -> None:
         """What was recorded for its salt, if anything was."""
         if recording is not None:
             self.known, self.edges = recording.known, recording.edges
+            self.parameters = recording.parameters
 
 
 SUBJECT: pytest.StashKey[Subject] = pytest.StashKey()

@@ -26,8 +26,8 @@ _LIMIT = 64 << 20  # bytes of the tensors in one file
 class Recording:
     """What was recorded of a topic's checks, and of which sources.
 
-    `edges` are the calls that are made when a check has passed; `unnoticed` the arguments ("train:
-    epochs") that no check of their function notices.
+    `edges` are the calls that are made when a check has passed, `parameters` the names of each
+    function's; `unnoticed` the arguments ("train: epochs") that no check of their function notices.
     """
 
     sources: str  # a digest of all that it depends on
@@ -36,6 +36,7 @@ class Recording:
     comparisons: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     unnoticed: Sequence[str] = ()
     edges: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
+    parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def packed(self) -> bytes:
         """The file's bytes."""
@@ -59,6 +60,7 @@ class Recording:
                 "unnoticed": list(self.unnoticed),
                 "comparisons": compared,
                 "edges": edges,
+                "parameters": {name: list(names) for name, names in self.parameters.items()},
                 "tensors": b"".join(bytes(part) for part in encoder.parts),
             }
         )
@@ -86,6 +88,7 @@ class Recording:
                 compared,
                 content["unnoticed"],
                 edges,
+                content["parameters"],
             )
         except ValueError:
             raise

@@ -24,7 +24,7 @@ from gradus.checks.plugin import SUBJECT, Subject
 from gradus.checks.recorded import Recording, load_recording
 from gradus.checks.rng import derive_seed, submission_seed
 from gradus.checks.show import show_calls
-from gradus.checks.stand_ins import StandIns, choices
+from gradus.checks.stand_ins import StandIns, choices, documented
 from gradus.course import Topic, UsageError
 from gradus.errors import LoadError, Raised, SubmissionError
 from gradus.jobs import CheckInfo, Job
@@ -214,7 +214,9 @@ def _environment_of_run() -> dict[str, str]:
 
 def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult]) -> CheckResult:
     """The result with the first choice of stand-ins, or a better one with another."""
-    offered = getattr(cast(Any, item).module, "STAND_INS", {})
+    offered: StandIns = getattr(cast(Any, item).module, "STAND_INS", {})
+    takes = subject.parameters
+    offered = {n: documented(f, takes[n]) if n in takes else f for n, f in offered.items()}
     first, *more = choices(offered, describe(item).function, before)
     best = _attempt(item, subject, before, first)
     for replaced in more:

@@ -9,6 +9,7 @@ A test file offers them as `STAND_INS`, a dict from function name to function.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -70,6 +71,19 @@ def _is_variable(value: Any) -> bool:
 
 
 StandIns = dict[str, Callable[..., Any]]
+
+
+def documented(stand_in: Callable[..., Any], parameters: Sequence[str]) -> Callable[..., Any]:
+    """A stand-in that takes what the function it stands in for takes, and answers nothing else: a
+    check's own function may know more."""
+
+    @functools.wraps(stand_in)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > len(parameters) or not kwargs.keys() <= set(parameters):
+            raise TypeError(f"it takes ({', '.join(parameters)})")
+        return stand_in(*args, **kwargs)
+
+    return called
 
 
 def choices(

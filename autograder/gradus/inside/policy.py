@@ -34,6 +34,9 @@ HARMLESS = tuple(
 )
 
 
+MOST_NAMES = 500  # that one statement may use
+
+
 Found = dict[str, tuple[str, str]]  # name of the module → the forbidden name it uses first, where
 Calls = dict[str, list[str]]  # name of the module → names it uses
 
@@ -51,15 +54,21 @@ def inspect(
         if isinstance(statement, ast.Import | ast.ImportFrom):
             continue
         visitor = _Visitor(entries, aliases, file)
+        unread = ""
         try:
             visitor.enter(statement)
-        except RecursionError:
-            continue  # nested too deeply to be compiled either
+        except RecursionError:  # what cannot be read to the end is refused
+            unread = "code that is nested so deeply"
+        if len(visitor.calls) > MOST_NAMES:
+            unread = f"more than {MOST_NAMES} names in one definition"
+        uses = [(unread, f"{file}:{statement.lineno}")] if unread else visitor.found
+        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):  # runs at once
+            uses += [found[name] for name in sorted(visitor.calls) if name in found]
         for name in _bound(statement):
-            calls[name] = sorted(visitor.calls - {name})[:500]
+            calls[name] = sorted(visitor.calls - {name})[:MOST_NAMES]
             found.pop(name, None)  # the last definition is the one that counts
-            if visitor.found:
-                found[name] = visitor.found[0]
+            if uses:
+                found[name] = uses[0]
     return found, calls
 
 

@@ -20,6 +20,7 @@ from gradus.files import read_text, write_whole
 from gradus.mistakes.perform import Sources
 from gradus.mistakes.read import Mistakes, read_mistakes
 from gradus.mistakes.recorder import calls_of, record_mistakes
+from gradus.mistakes.reference import Reference
 from gradus.solution import Solution
 
 Advance = Callable[[int, int], None]  # (wrong answers tried, all of them)
@@ -70,7 +71,8 @@ def prepare(
         known, unnoticed = record_mistakes(sources, salt, advance=advance)
         _, edges = calls_of(sources, salt)
         about = (digest, tests_digest(test_file), known)
-        found = Recording(*about, unnoticed=unnoticed, edges=edges)
+        parameters = Reference(sources.solution).parameters()
+        found = Recording(*about, unnoticed=unnoticed, edges=edges, parameters=parameters)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_whole(path, found.packed())
     return found

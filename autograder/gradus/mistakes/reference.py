@@ -25,6 +25,16 @@ class Reference:
         spans = self.solution.spans
         return {n: "\n".join(lines[first - 1 : last]) for n, (first, last) in spans.items()}
 
+    def parameters(self) -> dict[str, list[str]]:
+        """The names of each function's parameters, in their order; of those that take any number
+        of arguments none."""
+        found = {}
+        for node in ast.parse(self.solution.text).body:
+            if isinstance(node, ast.FunctionDef) and not (node.args.vararg or node.args.kwarg):
+                names = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+                found[node.name] = [a.arg for a in names]
+        return found
+
     @cached_property
     def _statements(self) -> list[tuple[str, CodeType]]:
         """Every statement at the top, with the name that it defines where that is a function."""

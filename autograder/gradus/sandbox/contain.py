@@ -128,6 +128,11 @@ def become(uid: int, keep: Iterable[int] = ()) -> None:
 # numbers of the system calls that no submission needs: x86_64, aarch64
 _REFUSED = {
     "socket": (41, 198),  # socketpair stays; so no network, no daemon of the machine's
+    "execve": (59, 221),  # another Python would have no guard
+    "execveat": (322, 281),
+    "memfd_create": (319, 279),  # memory that no limit counts
+    "memfd_secret": (447, 447),
+    "flock": (73, 32),  # a lock on one of Python's files is a message to a neighbour
     "ptrace": (101, 117),
     "mount": (165, 40),
     "umount2": (166, 39),
@@ -156,6 +161,8 @@ _REFUSED = {
 }
 _MACHINES = {"x86_64": (0, 0xC000003E, 56), "aarch64": (1, 0xC00000B7, 220)}
 _CLONE3 = 435
+_FCNTL = (72, 25)
+_LOCKS = (5, 6, 7, 36, 37, 38)  # fcntl's, of a process and of an open file: as flock
 
 
 def refuse_system_calls() -> bool:
@@ -176,6 +183,11 @@ def refuse_system_calls() -> bool:
     for numbers in _REFUSED.values():
         program += [(equal, 0, 1, numbers[column]), (give, 0, 0, refuse)]
     program += [
+        (equal, 0, len(_LOCKS) + 3, _FCNTL[column]),
+        (load, 0, 0, 24),
+        *((equal, len(_LOCKS) - n, 0, command) for n, command in enumerate(_LOCKS)),
+        (give, 0, 0, allow),
+        (give, 0, 0, refuse),
         (equal, 0, 1, _CLONE3),  # its flags cannot be seen from here: libc falls back to clone
         (give, 0, 0, unknown),
         (equal, 0, 3, clone),

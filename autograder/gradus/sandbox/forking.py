@@ -25,7 +25,7 @@ from gradus.sandbox.process import (
     explain_exit,
     remove_tree,
 )
-from gradus.sandbox.view import bubblewrap, hidden_paths, landlock_rules
+from gradus.sandbox.view import bubblewrap, hidden_paths, landlock_rules, packages
 from gradus.wire.channel import Channel
 
 START_SECONDS = 120.0  # torch from a cold disk
@@ -81,7 +81,7 @@ class ZygoteProcess:
         config |= {"device": self.device, "forbid": self._forbid}
         prefix: list[str] = []
         if self._level == "namespaces":
-            prefix = bubblewrap(self._forbid_read, self.device)
+            prefix = bubblewrap([*self._forbid_read, *packages(self._forbid)], self.device)
             if os.geteuid() == 0:
                 config["uid"], self._lock = reserve_uid()
         else:
@@ -184,7 +184,7 @@ class ZygoteProcess:
         """What children at level `user` may read; OSError when `forbid_read` lies open."""
         rights: dict[str, Any] = {"read": [], "names": [], "capabilities": []}
         if contain.landlock_version():
-            rights |= landlock_rules(self._forbid_read)
+            rights |= landlock_rules([*self._forbid_read, *packages(self._forbid)])
         uid, lock = reserve_uid()
         with lock:
             if not _may_read(uid, Path(sys.executable).resolve()):

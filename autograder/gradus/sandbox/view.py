@@ -31,6 +31,13 @@ def readable_paths() -> list[Path]:
     return [path for path in dict.fromkeys(found) if path.exists()]
 
 
+def packages(names: Iterable[str]) -> list[Path]:
+    """Where the packages of these names lie that a submission can do without: all but torch."""
+    tops = {name.partition(".")[0] for name in names} - {"torch"}
+    found = (Path(p) / top for p in sys.path for top in sorted(tops))
+    return [path.resolve() for path in found if path.is_dir()]
+
+
 def hidden_paths(forbid_read: Iterable[Path]) -> list[Path]:
     """What lies within the readable paths and must not be read: `forbid_read`, data, models."""
     roots = [Path(p) / name for p in sys.path for name in HIDDEN_PACKAGES]
