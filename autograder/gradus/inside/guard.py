@@ -1,7 +1,7 @@
 """Names that a topic forbids, caught while a submission runs, whatever the source looks like.
 
-Operators are caught in torch's dispatcher: in this process the forbidden kernels are replaced.
-Modules are caught where a submission's own code calls into them, and autograd at its engine.
+Operators are caught in torch's dispatcher: in this process the forbidden kernels are replaced, and
+autograd's taken out. Modules are caught where a submission's own code calls into them.
 """
 
 from __future__ import annotations
