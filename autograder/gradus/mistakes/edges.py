@@ -40,7 +40,9 @@ def zero_calls(
                 continue
             right = _right(student, with_number(c, name, 0.0))
             near = _right(student, with_number(c, name, NEARLY_0))
-            if right is not None and near is not None and _agree(right, near):
+            if right is None or near is None or not _agree(right, near):
+                continue
+            if not _agree(right, c):  # else another number does the same here
                 asked.add(key)
                 yield replace(right, when=f"{name} = 0")
 
@@ -59,7 +61,7 @@ def _agree(one: Comparison, other: Comparison) -> bool:
     return all(
         bool(torch.as_tensor(a).isfinite().all()) and agree(torch.as_tensor(a), torch.as_tensor(b))
         for a, b in zip(values, others, strict=True)
-        if a is not None
+        if a is not None and b is not None
     )
 
 
