@@ -61,6 +61,7 @@ class Answers:
             f"mutant-{n} (line {m.line})": m for n, m in enumerate(found)
         }
         self.checks = list_checks(course.test_file(topic))
+        self.every = frozenset(check.name for check in self.checks)
         self.reached = frozenset(check.name for check in self.checks if check.threshold)
         self.walled: list[Job] = []
         self.without: list[Job] = []
@@ -103,20 +104,18 @@ class Answers:
     def trials(self, results: Mapping[str, Result]) -> Iterator[Trial]:
         """With further salts a mistake is tried in its function's own checks, an alternative in
         those that need its functions."""
-        every = frozenset(check.name for check in self.checks)
         for name in self.salted:
             answer = self.written[name]
             if isinstance(answer, Mistake):
                 asked, seconds = self.checks_of(answer.function), recorder.SECONDS
             else:
-                asked, seconds = self._needing(name, results) or every, trusted.SECONDS
+                asked, seconds = self._needing(name, results) or self.every, trusted.SECONDS
             yield Trial(name, self.parts[name], asked, seconds)
 
     def mutant_trials(self) -> list[Trial]:
         """Each mutant in all checks; what none of them notices is graded to be sure."""
-        every = frozenset(check.name for check in self.checks)
         return [
-            Trial(name, {m.function: m.text}, every, recorder.SECONDS, m.function)
+            Trial(name, {m.function: m.text}, self.every, recorder.SECONDS, m.function)
             for name, m in self.mutants.items()
             if m.function
         ]

@@ -298,9 +298,7 @@ class _Audit:
         failed = {*failing, *(salt for salt, result in salted.items() if not _is_full(result))}
         total = 1 + len(answers.salts)
         found.salts = (total - len(failed), total)
-        found.problems += verdicts.judge_salts(salted, total) or verdicts.judge_failing(
-            failing, total
-        )
+        found.problems += verdicts.judge_salts(salted, failing, total)
         found.accuracies = verdicts.accuracies(self.topic, [solution, *salted.values()])
         found.problems += verdicts.judge_accuracies(found.accuracies)
 

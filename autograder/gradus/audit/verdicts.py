@@ -176,27 +176,23 @@ def judge_without(function: str, result: Result) -> Iterator[str]:
             yield f"a student without {function} cannot pass {_described(check)}"
 
 
-def judge_salts(results: Mapping[str, Result], total: int) -> list[str]:
-    """The solution has full points with all salts, so many; one line for each check that fails."""
-    failed: dict[str, list[tuple[str, CheckResult]]] = defaultdict(list)
+def judge_salts(
+    results: Mapping[str, Result], failing: Mapping[str, str], total: int
+) -> Iterator[str]:
+    """The solution has full points with all salts, so many; one line for each check that fails.
+
+    `failing`: what was said with each salt with which it was only tried, and fails.
+    """
+    failed: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for salt, result in results.items():
         for check in result.lost:
-            failed[check.name].append((salt, check))
-    return [
-        f"the solution loses points with {len(losses)} of {total} salts, for example "
-        f"{losses[0][0]!r}, in {_described(losses[0][1])}"
-        for losses in failed.values()
-    ]
-
-
-def judge_failing(said: Mapping[str, str], total: int) -> list[str]:
-    """The same where it was only tried: what is said with each salt with which it fails."""
-    for salt, text in said.items():
-        return [
-            f"the solution loses points with {len(said)} of {total} salts, for example "
-            f"{salt!r}: {text}"
-        ]
-    return []
+            failed[check.name].append((salt, f", in {_described(check)}"))
+    if failing and not failed:
+        failed[""] = [(salt, f": {text}") for salt, text in failing.items()]
+    for losses in failed.values():
+        salt, what = losses[0]
+        share = f"{len(losses)} of {total} salts, for example {salt!r}"
+        yield f"the solution loses points with {share}{what}"
 
 
 def judge_accuracies(accuracies: Iterable[Accuracy]) -> Iterator[str]:

@@ -227,10 +227,7 @@ def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult
 
 
 def _attempt(
-    item: pytest.Item,
-    subject: Subject,
-    before: Sequence[CheckResult],
-    replaced: StandIns,
+    item: pytest.Item, subject: Subject, before: Sequence[CheckResult], replaced: StandIns
 ) -> CheckResult:
     assert subject.student is not None
     info = describe(item)

@@ -40,8 +40,8 @@ def packages(names: Iterable[str]) -> list[Path]:
 
 def hidden_paths(forbid_read: Iterable[Path]) -> list[Path]:
     """What lies within the readable paths and must not be read: `forbid_read`, data, models."""
-    roots = [Path(p) / name for p in sys.path for name in HIDDEN_PACKAGES]
-    inside = [Path(p).resolve() for p in (*roots, *forbid_read) if Path(p).exists()]
+    given = [Path(p).resolve() for p in forbid_read if Path(p).exists()]
+    inside = [*packages(HIDDEN_PACKAGES), *given]
     readable = [p.resolve() for p in readable_paths()]
     return [p for p in dict.fromkeys(inside) if any(p.is_relative_to(r) for r in readable)]
 
