@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from gradus.audit.trusted import SLOWER
+from gradus.checks.comparison import Comparison
 from gradus.checks.session import collect
 from gradus.course import UsageError
+from gradus.mistakes.edges import edges_of
 from gradus.mistakes.perform import Sources, one_thread, perform
 from gradus.mistakes.reference import Reference
 from gradus.mistakes.runs import Run, runs_of
@@ -67,8 +69,9 @@ def _tried(sources: Sources, trials: Sequence[Trial], salt: str) -> dict[str, No
         except UsageError as error:  # the solution itself fails
             found[SOLUTION] = {"": str(error)}
             return
+        edges = edges_of(runs, reference)
         for trial in trials:
-            found[trial.name] = _noticed(runs, reference, trial)
+            found[trial.name] = _noticed(runs, edges, reference, trial)
 
     with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's, about what wrong answers do
@@ -76,7 +79,12 @@ def _tried(sources: Sources, trials: Sequence[Trial], salt: str) -> dict[str, No
     return found
 
 
-def _noticed(runs: Sequence[Run], reference: Reference, trial: Trial) -> Noticed:
+def _noticed(
+    runs: Sequence[Run],
+    edges: Mapping[str, Sequence[Comparison]],
+    reference: Reference,
+    trial: Trial,
+) -> Noticed:
     chosen = [run for run in runs if run.name in trial.checks]
     chosen.sort(key=lambda run: bool(trial.mutant) and run.function != trial.mutant)
     try:
@@ -88,7 +96,7 @@ def _noticed(runs: Sequence[Run], reference: Reference, trial: Trial) -> Noticed
     for run in chosen:
         seconds = max(trial.seconds, SLOWER * run.cost)
         given = (names, run.sources, run.salt, seconds)
-        about: dict[str, Any] = dict(told=frozenset(told), edges=run.edges)
+        about: dict[str, Any] = dict(told=frozenset(told), edges=edges.get(run.name, ()))
         _, error = perform(run.name, run.again, *given, stop=True, **about)
         if getattr(error, "diagnosis", None) == "dtype":
             told.add(run.function)

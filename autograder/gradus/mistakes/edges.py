@@ -21,15 +21,28 @@ from gradus.checks.gradients import unpack_gradients
 from gradus.checks.judging import judged, lend
 from gradus.checks.local import LocalStudent
 from gradus.checks.tolerance import agree
+from gradus.mistakes.reference import Reference
+from gradus.mistakes.runs import Run
 from gradus.student import Student
 
+SECONDS = 60.0  # that all calls here may compute
 
-def zero_calls(
+
+def edges_of(runs: Iterable[Run], reference: Reference) -> dict[str, list[Comparison]]:
+    """The calls of each check's function with one of its numbers 0, by the check's name; each
+    number of a function in one check."""
+    record.start(0)  # whatever the solution does here is no part of a check
+    solution, asked = LocalStudent(reference.namespace({}), seconds=SECONDS), set[str]()
+    found = {
+        run.name: list(_zero_calls(run.on_reference.comparisons, run.function, asked, solution))
+        for run in runs
+    }
+    return {name: calls for name, calls in found.items() if calls}
+
+
+def _zero_calls(
     comparisons: Iterable[Comparison], function: str, asked: set[str], solution: LocalStudent
 ) -> Iterator[Comparison]:
-    """The calls of `function` among these, with each of its numbers 0 that is not in `asked`, to
-    which it is added."""
-    record.start(0)  # whatever the solution does here is no part of the check
     student = cast(Student, solution)
     for c in comparisons:
         if judged(c) != function or c.kind == "raises" or _asks_back(c):
@@ -58,7 +71,7 @@ def _right(student: Student, c: Comparison) -> Comparison | None:
 def _agree(one: Comparison, other: Comparison) -> bool:
     """Whether the same is expected, to all digits that count, and it is finite."""
     values, others = (tree_flatten([c.expected, dict(c.also)])[0] for c in (one, other))
-    return all(
+    return len(values) == len(others) and all(
         bool(torch.as_tensor(a).isfinite().all()) and agree(torch.as_tensor(a), torch.as_tensor(b))
         for a, b in zip(values, others, strict=True)
         if a is not None and b is not None

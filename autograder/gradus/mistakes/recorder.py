@@ -21,6 +21,7 @@ from gradus.checks.fingerprint import Transcript, transcript
 from gradus.checks.known import Known, Recorded
 from gradus.checks.session import collect
 from gradus.errors import Raised, TimedOut
+from gradus.mistakes.edges import edges_of
 from gradus.mistakes.perform import Sources, one_thread, perform, processes
 from gradus.mistakes.reference import Reference
 from gradus.mistakes.rules import GRADIENTS
@@ -197,11 +198,11 @@ def calls_of(
 
     def loop(items: Sequence[pytest.Item]) -> None:
         reference = Reference(sources.solution)
-        for run in runs_of(items, sources, reference, salt, public_only=public_only):
+        runs = runs_of(items, sources, reference, salt, public_only=public_only)
+        edges.update(edges_of(runs, reference))
+        for run in runs:
             if not run.on_reference.properties:
                 compared[run.name] = run.on_reference.comparisons
-            if run.edges:
-                edges[run.name] = run.edges
 
     with one_thread():
         collect(sources.test_file, loop)

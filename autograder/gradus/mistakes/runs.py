@@ -11,13 +11,10 @@ from typing import Any
 import pytest
 
 from gradus.checks import record
-from gradus.checks.comparison import Comparison
 from gradus.checks.explain import conclude
 from gradus.checks.judging import compare_all
-from gradus.checks.local import LocalStudent
 from gradus.checks.session import describe
 from gradus.course import UsageError
-from gradus.mistakes.edges import zero_calls
 from gradus.mistakes.perform import Sources, given, perform
 from gradus.mistakes.reference import Reference
 from gradus.results import first_line
@@ -37,7 +34,6 @@ class Run:
     salt: str
     on_reference: record.Record
     cost: float  # seconds that the reference computes
-    edges: Sequence[Comparison]  # calls to be made when it has passed
 
     def again(self, **fixtures: Any) -> None:
         """The check; of one that only compares, the same comparisons."""
@@ -64,7 +60,7 @@ def runs_of(
     public_only: bool = False,
 ) -> list[Run]:
     """The checks whose values can be recorded: not those that end in an accuracy."""
-    names, asked = reference.namespace({}), set[str]()
+    names = reference.namespace({})
     runs = []
     for item in items:
         if public_only and item.get_closest_marker("public") is None:
@@ -84,7 +80,5 @@ def runs_of(
         failure = conclude(error, notes)
         if failure is not None:
             raise UsageError(f"the solution fails {info.name}: {first_line(str(failure))}")
-        solution = LocalStudent(names, seconds=60.0)
-        edges = list(zero_calls(notes.comparisons, info.function, asked, solution))
-        runs.append(Run(info.name, info.function, check, sources, salt, notes, cost, edges))
+        runs.append(Run(info.name, info.function, check, sources, salt, notes, cost))
     return runs
