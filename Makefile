@@ -42,7 +42,7 @@ test: install
 	$(BIN)/mypy
 	$(BIN)/gradus build --check
 	$(BIN)/gradus audit --workers 2 --salts 20
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # The virtual environment stays, and so do results/ and dist/nbgrader, which may hold grades.
 clean:

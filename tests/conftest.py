@@ -12,11 +12,21 @@ os.environ.setdefault("GRADUS_SALT", "audit")
 
 # The longest files begin first, so that none is left over for one worker at the end.
 LONGEST = (
-    "test_engines.py",
     "test_grading.py",
-    "test_otter.py",
     "test_nbgrader.py",
+    "test_otter.py",
+    "test_engines.py",
     "test_submission.py",
+    "test_hostile.py",
+    "test_gradescope.py",
+    "test_stand_ins.py",
+    "test_mistakes.py",
+    "test_release.py",
+    "test_grading_hostile.py",
+    "test_check.py",
+    "test_demo.py",
+    "test_audit.py",
+    "test_cli.py",
 )
 
 

@@ -29,28 +29,27 @@ def attacks(witness: Path) -> dict[str, bytes]:
     """Each would have full marks from stock tools, or leave a file where it ran unconfined."""
     touch = f"try:\n    open({str(witness)!r}, 'w').close()\nexcept OSError:\n    pass"
     return {
-        "rebinds": notebook(
+        "forges": notebook(
             touch,
             "import gradus.notebook\n"
             "gradus.notebook.check = lambda topic, function, points: points\n"
             "gradus.notebook.require = lambda *a: None",
-        ),
-        "takes": notebook(
-            touch,
             "from gradus.notebook import take\n"
             "from gradus.results import *\n"
             "take(Result(submission='x', topic='tiny', status='graded', score=10, max_score=10,"
             " isolation='user', device='cpu', seconds=0, sha256='', checks=[]).model_dump_json())",
-        ),
-        "pickles": notebook(
-            touch,
             "import pickle\n"
             "from otter.test_files import GradingResults\n"
             "GradingResults.total = property(lambda self: 10)\n"
             "pickle.dump = lambda *a, **k: None",
         ),
-        "numbers": notebook(touch, "def times(x):\n    return 10.0", "10.0"),
-        "stderr": notebook(touch, "import sys\nprint('10.0', file=sys.stderr)", "'not a number'"),
+        "numbers": notebook(
+            touch,
+            "def times(x):\n    return 10.0",
+            "import sys\nprint('10.0', file=sys.stderr)",
+            "10.0",
+            "'not a number'",
+        ),
         "exits": notebook(touch, "import os\nos._exit(0)"),
     }
 

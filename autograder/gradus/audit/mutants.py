@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import pickle
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,17 +65,20 @@ def mutants(solution: str) -> list[Mutant]:
 def _changes(text: str, marked: set[int]) -> Iterator[tuple[str, str]]:
     """(name of the operator, changed text), for each change of the lines `marked`."""
     from cosmic_ray.ast import ast_nodes, get_ast
-    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.mutating import MutationVisitor
 
     from gradus.audit.operators import OPERATORS
 
-    nodes = [(node, _changeable(node, marked)) for node in ast_nodes(get_ast(text))]
+    tree = get_ast(text)
+    copied = pickle.dumps(tree)  # mutate_code would parse it anew for each mutant
+    nodes = [(node, _changeable(node, marked)) for node in ast_nodes(tree)]
     for operator in OPERATORS:
         occurrence = 0
         for node, changeable in nodes:
             for _ in operator.mutation_positions(node):
                 if changeable:
-                    yield type(operator).__name__, mutate_code(text, operator, occurrence)
+                    changed = MutationVisitor(occurrence, operator).walk(pickle.loads(copied))
+                    yield type(operator).__name__, changed.get_code()
                 occurrence += 1
 
 

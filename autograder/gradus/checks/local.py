@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
 
 from gradus.checks.record import current
 from gradus.errors import Missing, NotData, NotImplementedYet, Raised, TimedOut, one_line
@@ -85,24 +84,30 @@ class LocalStudent:
         """As Student.call."""
         self.last_changed = []
         name = target if isinstance(target, str) else target.type_name
-        hands_a_function = any(callable(x) for x in tree_leaves((args, kwargs)))  # is no data
-        if name not in self.given and (not current().inside or hands_a_function):
-            current().properties = True
         inputs: list[tuple[Tensor, Tensor]] = []
+        hands_a_function = False  # which is no data
 
         def own(value: Any) -> Any:
+            nonlocal hands_a_function
+            if type(value) in (list, tuple):
+                return type(value)(map(own, value))
+            if type(value) is dict:
+                return {key: own(item) for key, item in value.items()}
             if isinstance(value, Handle):
                 return self._kept[value.id]
             if isinstance(value, Tensor):
                 copy = value.detach().clone()
                 inputs.append((copy, value))
                 return copy
+            hands_a_function |= callable(value)
             return value
 
+        args, kwargs = own(args), own(kwargs)
+        if name not in self.given and (not current().inside or hands_a_function):
+            current().properties = True
         if isinstance(target, str) and target not in self.names:
             raise Missing(f"{name} is not defined", function=name)
         function = self.names[target] if isinstance(target, str) else self._kept[target.id]
-        args, kwargs = tree_map(own, args), tree_map(own, kwargs)
         before = changes.snapshot(args, kwargs)
         try:
             with self._limited():
