@@ -347,11 +347,11 @@ def test_odd_numbers_and_text_still_give_valid_json():
         device="cpu",
         seconds=1.5,
         sha256="",
-        notes=["cell 1 raised <b>*x*\ud800"],
+        notes=["cell 1 of my_mlp.py raised <b>*x* _y_\ud800"],
         checks=[one],
     )
     topic = Topic(id="t", title="T", points=1, thresholds={"digits": {"accuracy": 0.9}})
     results = valid(json.loads(results_json(result, topic)))
     assert results["leaderboard"] == [{"name": "accuracy", "value": 0.0, "order": "desc"}]
     assert results["tests"][0]["output"] == "````text\n```\n#   <script>\n````"
-    assert results["output"] == "cell 1 raised bx "
+    assert results["output"] == "cell 1 of my_mlp.py raised bx y "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,8 @@ from gradus.notebook import require
 from gradus.tools.nbgrader.bundle import nbgrader_files
 from gradus.tools.nbgrader.grade import nbgrader_runs
 from gradus.tools.nbgrader.gradebook import environment
+
+GIVEN = ("README.md", "course.yaml", "test_tiny.py", "test_tiny.msgpack")
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +95,40 @@ def test_nbgrader_from_build_to_feedback(course: Course, tmp_path: Path) -> None
             if "check(" in cell.source:
                 cell.source, cell.metadata.nbgrader["points"] = "500.0", 500
 
-    for change in (half, deleted, doubled, reordered, bulky, edited):
+    def scripts(nb) -> None:
+        """Each would run in the page that an instructor opens, or cost minutes."""
+        script = "<script>steal()</script>"
+        lexer = {"name": "python", "pygments_lexer": f'"></div>{script}'}
+        nb.metadata = {"language_info": lexer, "title": script}
+        raw = {"raw_mimetype": "text/html", "title": script}
+        nb.cells += [
+            nbformat.v4.new_markdown_cell(f"# mine\n\n{script} <img src=x onerror=steal()>"),
+            nbformat.v4.new_markdown_cell(f"[mine](javascript:steal())\n\n$$\n{script}\n$$"),
+            nbformat.v4.new_markdown_cell(f"```\n{script}\n```\n{script}"),
+            nbformat.v4.new_raw_cell(script, metadata=raw),
+            nbformat.v4.new_code_cell(f"print('{script}')", metadata={"tags": [script]}),
+        ]
+        nb.cells[-1].outputs = [nbformat.v4.new_output("stream", text="") for _ in range(16_000)]
+        nb.cells[1].outputs = [
+            nbformat.v4.new_output("display_data", {"text/html": script}),
+        ]
+
+    for change in (half, deleted, doubled, reordered, bulky, edited, scripts):
         hand_in(change.__name__, change)
     hand_in("honest", lambda nb: None)
+    # Links to what their owner may not read: a secret, a folder of them, and another's work.
+    hand_in("links", lambda nb: None)
+    secret = tmp_path / "hidden_tests/.salt"
+    secret.write_text("the course's salt")
+    mine = tmp_path / "submitted/links/tiny"
+    (mine / "salt.txt").symlink_to(secret)
+    (mine / "tests").symlink_to(secret.parent)
+    (mine / "endless").symlink_to("/dev/zero")
+    os.mkfifo(mine / "waits")
+    (mine / "collected.txt").write_text(secret.read_text())  # a copy that followed a link
+    copied = tmp_path / "submitted/copies/tiny/tiny.ipynb"
+    copied.parent.mkdir(parents=True)
+    copied.symlink_to(tmp_path / "submitted/honest/tiny/tiny.ipynb")
     nbgrader(tmp_path, "autograde", "tiny")
     nbgrader(tmp_path, "export")
     with open(tmp_path / "grades.csv") as file:
@@ -105,7 +140,10 @@ def test_nbgrader_from_build_to_feedback(course: Course, tmp_path: Path) -> None
         "reordered": 10,
         "bulky": 10,
         "edited": 10,
+        "scripts": 10,
         "honest": 10,
+        "links": 10,
+        "copies": 0,
     }
     assert (rows["honest"]["first_name"], rows["honest"]["max_score"]) == ("Ada", "10.0")
     nbgrader(tmp_path, "generate_feedback", "tiny")
@@ -113,8 +151,14 @@ def test_nbgrader_from_build_to_feedback(course: Course, tmp_path: Path) -> None
     assert "the sign is wrong" in page
     assert page.count("was passed over") == 1  # said once, not below every function
     assert "no student should read" not in page
-    names = {path.name for path in (tmp_path / "feedback/half/tiny").rglob("*") if path.is_file()}
-    assert names == {"tiny.html", "README.md", "course.yaml", "test_tiny.py", "test_tiny.msgpack"}
+    for student in ("half", "links", "copies"):
+        files = [path for path in (tmp_path / "feedback" / student).rglob("*") if path.is_file()]
+        assert {path.name for path in files} == {"tiny.html", *GIVEN}
+        assert not any(b"the course's salt" in path.read_bytes() for path in files)
+    assert "could not be read" in (tmp_path / "feedback/copies/tiny/tiny.html").read_text()
+    page = (tmp_path / "feedback/scripts/tiny/tiny.html").read_text()
+    assert "# mine" in page
+    assert not re.search("<script>steal|<img[^>]*onerror|href=.javascript:", page)
 
 
 def test_a_gradebook_elsewhere_is_passed_through(course: Course) -> None:

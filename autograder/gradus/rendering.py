@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -90,3 +91,11 @@ def _row(check: CheckResult) -> tuple[RenderableType, ...]:
         name.append(f"\n{check.location}", style="cyan")
     points = f"{check.points:g}/{check.max_points:g}"
     return Text(mark, style=style), name, text, points
+
+
+def block(text: str) -> str:
+    """`text`, which may be anybody's, as Markdown: a block in which nothing is Markdown or HTML."""
+    text = "".join(c for c in text if c.isprintable() or c in "\n\t")
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text.strip()}\n{fence}"

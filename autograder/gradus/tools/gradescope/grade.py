@@ -19,6 +19,7 @@ from gradus.course import Topic
 from gradus.files import write_whole
 from gradus.inbox.found import Found, Unreadable, printable
 from gradus.jobs import Job
+from gradus.rendering import block
 from gradus.results import CheckResult, Result, SubmissionStatus
 from gradus.sandbox.launcher import Launcher
 
@@ -85,7 +86,7 @@ def results_json(result: Result, topic: Topic, about: Sequence[str] = ()) -> byt
     """
     lines = [_plain(line) for line in (*about, *result.notes)]
     if result.status is not SubmissionStatus.GRADED:
-        lines.insert(0, _block(result.message))
+        lines.insert(0, block(result.message))
     data = {
         "execution_time": round(result.seconds, 2),
         "output": "\n\n".join(lines),
@@ -131,9 +132,9 @@ def _test(check: CheckResult, result: Result) -> dict[str, Any]:
         if check.location and check.points < check.max_points:
             parts.append(f"`{_plain(check.location)}`")
         if check.message:
-            parts.append(_block(check.message))
+            parts.append(block(check.message))
         if check.output and check.public:  # elsewhere it could show the hidden inputs
-            parts += ["Printed while this check ran:", _block(check.output)]
+            parts += ["Printed while this check ran:", block(check.output)]
     return {
         "name": f"{check.function}: {check.title}",
         "score": check.points,
@@ -161,18 +162,10 @@ def _leaderboard(result: Result, topic: Topic) -> list[dict[str, Any]]:
     return [{"name": name, "value": measured.get(name, 0.0), "order": "desc"} for name in names]
 
 
-def _block(text: str) -> str:
-    """`text`, which may be anybody's, as a block in which nothing is Markdown or HTML."""
-    text = "".join(c for c in text if c.isprintable() or c in "\n\t")
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text.strip()}\n{fence}"
-
-
 def _plain(text: str) -> str:
     """One line in which nothing is Markdown or HTML."""
     line = "".join(c if c.isprintable() else " " for c in text)
-    return re.sub(r"[\\`*_{}\[\]<>#|~&]", "", line)
+    return re.sub(r"[\\`*{}\[\]<>#|~&]|(?<!\w)_+|_+(?!\w)", "", line)  # a_b is no emphasis
 
 
 def _duration(time: timedelta) -> str:

@@ -40,6 +40,8 @@ from nbgrader.preprocessors import (  # noqa: E402
 from gradus.tools.nbgrader.step import Sandbox, Tidy  # noqa: E402
 
 c.Sandbox.course = c.CourseDirectory.root
+c.Autograde.pre_convert_hook = "gradus.tools.nbgrader.handed_in.remove_links"
+c.Autograde.exporter_class = "gradus.tools.nbgrader.handed_in.HandedIn"
 c.Autograde.sanitize_preprocessors = [
     Tidy,
     ClearOutput,

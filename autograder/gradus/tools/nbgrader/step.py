@@ -16,8 +16,9 @@ from traitlets import Unicode
 from gradus.course import COURSE_FILE, load_course
 from gradus.grading.one_by_one import OneByOne
 from gradus.grading.store import Store
-from gradus.rendering import cell_points, report
+from gradus.rendering import block, cell_points, report
 from gradus.results import Result
+from gradus.tools.nbgrader.handed_in import remove_others
 
 RESULTS = "results"  # beside autograded/, not in it: nbgrader copies what is there to feedback/
 
@@ -32,12 +33,19 @@ class Tidy(NbGraderPreprocessor):  # type: ignore[misc]
     """
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
-        """Restore the metadata from the gradebook; test cells that are missing come last."""
+        """Restore the metadata from the gradebook; test cells that are missing come last.
+
+        What is not code is shown as it was typed: nbgrader's pages would run the scripts in it.
+        The course's own text is put back by OverwriteCells.
+        """
         about = resources["nbgrader"]
         with Gradebook(about["db_url"]) as gradebook:
             notebook = gradebook.find_notebook(about["notebook"], about["assignment"])
             given = {cell.name: _metadata(cell, notebook) for cell in notebook.source_cells}
             sources = {cell.name: cell.source for cell in notebook.source_cells}
+        for cell in nb.cells:
+            if cell.cell_type != "code":
+                cell.cell_type, cell.source = "markdown", block(cell.source)
         missing = dict(given)
         for cell in nb.cells[::-1]:  # of two, the lower one, as nbgrader has it
             meta = cell.metadata.pop("nbgrader", None)
@@ -66,6 +74,9 @@ class Sandbox(NbGraderPreprocessor):  # type: ignore[misc]
         for cell in graded:
             cell.outputs = _outputs(cell, result, result.notes if cell is graded[0] else ())
         Store(Path(self.course) / RESULTS / topic).save(result)
+        assignment = resources["nbgrader"]["assignment"]
+        handed_in = Path(resources["metadata"]["path"])
+        remove_others(handed_in, given=Path(self.course) / "source" / assignment)
         return nb, resources
 
     def _start(self, topic: str) -> OneByOne:
