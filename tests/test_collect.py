@@ -73,8 +73,6 @@ def test_of_a_script_and_a_notebook_the_newer_one_counts(tmp_path):
 @pytest.mark.parametrize(
     ("files", "given", "told"),
     [
-        (["a/ada.py", "b/ada.py"], ["a", "b"], ["called 'ada'", "a/ada.py", "b/ada.py"]),
-        (["eve/mlp.py", "eve.py"], ["."], ["called 'eve'", "eve/mlp.py", "eve.py"]),
         (["notes.txt", "a/b/deep.py"], ["."], ["no submissions", "*.ipynb", "2 other entries"]),
         (["notes.txt"], ["notes.txt"], ["notes.txt is neither .py"]),
         ([], ["class"], ["cannot read", "class", "No such file"]),
@@ -88,6 +86,19 @@ def test_wrong_usage_says_what_is_wrong(tmp_path, monkeypatch, files, given, tol
     assert "\n" not in str(caught.value)
     for words in told:
         assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "given"),
+    [(["a/ada.py", "b/ada.py"], ["a", "b"]), (["ada.py", "ada/mlp.py"], ["."])],
+)
+def test_two_of_one_name_are_told_apart(tmp_path, monkeypatch, files, given):
+    tree(tmp_path, *files)
+    monkeypatch.chdir(tmp_path)
+    first, second = collect([Path(name) for name in given], "mlp")
+    assert (first.name, str(first.path), first.note) == ("ada", files[0], "")
+    assert (second.name, str(second.path)) == ("ada (2)", files[1])
+    assert second.note == f"{files[0]} goes by the same name"
 
 
 def unreadable(found: Found) -> str:

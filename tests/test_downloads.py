@@ -491,3 +491,27 @@ def test_how_late_is_said_in_days_hours_and_minutes(tmp_path_factory, late):
     whole = int(late.total_seconds() // 60)
     assert 0 <= whole - minutes < (60 if "d" in numbers else 1)
     assert not gather([folder], "mlp", due=at)[0].note
+
+
+def test_names_that_print_alike_have_a_row_each_and_nobodys_files_are_listed(tmp_path):
+    """No student's choice of a name takes another's place, or ends the class's grading."""
+    odd = ["x\x1b[31m.py", "x\\x1b[31m.py", "ada.py", "ada/mlp.py", f"{'a' * 184}.py"]
+    deep = ["emmy/week 1/mlp.py", "emmy/week 1/node_modules/x.py", "\x1b/b/c.ipynb"]
+    said: list[str] = []
+    found = gather([tree(tmp_path, dict.fromkeys([*odd, *deep], CODE))], "mlp", say=said.append)
+    names = ["a" * 184, "ada", "ada (2)", "x\\x1b[31m", "x\\x1b[31m (2)"]
+    assert [item.name for item in found] == names
+    assert {item.path.relative_to(tmp_path).as_posix() for item in found} == set(odd)
+    assert [bool(item.note) for item in found] == [False, False, True, False, True]
+    assert said == ["nobody's, not graded: \x1b/b/c.ipynb, emmy/week 1/mlp.py"]
+
+
+def test_a_file_in_the_wrong_place_of_a_download_is_listed(tmp_path):
+    said: list[str] = []
+    files = {
+        "submitted/ada/mlp/mlp.ipynb": "{}",
+        "submitted/ada/adam/adam.ipynb": "{}",
+        "submitted/ada/old.ipynb": "{}",
+    }
+    (ada,) = gather([tree(tmp_path, files)], "mlp", say=said.append)
+    assert (ada.name, said) == ("ada", ["nobody's, not graded: submitted/ada/old.ipynb"])

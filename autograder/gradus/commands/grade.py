@@ -68,9 +68,13 @@ def grade(
         raise UsageError("--workers must be at least 1")
     if engine != "gradus" and (isolation or device != "cpu"):
         raise UsageError(f"--isolation and --device are for --engine gradus, not for {engine}")
-    found = gather(paths, chosen.id, due=due, handed_out=course.assignment(chosen))
-    level = choose_level(course.isolation, isolation)
     messages = Console(stderr=True, highlight=False, markup=False)
+
+    def say(line: str) -> None:
+        messages.print(printable(line))
+
+    found = gather(paths, chosen.id, due=due, handed_out=course.assignment(chosen), say=say)
+    level = choose_level(course.isolation, isolation)
     if LEVELS.index(level) < LEVELS.index(course.isolation):
         messages.print(f"isolation: {level}, less than the course accepts ({course.isolation})")
 
@@ -110,7 +114,7 @@ def grade(
         store,
         run,
         force=force,
-        say=lambda line: messages.print(printable(line)),
+        say=say,
     )
     done: list[Graded] = []
     try:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gradus.course import UsageError, shown
-from gradus.inbox.found import SUFFIXES, Found, printable
+from gradus.inbox.found import SUFFIXES, Found, distinct, printable
 
 _SKIPPED_FOLDERS = ("__pycache__", "__MACOSX")
 
@@ -19,8 +19,8 @@ def collect(paths: Sequence[Path], topic: str, *, none_is_wrong: bool = True) ->
     """The submissions for a topic's id, by name, from files and folders (also one level down).
 
     A submission is named after its file; after its folder, where the file is named after the topic
-    or has the same name in several folders. Raises UsageError for a path that is not there, for
-    two submissions of one name, and when there is none, unless `none_is_wrong` is false.
+    or has the same name in several folders. Raises UsageError for a path that is not there, and
+    when there is no submission, unless `none_is_wrong` is false.
     """
     found: dict[str, Found] = {}
     others = 0
@@ -107,21 +107,15 @@ def _named(found: list[Found], topic: str) -> list[Found]:
 
 
 def _one_each(found: list[Found]) -> list[Found]:
-    """One submission a name: of a student's .py and .ipynb, the newer one counts."""
-    chosen: dict[str, Found] = {}
+    """Of a student's .py and .ipynb, the newer one counts."""
+    chosen: dict[Path, Found] = {}
     for item in sorted(found, key=_freshness, reverse=True):
-        first = chosen.setdefault(item.name, item)
-        if first is item:
-            continue
-        if first.path.with_suffix("") != item.path.with_suffix(""):
-            raise UsageError(
-                f"two submissions are called '{item.name}': {shown(first.path)} and "
-                f"{shown(item.path)}: rename one of them"
-            )
-        note = f"{item.filename} was not graded: {first.filename} is newer"
-        note = f"{note}; {first.note}" if first.note else note
-        chosen[item.name] = replace(first, note=note)
-    return sorted(chosen.values(), key=lambda item: item.name)
+        first = chosen.setdefault(item.path.with_suffix(""), item)
+        if first is not item:
+            note = f"{item.filename} was not graded: {first.filename} is newer"
+            note = f"{note}; {first.note}" if first.note else note
+            chosen[item.path.with_suffix("")] = replace(first, note=note)
+    return distinct(chosen.values())
 
 
 def _freshness(item: Found) -> tuple[bool, int, bool]:

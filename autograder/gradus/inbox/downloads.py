@@ -6,14 +6,14 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 
 from gradus.course import UsageError, shown
 from gradus.inbox.collect import collect
-from gradus.inbox.found import SUFFIXES, Found, Unreadable, printable
+from gradus.inbox.found import SUFFIXES, Found, Unreadable, distinct, printable
 from gradus.inbox.layouts import NOISE, File, Piece, folders, recognise
 from gradus.inbox.zips import Refused, members
 from gradus.inside.notebook import code_cells
@@ -30,40 +30,39 @@ def gather(
     *,
     due: datetime | None = None,
     handed_out: Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> list[Found]:
     """The submissions at `paths`, by name: files, folders, zips and downloads of an LMS.
 
     Of what one student handed in the newest counts; the note says so, and how late it was after
     `due`. A file that is still as in `handed_out`, the assignment's folder, counts only where
-    there is no other. Raises UsageError as `collect` does, and for a zip that cannot be read.
+    there is no other. `say` hears of files that are nobody's. Raises UsageError as `collect` does,
+    and for a zip that cannot be read.
     """
     pieces: list[Piece] = []
     plain: list[Path] = []
     for path in paths:
         if path.suffix.lower() == ".zip" and path.is_file():
             files = _zipped(Found("", path.parent, (path.name,)))
-            pieces += recognise(files, path.stem, topic) or folders(files, path.stem, topic)
+            known = recognise(files, path.stem, topic) or folders(files, path.stem, topic)
+            pieces += known
+            _say_what_is_left(files, known, topic, say)
         elif _is_folder(path) and (files := list(_walk(Found("", path, ())))):
             top = path.resolve().name
             known = recognise(files, top, topic)
             pieces += known or _zips_of_students(files, topic)
             plain += [] if known else [path]
+            _say_what_is_left(files, known, topic, say)
         else:
             plain.append(path)
     chooser = _Chooser(topic, due, handed_out)
     by_student: dict[str, list[Piece]] = {}
     for piece in pieces:
-        by_student.setdefault(printable(piece.student), []).append(piece)
-    found = {name: chooser.choose(name, own) for name, own in by_student.items()}
+        by_student.setdefault(piece.student, []).append(piece)
+    found = [chooser.choose(printable(name), own) for name, own in by_student.items()]
     if plain or not found:
-        for item in collect(plain or paths, topic, none_is_wrong=not found):
-            if item.name in found:
-                raise UsageError(
-                    f"two submissions are called '{item.name}': {shown(found[item.name].path)} and "
-                    f"{shown(item.path)}: rename one of them"
-                )
-            found[item.name] = item
-    return sorted(found.values(), key=lambda item: item.name)
+        found += collect(plain or paths, topic, none_is_wrong=not found)
+    return distinct(found)
 
 
 @dataclass(frozen=True)
@@ -151,6 +150,29 @@ class _Chooser:
         where = latest.file.where if latest.file else Found("", Path(), (name,))
         handed_in = _handed_in(latest, (), bool(self._lateness(latest)))
         return replace(where, name=name, problem=problem, handed_in=handed_in)
+
+
+def _say_what_is_left(
+    files: Sequence[File], known: Sequence[Piece], topic: str, say: Callable[[str], None]
+) -> None:
+    """Of a download, the code that no student's piece is; of a plain folder, what lies deeper than
+    `collect` looks. nbgrader's submitted/ holds other assignments, which are none of ours."""
+    taken = {piece.file.where.path for piece in known if piece.file}
+    least, most = (0, _MAX_DEPTH) if known else (3, _MAX_DEPTH)
+    if known and known[0].source == "nbgrader":
+        most = 2 + (files[0].names[0] == "submitted")
+    left = [
+        "/".join(file.names)
+        for file in files
+        if file.where.path not in taken
+        and least <= len(file.names) <= most
+        and file.names[-1].lower().endswith(SUFFIXES)
+        and file.names[-1] != f"test_{topic}.py"
+        and not any(name in NOISE or name[0] == "." for name in file.names)
+    ]
+    if left:
+        more = f" and {len(left) - _MAX_LISTED} more" if len(left) > _MAX_LISTED else ""
+        say(f"nobody's, not graded: {', '.join(left[:_MAX_LISTED])}{more}")
 
 
 def _is_folder(path: Path) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import stat
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -116,6 +117,21 @@ class Found:
                 os.close(here)
             here = inner
         return here
+
+
+def distinct(found: Iterable[Found]) -> list[Found]:
+    """One name each, in order: who would go by the name of another gets a number, and a note."""
+    taken: dict[str, Found] = {}
+    for item in sorted(found, key=lambda item: (item.name, str(item.path))):
+        name, number = item.name, 1
+        while name in taken:
+            number += 1
+            name = f"{item.name} ({number})"
+        if number > 1:
+            note = f"{printable(str(taken[item.name].path))} goes by the same name"
+            item = replace(item, name=name, note="; ".join(filter(None, (item.note, note))))
+        taken[name] = item
+    return list(taken.values())
 
 
 def printable(name: str) -> str:
