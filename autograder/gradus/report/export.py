@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -115,5 +116,6 @@ def _number(value: float) -> str:
 
 
 def _inert(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: students choose their files' names."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    """Text that no spreadsheet takes for a formula, nor what follows a separator in it, which is a
+    cell where commas are for decimals: students choose their files' names."""
+    return re.sub(r"(^|[;\t\r\n])(?=[=+\-@\t\r])", r"\1'", text)
