@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -111,6 +112,12 @@ def test_what_no_mistake_explains_is_not_called_one(course):
     assert "gradient of w: wrong" in said
     assert "averaged" not in said
     assert "x is missing" not in said
+    # A call that can be done by hand, once.
+    _, _, shown = said.partition("A call with small numbers, to be followed with a pencil: ")
+    assert re.match(r"scale_backward\(dout, cache\), .*?:( \w+ = [-\d. \[\]]+)+ gradient of", shown)
+    assert "gradient of w, yours = " in shown
+    assert "gradient of w, expected = " in shown
+    assert said.count("with a pencil") == 1
 
 
 def test_a_backward_beside_a_forward_with_a_known_mistake_keeps_its_points(course, tmp_path):

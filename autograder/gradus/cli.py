@@ -250,7 +250,7 @@ def export(results: Path, to: str, out: str | None) -> None:
     type=click.IntRange(min=1),
     default=20,
     show_default=True,
-    help="Secrets that every answer is tried with: more find a verdict that depends on luck.",
+    help="Secrets that every mistake is tried with: more find a verdict that depends on luck.",
 )
 @WORKERS
 @click.option("--html", type=PATH, help="Write the findings as a page as well.")
@@ -276,10 +276,13 @@ def audit(
       gradus audit mlp --salts 200 --no-mutants
       gradus audit mlp --only "bias gradient"
     """
+    course = _course()
+    course.select(topics)  # what is wrong with them is said before torch is imported
+
     from gradus.commands.audit import audit
 
     return audit(
-        _course(),
+        course,
         topics,
         salts=salts,
         judges=workers,

@@ -25,6 +25,7 @@ from gradus.results import Result
 
 SALT = "audit"  # fixed, so that an audit can be repeated; the course's own is one of the salts
 PAIRS = 30  # of two mistakes in one function that are tried, at most
+RARELY = 4  # right answers take as long as all mistakes, for no check ends early
 
 
 class Answers:
@@ -101,9 +102,15 @@ class Answers:
             and not results[one.submission].lost
         ]
 
-    def trials(self, results: Mapping[str, Result]) -> Iterator[Trial]:
-        """With further salts a mistake is tried in its function's own checks, an alternative in
-        those that need its functions."""
+    def trials(self, results: Mapping[str, Result]) -> Iterator[tuple[str, list[Trial]]]:
+        """The further salts, and what is tried with each: a mistake in its function's own checks;
+        with every RARELY-th an alternative too, in those that need its functions."""
+        trials = list(self._trials(results))
+        wrong = [trial for trial in trials if isinstance(self.written[trial.name], Mistake)]
+        for at, salt in enumerate(self.salts):
+            yield salt, wrong if at % RARELY else trials
+
+    def _trials(self, results: Mapping[str, Result]) -> Iterator[Trial]:
         for name in self.salted:
             answer = self.written[name]
             if isinstance(answer, Mistake):

@@ -220,8 +220,7 @@ class _Audit:
             for _, found in try_answers(trusted, self.sources, [(SALT, part) for part in parts]):
                 caught |= {name for name, checks in found.items() if any(checks.values())}
             grade(answers.mutant_jobs(caught))
-            trials = list(answers.trials(results))
-            salted = try_answers(trusted, self.sources, [(s, trials) for s in answers.salts])
+            salted = try_answers(trusted, self.sources, answers.trials(results))
             for salt, found in salted:
                 noticed[salt] = found
                 advance(min(len(results) + len(parts) + len(noticed), total), total)

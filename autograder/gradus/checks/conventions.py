@@ -83,15 +83,19 @@ def _judge_edge(student: Student, c: Comparison) -> list[Leaf]:
 def _is_right(student: Student, c: Comparison) -> bool:
     """Whether the call returns what it must, or refuses: by an error, or by what is no number."""
     try:
-        if c.kind == "gradients":
-            _, cache = lend(student, c, list(c.inputs.values()), c.options)
-            leaves, _ = judge_backward(student, c, cache)
-        else:
-            leaves, _ = JUDGES[c.kind](student, c)
+        leaves = leaves_of(student, c)
     except Raised:
         return True
     finite = all(bool(leaf.mine.isfinite().all()) for leaf in leaves)
     return all_right(leaves) or not finite
+
+
+def leaves_of(student: Student, c: Comparison) -> list[Leaf]:
+    """What a call beside those of the check returns; raises what it raises."""
+    if c.kind == "gradients":
+        _, cache = lend(student, c, list(c.inputs.values()), c.options)
+        return judge_backward(student, c, cache)[0]
+    return JUDGES[c.kind](student, c)[0]
 
 
 def _judge_in_float32(student: Student, c: Comparison, returned: Any) -> None:

@@ -7,6 +7,7 @@ reference by rule that explains every value, and a diagnosis that says where the
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,18 +15,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradus.checks.conventions import call_again
+from gradus.checks.conventions import call_again, leaves_of
 from gradus.checks.diagnose import diagnose
 from gradus.checks.failure import CheckFailed, Leaf, WrongValue
 from gradus.checks.fingerprint import Transcript, transcript
-from gradus.checks.judging import saying
+from gradus.checks.judging import all_right, saying
 from gradus.checks.known import Known, path_matches, whole_match
 from gradus.checks.record import Record
+from gradus.checks.show import show_calls
 from gradus.checks.tolerance import closeness
 from gradus.errors import Raised, SubmissionError
 
 if TYPE_CHECKING:
     from gradus.student import Student
+
+PENCIL = "A call with small numbers, to be followed with a pencil:"
 
 
 def conclude(
@@ -33,7 +37,8 @@ def conclude(
 ) -> BaseException | None:
     """What a check says that has ended with `error`, or without one, after what it has noted.
 
-    A check that has passed calls the functions of `student` once more.
+    A check that has passed calls the functions of `student` once more; one that has not, for no
+    reason that is known, with small numbers.
     """
     if student is not None and error is None and not notes.failures:
         try:
@@ -41,7 +46,23 @@ def conclude(
         except (CheckFailed, SubmissionError) as failure:
             error = failure
     noted(error, notes)
-    return explain(notes) if notes.failures else error
+    if not notes.failures:
+        return error
+    found = explain(notes)
+    unexplained = isinstance(notes.failures[0], WrongValue)
+    if student is not None and unexplained and isinstance(found, CheckFailed):
+        return _with_small_call(student, found, notes) if found.diagnosis is None else found
+    return found
+
+
+def _with_small_call(student: Student, failure: CheckFailed, notes: Record) -> CheckFailed:
+    for comparison in notes.small:
+        with contextlib.suppress(CheckFailed, SubmissionError):
+            leaves = leaves_of(student, comparison)
+            if not all_right(leaves):
+                shown = show_calls([(comparison, leaves)])
+                return CheckFailed(failure.summary, *failure.details, PENCIL, shown)
+    return failure
 
 
 def noted(error: BaseException | None, notes: Record) -> None:

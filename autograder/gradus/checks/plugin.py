@@ -31,14 +31,15 @@ class Subject:
     student: Student | None = None
     known: Recorded = field(default_factory=dict)
     edges: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
+    small: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of each function
     show: bool = False  # the calls of each check, for a student to follow
 
     def know(self, recording: Recording | None) -> None:
         """What was recorded for its salt, if anything was."""
         if recording is not None:
-            self.known, self.edges = recording.known, recording.edges
-            self.parameters = recording.parameters
+            self.known, self.parameters = recording.known, recording.parameters
+            self.edges, self.small = recording.edges, recording.small
 
 
 SUBJECT: pytest.StashKey[Subject] = pytest.StashKey()
@@ -99,10 +100,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     from gradus.errors import SubmissionError
 
     recording = _recording(pyfuncitem.path)
-    known = recording.known.get(pyfuncitem.name, ()) if recording else ()
-    edges = recording.edges.get(pyfuncitem.name, ()) if recording else ()
+    about = {
+        part: getattr(recording, part).get(pyfuncitem.name, ()) if recording else ()
+        for part in ("known", "edges", "small")
+    }
     seed = derive_seed(PUBLIC_SALT, _topic_id(pyfuncitem.path), pyfuncitem.name)
-    notes, error, result = record.start(seed, known=known, edges=edges), None, None
+    notes, error, result = record.start(seed, **about), None, None
     try:
         result = yield
     except Exception as raised:

@@ -23,7 +23,8 @@ class Record:
     outputs are helps to say why. `known` are the mistakes recorded for this check, `lost` the
     functions that have failed a check before this one, `passed` those that have passed one, `told`
     those that were told of their dtypes, and `said` what was said of the forward. `edges` are calls
-    to be made when it has passed. With `keep` its calls are kept, too.
+    to be made when it has passed, `small` one to show when nothing explains why it has not. With
+    `keep` its calls are kept, too.
     """
 
     seed: int = 0
@@ -35,6 +36,7 @@ class Record:
     passed: frozenset[str] = frozenset()
     told: frozenset[str] = frozenset()
     edges: Sequence[Comparison] = ()
+    small: Sequence[Comparison] = ()
     said: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)

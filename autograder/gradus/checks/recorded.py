@@ -18,7 +18,7 @@ from gradus.checks.comparison import Comparison
 from gradus.checks.known import Known, Recorded
 from gradus.wire.frames import Decoder, Encoder
 
-FORMAT = 2
+FORMAT = 3
 _LIMIT = 64 << 20  # bytes of the tensors in one file
 
 
@@ -26,8 +26,9 @@ _LIMIT = 64 << 20  # bytes of the tensors in one file
 class Recording:
     """What was recorded of a topic's checks, and of which sources.
 
-    `edges` are the calls that are made when a check has passed, `parameters` the names of each
-    function's; `unnoticed` the arguments ("train: epochs") that no check of their function notices.
+    `edges` are the calls that are made when a check has passed, `small` those when nothing explains
+    why it has not; `parameters` the names of each function's; `unnoticed` the arguments ("train:
+    epochs") that no check of their function notices.
     """
 
     sources: str  # a digest of all that it depends on
@@ -36,20 +37,21 @@ class Recording:
     comparisons: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     unnoticed: Sequence[str] = ()
     edges: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
+    small: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def packed(self) -> bytes:
         """The file's bytes."""
         encoder = Encoder(_LIMIT)
-        compared, edges = (
+        calls = [
             encoder.encode(
                 {
                     name: [{f.name: getattr(c, f.name) for f in fields(c)} for c in comparisons]
                     for name, comparisons in of_checks.items()
                 }
             )
-            for of_checks in (self.comparisons, self.edges)
-        )
+            for of_checks in (self.comparisons, self.edges, self.small)
+        ]
         known = {name: [k.packed() for k in found] for name, found in self.known.items()}
         data: bytes = msgpack.packb(
             {
@@ -58,8 +60,7 @@ class Recording:
                 "tests": self.tests,
                 "known": known,
                 "unnoticed": list(self.unnoticed),
-                "comparisons": compared,
-                "edges": edges,
+                "calls": calls,
                 "parameters": {name: list(names) for name, names in self.parameters.items()},
                 "tensors": b"".join(bytes(part) for part in encoder.parts),
             }
@@ -74,9 +75,9 @@ class Recording:
             if content["format"] != FORMAT:
                 raise ValueError("made by another version of Gradus")
             decoder = Decoder(bytearray(content["tensors"]), _nothing_opaque)
-            compared, edges = (
+            compared, edges, small = (
                 {name: [Comparison(**c) for c in found] for name, found in of_checks.items()}
-                for of_checks in map(decoder.decode, (content["comparisons"], content["edges"]))
+                for of_checks in map(decoder.decode, content["calls"])
             )
             return cls(
                 content["sources"],
@@ -88,6 +89,7 @@ class Recording:
                 compared,
                 content["unnoticed"],
                 edges,
+                small,
                 content["parameters"],
             )
         except ValueError:

@@ -18,7 +18,7 @@ import pytest
 
 import gradus
 from gradus.checks import record
-from gradus.checks.explain import conclude
+from gradus.checks.explain import PENCIL, conclude
 from gradus.checks.failure import MEND_FIRST, CheckFailed, hint
 from gradus.checks.plugin import SUBJECT, Subject
 from gradus.checks.recorded import Recording, load_recording
@@ -240,9 +240,11 @@ def _attempt(
     forward = info.function.removesuffix("backward") + "forward"
     said = "\n".join(c.message for c in before if c.function == forward)
     told = frozenset(c.function for c in before if c.diagnosis == "dtype")
-    edges = subject.edges.get(item.name, ())
-    about = dict(known=known, lost=lost, passed=passed, told=told, said=said, edges=edges)
-    notes = record.start(seed, keep=subject.show, **about)
+    shown = any(PENCIL in c.message for c in before if c.function == info.function)
+    small = () if shown else subject.small.get(item.name, ())
+    more = dict(edges=subject.edges.get(item.name, ()), small=small)
+    about: dict[str, Any] = dict(known=known, lost=lost, passed=passed, told=told, said=said)
+    notes = record.start(seed, keep=subject.show, **about, **more)
     try:
         own_seed = submission_seed(subject.salt, subject.topic.id, item.name)
         subject.student.begin(item.name, own_seed, stand_ins=replaced)

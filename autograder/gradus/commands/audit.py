@@ -35,9 +35,10 @@ def audit(
 ) -> int:
     """Audit the topics named, or all; prints a table and the problems, and returns an exit code.
 
-    0: every answer is judged rightly, 1: some are not. Every answer is tried with so many
-    `salts`. `only` runs just the answers with that text in what they say, prints what a student
-    reads, and judges nothing. Raises UsageError on wrong usage.
+    0: every answer is judged rightly, 1: some are not. The solution and every mistake are tried
+    with so many `salts`, right answers with a quarter of them. `only` runs just the answers with
+    that text in what they say, prints what a student reads, and judges nothing. Raises UsageError
+    on wrong usage.
     """
     chosen = course.select(topics)
     options = Options(salts, judges or len(os.sched_getaffinity(0)), best_level(), mutants)

@@ -7,8 +7,6 @@ from collections.abc import Collection, Sequence
 import click
 
 from gradus.course import Course
-from gradus.release.build import build as write
-from gradus.release.build import possible_targets, stale
 
 
 def build(course: Course, topics: Sequence[str], targets: Collection[str], *, check: bool) -> int:
@@ -17,6 +15,11 @@ def build(course: Course, topics: Sequence[str], targets: Collection[str], *, ch
     With `check` nothing is written: 1 when assignments/ is stale. Raises UsageError.
     """
     chosen = course.select(topics)
+
+    # Imports torch, which takes seconds: after what can be wrong without it.
+    from gradus.release.build import build as write
+    from gradus.release.build import possible_targets, stale
+
     if check:
         lines = stale(course, chosen)
         click.echo("\n".join(lines) if lines else "assignments/ is up to date")

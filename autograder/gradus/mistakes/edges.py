@@ -43,16 +43,15 @@ def edges_of(runs: Iterable[Run], reference: Reference) -> dict[str, list[Compar
 def _zero_calls(
     comparisons: Iterable[Comparison], function: str, asked: set[str], solution: LocalStudent
 ) -> Iterator[Comparison]:
-    student = cast(Student, solution)
     for c in comparisons:
-        if judged(c) != function or c.kind == "raises" or _asks_back(c):
+        if judged(c) != function or c.kind == "raises" or asks_back(c):
             continue
         for name, value in {**c.inputs, **c.options}.items():
             key = f"{function}: {name}"
             if type(value) is not float or value == 0 or key in asked:
                 continue
-            right = _right(student, with_number(c, name, 0.0))
-            near = _right(student, with_number(c, name, NEARLY_0))
+            right = right_call(solution, with_number(c, name, 0.0))
+            near = right_call(solution, with_number(c, name, NEARLY_0))
             if right is None or near is None or not _agree(right, near):
                 continue
             if not _agree(right, c):  # else another number does the same here
@@ -60,10 +59,10 @@ def _zero_calls(
                 yield replace(right, when=f"{name} = 0")
 
 
-def _right(student: Student, c: Comparison) -> Comparison | None:
-    """The comparison with what the solution returns; None where it refuses the number."""
+def right_call(solution: LocalStudent, c: Comparison) -> Comparison | None:
+    """The comparison with what the solution returns; None where it refuses the numbers."""
     try:
-        return _returned(student, c)
+        return _returned(cast(Student, solution), c)
     except Exception:
         return None
 
@@ -91,6 +90,6 @@ def _returned(student: Student, c: Comparison) -> Comparison:
     return replace(c, expected=call(student, c.function, *inputs, **c.options))
 
 
-def _asks_back(c: Comparison) -> bool:
+def asks_back(c: Comparison) -> bool:
     """Whether it hands over a function, which is no data."""
     return any(map(callable, tree_flatten([*c.inputs.values(), *c.options.values()])[0]))

@@ -46,7 +46,7 @@ _CODE = (
     *("checks/gradients.py", "checks/judging.py", "checks/leaves.py", "checks/local.py"),
     *("checks/rng.py", "checks/tolerance.py", "checks/training.py"),
     *("mistakes/edges.py", "mistakes/perform.py", "mistakes/recorder.py", "mistakes/rules.py"),
-    *("mistakes/runs.py", "mistakes/variants.py"),
+    *("mistakes/runs.py", "mistakes/small.py", "mistakes/variants.py"),
 )
 
 
@@ -69,10 +69,10 @@ def prepare(
     if found is None or found.sources != digest:
         sources = sources_of(course, topic)
         known, unnoticed = record_mistakes(sources, salt, advance=advance)
-        _, edges = calls_of(sources, salt)
-        about = (digest, tests_digest(test_file), known)
+        _, edges, small = calls_of(sources, salt)
         parameters = Reference(sources.solution).parameters()
-        found = Recording(*about, unnoticed=unnoticed, edges=edges, parameters=parameters)
+        about = (digest, tests_digest(test_file), known)
+        found = Recording(*about, {}, unnoticed, edges, small, parameters)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_whole(path, found.packed())
     return found
@@ -89,6 +89,6 @@ def prepare_public(course: Course, topic: Topic) -> Recording:
         return found
     sources = sources_of(course, topic)
     known, _ = record_mistakes(sources, PUBLIC_SALT, public_only=True)
-    comparisons, edges = calls_of(sources, PUBLIC_SALT, public_only=True)
+    comparisons, edges, small = calls_of(sources, PUBLIC_SALT, public_only=True)
     about = (digest, tests_digest(course.test_file(topic)), known)
-    return Recording(*about, comparisons, edges=edges)
+    return Recording(*about, comparisons, edges=edges, small=small)

@@ -26,6 +26,7 @@ from gradus.mistakes.perform import Sources, one_thread, perform, processes
 from gradus.mistakes.reference import Reference
 from gradus.mistakes.rules import GRADIENTS
 from gradus.mistakes.runs import SLOW, Run, runs_of
+from gradus.mistakes.small import small_calls
 from gradus.mistakes.variants import Variant, variants
 
 SECONDS = 0.3  # that a check of a wrong answer may compute, at least
@@ -191,22 +192,25 @@ Compared = dict[str, Sequence[Comparison]]  # by the check's name
 
 def calls_of(
     sources: Sources, salt: str, *, public_only: bool = False
-) -> tuple[Compared, Compared]:
-    """What each of the checks compares that do no more than that, and the calls at an edge."""
+) -> tuple[Compared, Compared, Compared]:
+    """What each of the checks compares that do no more than that, the calls at an edge, and the
+    small ones."""
     compared: Compared = {}
     edges: Compared = {}
+    small: Compared = {}
 
     def loop(items: Sequence[pytest.Item]) -> None:
         reference = Reference(sources.solution)
         runs = runs_of(items, sources, reference, salt, public_only=public_only)
         edges.update(edges_of(runs, reference))
+        small.update(small_calls(runs, reference))
         for run in runs:
             if not run.on_reference.properties:
                 compared[run.name] = run.on_reference.comparisons
 
     with one_thread():
         collect(sources.test_file, loop)
-    return compared, edges
+    return compared, edges, small
 
 
 def _seen(
