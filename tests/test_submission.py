@@ -291,6 +291,21 @@ class TestErrors:
                 student.begin("four")
             student.close()
 
+            # Nor does a submission ask the judge for more.
+            def endless(x: Any) -> Any:
+                while x:
+                    with contextlib.suppress(Exception):
+                        x = x + 1
+
+            student = Student(launcher, "mlp.py", b"def ask(f):\n    return f(1)\n")
+            student.begin("one")
+            for _ in range(2):
+                with pytest.raises(Raised, match="TimeoutError: what the judge is asked for"):
+                    student.ask(endless)
+            student.begin("two")
+            assert student.ask(lambda x: x + 1) == 2
+            student.close()
+
     @pytest.mark.parametrize("level", [k for k, why in available_levels().items() if not why])
     @pytest.mark.parametrize("function", ["compute_in_a_child", "compute_in_an_orphan", "wait"])
     def test_what_others_compute_for_it_counts_and_waiting_ends(

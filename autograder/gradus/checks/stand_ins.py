@@ -22,7 +22,8 @@ from gradus.checks.gradients import variables
 from gradus.checks.record import current
 from gradus.results import CheckResult
 
-GRAPHS = 256  # kept at a time, so that a training loop does not fill the judge's memory
+# Kept at a time, so that a training loop does not fill the judge's memory.
+GRAPHS, GRAPH_BYTES = 256, 1 << 28
 tickets = itertools.count()
 
 
@@ -42,15 +43,19 @@ def forward_backward(
             value = reference(*own, **options)
         out, *more = value if isinstance(value, tuple) else (value,)
         graphs, ticket = current().graphs, next(tickets)
-        graphs[ticket] = [own[i] for i in wrt] if wrt is not None else own, out
-        if len(graphs) > GRAPHS:
+        chosen = [own[i] for i in wrt] if wrt is not None else own
+        tensors = [x for x in tree_flatten([own, out])[0] if isinstance(x, Tensor)]
+        graphs[ticket] = chosen, out, sum(x.nbytes for x in tensors)
+        while len(graphs) > 1 and (
+            len(graphs) > GRAPHS or sum(size for _, _, size in graphs.values()) > GRAPH_BYTES
+        ):
             del graphs[next(iter(graphs))]
         return out.detach(), ticket, *more
 
     def backward(dout: Tensor, cache: int) -> Any:
         if cache not in current().graphs:
             raise ValueError(f"pass on the cache that {name}_forward returned, not one of your own")
-        inputs, out = current().graphs[cache]
+        inputs, out, _ = current().graphs[cache]
         leaves, spec = tree_flatten([x for x in inputs if _is_variable(x)])
         # Of a scalar: with grad_outputs, torch's first call imports sympy, which takes seconds.
         with torch.enable_grad():

@@ -22,7 +22,7 @@ def remove_links(assignment: str, student: str, notebooks: Sequence[str]) -> Non
     leads to into the feedback, a secret or a classmate's work."""
     for folder in {os.path.dirname(notebook) for notebook in notebooks}:
         for path in _not_files(folder):
-            logging.getLogger("traitlets").warning("removed, not a file of the student's: %s", path)
+            logging.getLogger("traitlets").warning("removed, not a file of the student's: %r", path)
             os.unlink(path)
             if path in notebooks:
                 Path(path).write_text("This was a link.")  # nbgrader has it on its list already
