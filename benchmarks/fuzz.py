@@ -24,7 +24,8 @@ from gradus.jobs import Job
 from gradus.mistakes.prepare import prepare
 from gradus.sandbox.levels import best_level
 from gradus.solution import Solution
-from gradus.wire.frames import Channel, Closed, Garbage, Late
+from gradus.wire.channel import Channel, Closed, Late
+from gradus.wire.frames import Garbage
 
 ROOT = Path(__file__).resolve().parent.parent
 BATCH = 100

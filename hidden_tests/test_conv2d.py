@@ -46,9 +46,9 @@ def col2im(cols, x_shape, fh, fw, stride=1, padding=0):
 STAND_INS = dict(conv_output_size=output_size, zero_pad=zero_pad, im2col=im2col, col2im=col2im)
 
 
-def check_number(student, function, names, arguments, expected, name):
+def check_number(student, function, names, arguments, expected):
     inputs = dict(zip(names.split(), arguments, strict=False))
-    check_result(student, function, inputs, expected, name)
+    check_result(student, function, inputs, expected, function)
 
 
 @public
@@ -67,7 +67,7 @@ def test_conv_output_size(student):
         (227, 11, 4): 55,
     }
     for row, size in sizes.items():
-        check_number(student, "conv_output_size", "size field stride padding", row, size, "size")
+        check_number(student, "conv_output_size", "size field stride padding", row, size)
 
 
 @points(1, of="conv_output_size")
@@ -81,7 +81,7 @@ def test_conv_output_size_everywhere(student):
         else:
             size = F.conv1d(torch.zeros(1, 1, w), torch.zeros(1, 1, f), stride=s, padding=p)
             inputs = dict(size=w, field=f, stride=s, padding=p)
-            check_result(student, "conv_output_size", inputs, size.shape[-1], "size")
+            check_result(student, "conv_output_size", inputs, size.shape[-1], "conv_output_size")
 
 
 @public
@@ -96,7 +96,7 @@ def test_conv_parameters(student):
         (4, 3, 1, 6): 75,
     }
     for row, count in counts.items():
-        check_number(student, "conv_parameters", "channels filters fh fw", row, count, "parameters")
+        check_number(student, "conv_parameters", "channels filters fh fw", row, count)
 
 
 @public

@@ -107,6 +107,7 @@ AT_CALL: dict[str, Any] = {
     "close_descriptors": Killed,
     "exit_hooks": equals(X + 1),
     "huge_return": NotData,
+    "empty_return": NotData,
     "cyclic_return": NotData,
     "wide_return": NotData,
     "endless_generator": NotData,

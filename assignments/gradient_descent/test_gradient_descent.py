@@ -48,7 +48,7 @@ def test_epoch_batches_visit_every_example_once(student, rng):
         seen, mine = torch.cat(batches).tolist(), [len(b) for b in batches]
         require(
             sorted(seen) == list(range(n)),
-            f"{given} must hold each of 0 … {n - 1} exactly once: {len(set(seen))} are in it",
+            f"{given} must hold each of 0 … {n - 1} once: {len(set(seen))} different are in it",
             "The last batch may be smaller, and counts." if mine == sizes[:-1] else "",
             diagnosis="not a partition",
         )

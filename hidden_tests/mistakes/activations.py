@@ -148,8 +148,8 @@ maxout_backward = mistakes(
 )
 
 bru_forward = mistakes(
-    change("root, left -> root + 1 / r, left", "1/r is taken from both sides: not from the left"),
-    change("root, left -> root, left + 1 / r", "1/r is taken from both sides: not from the right"),
+    change("root, left -> root + 1 / r, left", "1/r is missing right of 0: take it from both"),
+    change("root, left -> root, left + 1 / r", "1/r is missing left of 0: take it from both"),
     change(" - 1 / r -> ", "1/r is missing: it is outside the root and outside the exponential"),
     change("(1 / r) -> 1 / r", "the power 1/r needs brackets: a ** 1 / r is a divided by r"),
     change(

@@ -156,9 +156,11 @@ multi_head_forward = mistakes(
     ),
     change("q =  -> heads = 1\n    q = ", "the heads are not used: all features attend as one"),
     change(
-        "(q, k -> (q / heads**0.5, k",
-        "the scores are divided by the root of the whole width: a head's D is that of one head",
+        "q =  -> heads = 1\n    q = ",
+        "the heads are not used: all features attend as one",
+        also="merge_heads(attended) -> attended.squeeze(1)",
     ),
+    change("(q, k -> (q / heads**0.5, k", "the root is of the whole width: D is that of one head"),
     change("v, mask -> v", "the mask has no effect: is it passed on?"),
     change(' + params["bo"] -> ', "the bias bo is missing"),
 )

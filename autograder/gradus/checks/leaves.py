@@ -81,6 +81,10 @@ def _is_integer(value: Any) -> bool:
 
 
 def as_tensor(value: Any, expected: Tensor, path: str) -> Tensor:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise CheckFailed(
+            f"{path} is an integer of {value.bit_length()} bits", diagnosis="structure"
+        )
     if isinstance(value, (bool, int, float)):
         dtype = torch.float64 if isinstance(value, float) else None
         value = torch.tensor(value, dtype=dtype)

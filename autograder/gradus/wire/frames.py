@@ -16,6 +16,7 @@ MAX_HEADER = 2 << 20  # bytes; an empty dict takes 1 byte here and 64 in memory
 MAX_ITEMS = 250_000
 MAX_DEPTH = 32
 MAX_INT_BYTES = 512
+LARGEST = 1 << 28  # product of the sizes that are not 0: a sum over an axis of 0 has so many values
 ALIGN = 16
 
 LIST, TUPLE, DICT, TENSOR, HANDLE, CALLBACK, INTEGER, BYTES = range(8)
@@ -127,8 +128,11 @@ class Encoder:
         if not all(n < 2**31 for n in shape):
             raise Refused(f"a tensor of shape {tuple(shape)}")
         nbytes = math.prod(shape) * DTYPES[dtype]
-        self._count(nbytes)  # before anything is copied: an expanded tensor is large for free
-        self.size -= nbytes
+        # Before anything is copied: an expanded tensor is large for free, and so is one without
+        # values whose sum over an axis has billions.
+        largest = math.prod(n for n in shape if n) * DTYPES[dtype]
+        self._count(largest)
+        self.size -= largest
         self._add(flat_bytes(tensor).numpy() if nbytes else b"", nbytes)
         return [TENSOR, dtype, shape]
 
@@ -218,7 +222,7 @@ class Decoder:
             raise Garbage("a malformed tensor")
         if not all(type(n) is int and 0 <= n < 2**31 for n in shape):
             raise Garbage("a malformed shape")
-        if math.prod(n for n in shape if n) >= 2**60:
+        if math.prod(n for n in shape if n) > LARGEST:
             raise Garbage("an impossible shape")
         import torch
 
