@@ -103,6 +103,8 @@ def explain(notes: Record) -> Exception | None:
     if not isinstance(failure, WrongValue):
         return failure
     of_paths = {known.said[0]: path for path, known in path_matches(notes.known, seen)}
+    again = {text: path for text, path in of_paths.items() if text in notes.explained}
+    of_paths = again or of_paths  # a mistake that all of another check has shown needs no second
     if of_paths:
         return _said([(path, text) for text, path in of_paths.items()], failure, notes)
     leaf = failure.leaf

@@ -240,9 +240,9 @@ def _attempt(
     forward = info.function.removesuffix("backward") + "forward"
     said = "\n".join(c.message for c in before if c.function == forward)
     told = frozenset(c.function for c in before if c.diagnosis == "dtype")
-    shown = any(PENCIL in c.message for c in before if c.function == info.function)
-    small = () if shown else subject.small.get(item.name, ())
-    more = dict(edges=subject.edges.get(item.name, ()), small=small)
+    explained = "\n".join(c.message for c in before if c.function == info.function)
+    small = () if PENCIL in explained else subject.small.get(item.name, ())
+    more = dict(edges=subject.edges.get(item.name, ()), small=small, explained=explained)
     about: dict[str, Any] = dict(known=known, lost=lost, passed=passed, told=told, said=said)
     notes = record.start(seed, keep=subject.show, **about, **more)
     try:
