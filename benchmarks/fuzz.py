@@ -125,10 +125,12 @@ def send_frames(rng, count):
     return data
 
 
-def faults(result):
-    """What is wrong with the result of a submission that returns anything."""
+def faults(result, right):
+    """What is wrong with the result of the solution, or of a submission that returns anything."""
     if isinstance(result, NoResult):
         return [f"no result: {result.reason.splitlines()[-1]}"]
+    if right:
+        return [] if result.score == result.max_score else ["loses points"]
     found = [f"{c.name} gave {c.points:g} points" for c in result.checks if c.points]
     return found + [f"{c.name}: {c.message}" for c in result.checks if "not judge" in c.message]
 
@@ -162,11 +164,8 @@ def main():
         with contextlib.closing(pool):
             for job, result in pool.run(jobs):
                 counts["submissions"] += 1
-                if job.submission == "solution":
-                    found = [] if result.score == result.max_score else ["loses points"]
-                else:
-                    found = faults(result)
-                    counts["checks"] += 0 if isinstance(result, NoResult) else len(result.checks)
+                found = faults(result, job.submission == "solution")
+                counts["checks"] += len(getattr(result, "checks", ()))
                 counts["faults"] += len(found)
                 for text in found[:5]:
                     print(f"{topic.id} {job.submission}: {text}", flush=True)

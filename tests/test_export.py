@@ -138,6 +138,7 @@ def test_whatever_a_student_is_called_no_cell_is_a_formula_and_no_row_is_lost(na
     rows = list(csv.reader(io.StringIO(out.getvalue(), newline="")))
     assert len(rows) == 3 + (to == "canvas")
     assert len({len(row) for row in rows}) == 1
+    assert all(cell[:1] not in ("=", "+", "-", "@", "\t", "\r") for row in rows for cell in row)
     parts = [part for row in rows for cell in row for part in re.split("[;\t\r\n]", cell)]
     assert all(part[:1] not in ("=", "+", "-", "@") for part in parts)
 

@@ -6,10 +6,14 @@ nothing. By the clock on the wall a submission may take far longer, but not slee
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from gradus.wire.channel import Late
 
@@ -27,6 +31,42 @@ def until(moment: float) -> Callable[[], float]:
         return left
 
     return wait
+
+
+class Interrupted(BaseException):
+    """This process has computed for as long as it may: no `except Exception` catches it."""
+
+
+class Allowance:
+    """Seconds of the processor's that this process may spend on somebody's behalf.
+
+    Counted in the main thread, where the system has such a timer; elsewhere there is no end.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
+
+    @contextmanager
+    def spent(self) -> Iterator[None]:
+        """Whatever is computed here; raises Interrupted when nothing is left."""
+        if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        if self.left <= 0:
+            raise Interrupted
+        started = time.process_time()
+        before = signal.signal(signal.SIGPROF, _interrupt)
+        signal.setitimer(signal.ITIMER_PROF, self.left)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, before)
+            self.left -= time.process_time() - started
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise Interrupted
 
 
 @dataclass

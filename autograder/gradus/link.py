@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gradus.clock import Clock, until
+from gradus.clock import Allowance, Clock, Interrupted, until
 from gradus.errors import one_line
 from gradus.sandbox.launcher import Launcher
 from gradus.sandbox.process import Output
@@ -33,7 +31,7 @@ class Link:
         self._clock = clock
         self._memory_mb = launcher.limits.memory_mb
         self._answers_seconds = ANSWERS * launcher.limits.check_seconds
-        self._answering = self._answers_seconds
+        self._answering = Allowance(self._answers_seconds)
         self._number = 0
         self._callbacks: list[Callable[..., Any]] = []
         try:
@@ -48,6 +46,11 @@ class Link:
     def output(self) -> Output:
         return self._worker.output
 
+    def begin(self) -> None:
+        """A check begins: its output, and what the judge may compute for it."""
+        self.output.restart()
+        self._answering = Allowance(self._answers_seconds)
+
     def kill(self, grace: float = 0.0) -> str:
         """Ends the process and what it started; says how it had ended by itself, or ""."""
         return self._worker.kill(grace)
@@ -55,7 +58,6 @@ class Link:
     def forget_callbacks(self) -> None:
         """Functions of the judge's that were passed so far can no longer be called."""
         self._callbacks.clear()
-        self._answering = self._answers_seconds
 
     def exchange(self, name: str, *arguments: Any) -> tuple[Any, ...]:
         """Sends a request and returns its (first) reply; runs callbacks meanwhile.
@@ -94,29 +96,13 @@ class Link:
                 0 <= ident < len(self._callbacks)
             ):
                 try:
-                    with _bounded_memory(self._memory_mb), self._bounded_time():
+                    with _bounded_memory(self._memory_mb), self._answering.spent():
                         return ("value", 0, self._callbacks[ident](*arguments, **keywords))
-                except _TooLong:
+                except Interrupted:
                     return ("raised", 0, "TimeoutError: what the judge is asked for takes too long")
                 except Exception as error:
                     return ("raised", 0, f"{type(error).__name__}: {error}"[:300])
         raise Garbage
-
-    @contextlib.contextmanager
-    def _bounded_time(self) -> Iterator[None]:
-        """All that it is asked for in one check may take the judge a few checks' time."""
-        if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = signal.signal(signal.SIGPROF, _too_long)
-        signal.setitimer(signal.ITIMER_PROF, max(self._answering, 1e-3))
-        started = time.process_time()
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            signal.signal(signal.SIGPROF, before)
-            self._answering -= time.process_time() - started
 
     def _as_data(self, value: Any) -> Any:
         """What stands on the wire for an argument that is not plain data."""
@@ -133,14 +119,6 @@ class Link:
             self._callbacks.append(value)
             return Callback(len(self._callbacks) - 1, getattr(value, "__name__", "function"))
         raise TypeError(f"a check passed a {type(value).__name__}, which is not data")
-
-
-class _TooLong(BaseException):
-    """No `except Exception` of a judge's function catches it."""
-
-
-def _too_long(number: int, frame: Any) -> None:
-    raise _TooLong
 
 
 def _no_callback(reference: Handle | Callback) -> Handle:

@@ -110,7 +110,7 @@ class Student:
         self._check = (seed, dict(stand_ins or {}))
         self._clock.begin(self._launcher.limits.check_seconds)
         if self._link is not None:
-            self._link.output.restart()
+            self._link.begin()
             try:
                 self._request("begin", *self._check)
             except SubmissionError:  # it died between two checks

@@ -49,9 +49,10 @@ def conclude(
     if not notes.failures:
         return error
     found = explain(notes)
-    unexplained = isinstance(notes.failures[0], WrongValue)
-    if student is not None and unexplained and isinstance(found, CheckFailed):
-        return _with_small_call(student, found, notes) if found.diagnosis is None else found
+    if student is None or not isinstance(notes.failures[0], WrongValue):
+        return found
+    if isinstance(found, CheckFailed) and found.diagnosis is None:
+        return _with_small_call(student, found, notes)
     return found
 
 

@@ -6,19 +6,16 @@ here.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import random
-import signal
-import sys
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gradus.checks.record import current
+from gradus.clock import Allowance, Interrupted
 from gradus.errors import Missing, NotData, NotImplementedYet, Raised, TimedOut, one_line
 from gradus.inside import changes, values
 from gradus.inside.loading import describe
@@ -45,7 +42,7 @@ class LocalStudent:
         self._kept: dict[int, Any] = {}
         self._replaced: dict[str, Any] = {}  # what the stand-ins of the check hide
         self._added: set[str] = set()  # stand-ins of what is missing
-        self._seconds = self._left = seconds
+        self._seconds, self._allowance = seconds, Allowance(seconds)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
@@ -58,7 +55,7 @@ class LocalStudent:
     def begin(self, check: str, seed: int, stand_ins: Mapping[str, Any] | None = None) -> None:
         """As Student.begin."""
         self._kept.clear()
-        self._left = self._seconds
+        self._allowance = Allowance(self._seconds)
         self.names.update(self._replaced)
         for name in self._added:
             self.names.pop(name, None)
@@ -110,7 +107,7 @@ class LocalStudent:
         function = self.names[target] if isinstance(target, str) else self._kept[target.id]
         before = changes.snapshot(args, kwargs)
         try:
-            with self._limited():
+            with self._allowance.spent():
                 value = function(*args, **kwargs)
             if name.endswith("_forward") and isinstance(value, tuple | list) and len(value) >= 2:
                 value = (value[0], self._keep(value[1]), *value[2:])
@@ -119,7 +116,7 @@ class LocalStudent:
             raise NotImplementedYet(str(error) or name, function=name) from None
         except Refused as error:
             raise NotData(f"returned {error}", function=name) from None
-        except _Interrupted:
+        except Interrupted:
             raise TimedOut("takes too long", function=name) from None
         except Exception as error:
             kind, text, _ = describe(error)
@@ -147,23 +144,6 @@ class LocalStudent:
         self._kept[handle.id] = value
         return handle
 
-    @contextlib.contextmanager
-    def _limited(self) -> Iterator[None]:
-        if sys.platform == "win32":
-            yield
-            return
-        if self._left <= 0:
-            raise _Interrupted
-        started = time.process_time()
-        before = signal.signal(signal.SIGPROF, _interrupt)
-        signal.setitimer(signal.ITIMER_PROF, self._left)
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            signal.signal(signal.SIGPROF, before)
-            self._left -= time.process_time() - started
-
 
 def _called_back(stand_in: Callable[..., Any]) -> Callable[..., Any]:
     """A stand-in as it is over the wire: whatever it raises is a ValueError there."""
@@ -177,11 +157,3 @@ def _called_back(stand_in: Callable[..., Any]) -> Callable[..., Any]:
             raise ValueError(f"{stand_in.__name__}: {text}") from None
 
     return called
-
-
-class _Interrupted(BaseException):
-    """No `except Exception` of a changed reference catches it."""
-
-
-def _interrupt(number: int, frame: Any) -> None:
-    raise _Interrupted

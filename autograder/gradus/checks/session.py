@@ -235,16 +235,23 @@ def _attempt(
     item.config.stash[SUBJECT] = subject
     seed = derive_seed(subject.salt, subject.topic.id, item.name)
     lost = frozenset(c.function for c in before if c.points < c.max_points)
-    known = subject.known.get(item.name, ())
     passed = frozenset(c.function for c in before if c.points == c.max_points)
     forward = info.function.removesuffix("backward") + "forward"
     said = "\n".join(c.message for c in before if c.function == forward)
     told = frozenset(c.function for c in before if c.diagnosis == "dtype")
     explained = "\n".join(c.message for c in before if c.function == info.function)
-    small = () if PENCIL in explained else subject.small.get(item.name, ())
-    more = dict(edges=subject.edges.get(item.name, ()), small=small, explained=explained)
-    about: dict[str, Any] = dict(known=known, lost=lost, passed=passed, told=told, said=said)
-    notes = record.start(seed, keep=subject.show, **about, **more)
+    notes = record.start(
+        seed,
+        keep=subject.show,
+        known=subject.known.get(item.name, ()),
+        edges=subject.edges.get(item.name, ()),
+        small=() if PENCIL in explained else subject.small.get(item.name, ()),
+        lost=lost,
+        passed=passed,
+        told=told,
+        said=said,
+        explained=explained,
+    )
     try:
         own_seed = submission_seed(subject.salt, subject.topic.id, item.name)
         subject.student.begin(item.name, own_seed, stand_ins=replaced)

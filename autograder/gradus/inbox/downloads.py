@@ -103,8 +103,7 @@ class _Chooser:
     def _matters(self, piece: Piece) -> bool:
         if piece.file and piece.file.where.problem:
             return True
-        hidden = any(part.startswith(".") or part in NOISE for part in piece.names)
-        return not hidden and piece.names[-1:] not in ((), (f"test_{self.topic}.py",))
+        return _may_be_handed_in(piece.names, self.topic)
 
     def _stem(self, piece: Piece) -> str:
         stem = PurePath(piece.names[-1]).stem
@@ -157,22 +156,26 @@ def _say_what_is_left(
 ) -> None:
     """Of a download, the code that no student's piece is; of a plain folder, what lies deeper than
     `collect` looks. nbgrader's submitted/ holds other assignments, which are none of ours."""
+    if not known:
+        files = [f for f in files if len(f.names) > 2]
+    elif known[0].source == "nbgrader":
+        files = [f for f in files if len(f.names) <= 2 + (f.names[0] == "submitted")]
     taken = {piece.file.where.path for piece in known if piece.file}
-    least, most = (0, _MAX_DEPTH) if known else (3, _MAX_DEPTH)
-    if known and known[0].source == "nbgrader":
-        most = 2 + (files[0].names[0] == "submitted")
     left = [
         "/".join(file.names)
         for file in files
         if file.where.path not in taken
-        and least <= len(file.names) <= most
         and file.names[-1].lower().endswith(SUFFIXES)
-        and file.names[-1] != f"test_{topic}.py"
-        and not any(name in NOISE or name[0] == "." for name in file.names)
+        and _may_be_handed_in(file.names, topic)
     ]
     if left:
-        more = f" and {len(left) - _MAX_LISTED} more" if len(left) > _MAX_LISTED else ""
-        say(f"nobody's, not graded: {', '.join(left[:_MAX_LISTED])}{more}")
+        say(f"nobody's, not graded: {_few(left)}")
+
+
+def _may_be_handed_in(names: Sequence[str], topic: str) -> bool:
+    """Not what is hidden, comes with tools, or was handed out."""
+    hidden = any(name.startswith(".") or name in NOISE for name in names)
+    return not hidden and tuple(names[-1:]) not in ((), (f"test_{topic}.py",))
 
 
 def _is_folder(path: Path) -> bool:
@@ -255,8 +258,12 @@ def _shown(piece: Piece) -> str:
 
 
 def _listed(pieces: Sequence[Piece]) -> str:
-    more = f" and {len(pieces) - _MAX_LISTED} more" if len(pieces) > _MAX_LISTED else ""
-    return ", ".join(_shown(piece) for piece in pieces[:_MAX_LISTED]) + more
+    return _few([_shown(piece) for piece in pieces])
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+    return ", ".join(names[:_MAX_LISTED]) + more
 
 
 def _code(data: bytes, suffix: str) -> list[str]:

@@ -42,7 +42,8 @@ def sources_of(course: Course, topic: Topic) -> Sources:
 
 # What decides what is recorded, beside a topic's own files.
 _CODE = (
-    *("checks/calls.py", "checks/comparison.py", "checks/data.py", "checks/fingerprint.py"),
+    *("clock.py", "checks/calls.py", "checks/comparison.py", "checks/data.py"),
+    "checks/fingerprint.py",
     *("checks/gradients.py", "checks/judging.py", "checks/leaves.py", "checks/local.py"),
     *("checks/rng.py", "checks/tolerance.py", "checks/training.py"),
     *("mistakes/edges.py", "mistakes/perform.py", "mistakes/recorder.py", "mistakes/rules.py"),
@@ -70,9 +71,15 @@ def prepare(
         sources = sources_of(course, topic)
         known, unnoticed = record_mistakes(sources, salt, advance=advance)
         _, edges, small = calls_of(sources, salt)
-        parameters = Reference(sources.solution).parameters()
-        about = (digest, tests_digest(test_file), known)
-        found = Recording(*about, {}, unnoticed, edges, small, parameters)
+        found = Recording(
+            digest,
+            tests_digest(test_file),
+            known,
+            unnoticed=unnoticed,
+            edges=edges,
+            small=small,
+            parameters=Reference(sources.solution).parameters(),
+        )
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_whole(path, found.packed())
     return found

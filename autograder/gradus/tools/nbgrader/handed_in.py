@@ -62,7 +62,8 @@ def _cells(text: str) -> list[Any]:
     if len(found) > MAX_CELLS:
         raise ValueError(f"more than {MAX_CELLS} cells")
     for cell in found:
-        cell.update({"outputs": []} if cell["cell_type"] == "code" else {})
+        if cell["cell_type"] == "code":
+            cell["outputs"] = []
     cells = []
     for cell in nbformat.reads(json.dumps(read), as_version=4).cells:  # type: ignore[no-untyped-call]
         new = getattr(nbformat.v4, f"new_{cell.cell_type}_cell")(str(cell.source))
