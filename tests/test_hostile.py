@@ -290,6 +290,20 @@ def test_a_zygote_that_dies_is_replaced(launchers: Any) -> None:
     one.close()
 
 
+@pytest.mark.skipif("user" not in CONTAINED, reason="needs level user")
+def test_ending_a_submission_ends_nothing_else_of_its_user_id(launchers: Any) -> None:
+    """A container's judge on the same machine may have taken that id: its lock is not seen here."""
+    launcher = launchers("user")
+    one = student(launcher, "own_user")
+    uid, _ = outcome(one, "f")
+    stranger = subprocess.Popen(["sleep", "60"], user=uid)
+    one.close()
+    assert left_over(launcher) == 0
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+
+
 @pytest.mark.parametrize("level", CONTAINED)
 def test_everything_ends_with_the_judge(level: str, tmp_path: Path) -> None:
     """A judge that is killed with -9 leaves no process of a submission behind."""

@@ -1,4 +1,5 @@
-"""Leaves a daemon in a session of its own that holds every descriptor. It ends with the rest."""
+"""Leaves a daemon that holds every descriptor and is refused a session of its own. It ends with
+the rest."""
 
 import contextlib
 import os
@@ -8,7 +9,9 @@ import time
 
 def f(x):
     if os.fork() == 0:
-        os.setsid()
+        for leave in (os.setsid, lambda: os.setpgid(0, 0)):
+            with contextlib.suppress(OSError):
+                leave()
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             with contextlib.suppress(OSError, ValueError):
                 signal.signal(number, signal.SIG_IGN)

@@ -133,6 +133,8 @@ _REFUSED = {
     "memfd_create": (319, 279),  # memory that no limit counts
     "memfd_secret": (447, 447),
     "flock": (73, 32),  # a lock on one of Python's files is a message to a neighbour
+    "setsid": (112, 157),  # all that it starts stays in its group, and ends with it
+    "setpgid": (109, 154),
     "ptrace": (101, 117),
     "mount": (165, 40),
     "umount2": (166, 39),
@@ -165,10 +167,15 @@ _FCNTL = (72, 25)
 _LOCKS = (5, 6, 7, 36, 37, 38)  # fcntl's, of a process and of an open file: as flock
 
 
-def refuse_system_calls() -> bool:
-    """Installs a seccomp filter for this process and its descendants; False: unknown machine."""
-    if platform.machine() not in _MACHINES:
-        return False
+def knows_machine() -> bool:
+    """Whether the numbers of its system calls are known here, so that some can be refused."""
+    return platform.machine() in _MACHINES
+
+
+def refuse_system_calls() -> None:
+    """Installs a seccomp filter for this process and its descendants, on a known machine."""
+    if not knows_machine():
+        return
     column, architecture, clone = _MACHINES[platform.machine()]
     load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
     allow, refuse, unknown, kill = 0x7FFF0000, 0x00050001, 0x00050000 | 38, 0x80000000
@@ -201,7 +208,6 @@ def refuse_system_calls() -> bool:
     filter_ = struct.pack("@HP", len(program), ctypes.addressof(buffer))
     address = ctypes.create_string_buffer(filter_, len(filter_))
     prctl(22, 2, ctypes.addressof(address))
-    return True
 
 
 def landlock_version() -> int:

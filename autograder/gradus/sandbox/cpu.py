@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import psutil
 
 
-def cpu_seconds(pid: int, uid: int = 0) -> float:
-    """Of a process and what it started, or of all processes of a user where `uid` is given.
+def cpu_seconds(pid: int) -> float:
+    """Of a process and what it started.
 
     What ended and was waited for counts where the system says so (Linux). 0.0 where none is left.
     """
     seconds = 0.0
-    for process in _of_user(uid) if uid else _of_session(pid):
+    for process in _of_session(pid):
         with contextlib.suppress(psutil.Error):  # it has ended meanwhile
             times = process.cpu_times()
             seconds += times.user + times.system + times.children_user + times.children_system
@@ -35,10 +35,3 @@ def _of_session(pid: int) -> Iterator[psutil.Process]:
             with contextlib.suppress(OSError, psutil.Error):
                 if os.getsid(other) == pid and other not in (pid, *known):
                     yield psutil.Process(other)
-
-
-def _of_user(uid: int) -> Iterator[psutil.Process]:
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.uids().real == uid:
-                yield process

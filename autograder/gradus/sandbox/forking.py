@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pwd
+import random
 import socket
 import subprocess
 import sys
@@ -34,8 +35,12 @@ UIDS = range(60706, 61184)  # what systemd's allocation of user ids leaves unuse
 
 
 def reserve_uid() -> tuple[int, socket.socket]:
-    """A user id that no other judge on this machine uses, until the socket is closed."""
-    for uid in UIDS:
+    """A user id that no other judge on this machine uses, until the socket is closed.
+
+    The socket says nothing to another container's judge, so each begins somewhere else: what one
+    user may start is counted for the whole machine.
+    """
+    for uid in random.sample(UIDS, len(UIDS)):
         lock = socket.socket(socket.AF_UNIX)
         with contextlib.suppress(KeyError):
             pwd.getpwuid(uid)

@@ -69,7 +69,7 @@ class Zygote:
             for descriptor in descriptors:
                 os.close(descriptor)
         elif name == "cpu":
-            own = cpu_seconds(self.children[ident], self.uids[ident]) if ident in self.uids else 0
+            own = cpu_seconds(self.children[ident]) if ident in self.children else 0
             self.control.send(msgpack.packb(["cpu", ident, own + self.orphans]))
         else:
             self.control.send(msgpack.packb(["ended", ident, self.end(ident, spec)]))
@@ -174,7 +174,7 @@ class Zygote:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(inner or pid, signal.SIGKILL)
         else:
-            self.kill_user(self.uids[ident])
+            self.kill_group(pid, self.uids[ident])
         while pid not in self.exits:
             time.sleep(0.0005)
             self.reap()
@@ -185,18 +185,22 @@ class Zygote:
         del self.exits[pid], self.uids[ident], self.children[ident]
         return code
 
-    def kill_user(self, uid: int) -> None:
-        """SIGKILL to every process of `uid`, at one stroke of the kernel."""
-        pid = os.fork()
-        if not pid:
+    def kill_group(self, pid: int, uid: int) -> None:
+        """SIGKILL to a child and all that it started, at one stroke of the kernel.
+
+        Not to whatever has that user id: from here a container's processes can be seen, and it
+        may have chosen the same.
+        """
+        killer = os.fork()
+        if not killer:
             try:
                 contain.become(uid)
-                os.kill(-1, signal.SIGKILL)
+                os.kill(-pid if contain.knows_machine() else -1, signal.SIGKILL)
             except ProcessLookupError:
                 pass
             finally:
                 os._exit(0)
-        os.waitpid(pid, 0)
+        os.waitpid(killer, 0)
 
 
 def main() -> None:
