@@ -8,7 +8,8 @@ reference by rule that explains every value, and a diagnosis that says where the
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ from gradus.checks.diagnose import diagnose
 from gradus.checks.failure import CheckFailed, Leaf, WrongValue
 from gradus.checks.fingerprint import Transcript, transcript
 from gradus.checks.judging import all_right, saying
-from gradus.checks.known import Known, path_matches, whole_match
+from gradus.checks.known import Kind, Known, path_matches, whole_matches
 from gradus.checks.record import Record
 from gradus.checks.show import show_calls
 from gradus.checks.tolerance import closeness
@@ -95,15 +96,12 @@ def explain(notes: Record) -> Exception | None:
         backward = function.removesuffix("_forward") + "_backward"
         notes.remark(f"{backward} is right for your {function}, which is off: {sentence}")
         return None
-    found = whole_match(notes.known, seen, "mistake")
-    if found is not None:
-        return _said([(_own_path(notes, found.said[0]), found.said[0])], failure, notes)
-    found = whole_match(notes.known, seen, "pair")
-    if found is not None:
-        return _said([(_own_path(notes, text), text) for text in found.said], failure, notes)
+    told = _told(notes, seen)
+    if told:
+        return _said([(_own_path(notes, text), text) for text in told], failure, notes)
     if not isinstance(failure, WrongValue):
         return failure
-    of_paths = {known.said[0]: path for path, known in path_matches(notes.known, seen)}
+    of_paths = {text: path for path, text in _of_paths(notes, seen).items()}
     again = {text: path for text, path in of_paths.items() if text in notes.explained}
     of_paths = again or of_paths  # a mistake that all of another check has shown needs no second
     if of_paths:
@@ -112,7 +110,7 @@ def explain(notes: Record) -> Exception | None:
     named = diagnose(leaf, vague=False)
     if named is not None:
         return _diagnosed(leaf, named.summary, named.explanation, named.id, notes.hint)
-    by_rule = whole_match(notes.known, seen, "rule")
+    by_rule = next(whole_matches(notes.known, seen, "rule"), None)
     if by_rule is not None:
         return _said([(leaf.path, by_rule.said[0])], failure, notes)
     vague = diagnose(leaf, vague=True)
@@ -130,7 +128,60 @@ def _mistake_of_forward(notes: Record, seen: Transcript) -> Known | None:
         if known.kind == "forward" or (known.kind == "forward rule" and known.said[1] in notes.said)
     )
     lost = (known for known in possible if known.said[0] in notes.lost)
-    return whole_match(lost, seen, "forward", "forward rule")
+    return next(whole_matches(lost, seen, "forward", "forward rule"), None)
+
+
+def _told(notes: Record, seen: Transcript) -> Sequence[str]:
+    """The sentences of the mistake, or the two, that explain every value of the check."""
+    one = _likeliest(whole_matches(notes.known, seen, "mistake"), notes)
+    if one is not None:
+        return one.said
+    two = _likeliest(whole_matches(notes.known, seen, "pair"), notes)
+    if two is None:
+        return ()
+    if not seen.has_values and notes.explained:  # words alone tell of no second one
+        return [text for text in two.said if text in notes.explained]
+    of_paths = _of_paths(notes, seen)
+    apart = tuple(dict.fromkeys(of_paths.values()))
+    if len(of_paths) == len(seen.paths) and _votes(notes, apart) > _votes(notes, two.said):
+        return apart
+    return two.said
+
+
+def _of_paths(notes: Record, seen: Transcript) -> dict[str, str]:
+    """By output, the sentence of the mistake that explains it."""
+    fitting = path_matches(notes.known, seen).items()
+    found = ((path, _likeliest(known, notes)) for path, known in fitting)
+    return {path: one.said[0] for path, one in found if one is not None}
+
+
+def _likeliest(fitting: Iterable[Known], notes: Record) -> Known | None:
+    """What fits in most of the function's checks; of equals the first."""
+    return max(fitting, key=lambda known: _votes(notes, known.said), default=None)
+
+
+def _votes(notes: Record, said: Iterable[str]) -> int:
+    return min((notes.votes.get(text, 0) for text in said), default=0)
+
+
+def agree(failed: Sequence[Record]) -> list[Exception | None]:
+    """What checks of one function say that have failed, after what they have noted.
+
+    Several mistakes may lead to the same values in one check; the student's is the one that fits
+    in the others, too.
+    """
+    votes: Counter[str] = Counter()
+    explained: set[str] = set()
+    for notes in failed:
+        seen = transcript(notes.seen)
+        kinds: list[Kind] = ["mistake", "pair"] if seen.has_values else ["mistake"]
+        in_whole = {s for known in whole_matches(notes.known, seen, *kinds) for s in known.said}
+        of_paths = path_matches(notes.known, seen).values()
+        votes.update(in_whole.union(known.said[0] for fitting in of_paths for known in fitting))
+        explained |= in_whole
+    for notes in failed:
+        notes.votes, notes.explained = votes, explained
+    return [explain(notes) for notes in failed]
 
 
 def _own_path(notes: Record, sentence: str) -> str | None:

@@ -42,20 +42,20 @@ class Known:
 Recorded = Mapping[str, Sequence[Known]]  # by the name of the check
 
 
-def whole_match(known: Iterable[Known], seen: Transcript, *kinds: Kind) -> Known | None:
-    """The first of these kinds that explains every value of the check."""
+def whole_matches(known: Iterable[Known], seen: Transcript, *kinds: Kind) -> Iterator[Known]:
+    """Those of these kinds that explain every value of the check."""
     whole = seen.whole
     for one in known:
         if one.kind in kinds and one.whole.matches(whole, 2 * seen.close):
-            return one
-    return None
+            yield one
 
 
-def path_matches(known: Iterable[Known], seen: Transcript) -> Iterator[tuple[str, Known]]:
-    """The outputs that a written mistake explains, each at all comparisons, and which mistake."""
+def path_matches(known: Sequence[Known], seen: Transcript) -> dict[str, list[Known]]:
+    """The outputs that written mistakes explain, each at all comparisons, and which mistakes."""
+    found: dict[str, list[Known]] = {}
     for path, mine in seen.paths.items():
         for one in known:
-            found = one.paths.get(path)
-            if one.kind == "mistake" and found is not None and found.matches(mine, seen.close):
-                yield path, one
-                break
+            of_path = one.paths.get(path) if one.kind == "mistake" else None
+            if of_path is not None and of_path.matches(mine, seen.close):
+                found.setdefault(path, []).append(one)
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,9 +22,10 @@ class Record:
     A comparison that fails does not end the check, unless `stop` asks for that: what the other
     outputs are helps to say why. `known` are the mistakes recorded for this check, `lost` the
     functions that have failed a check before this one, `passed` those that have passed one, `told`
-    those that were told of their dtypes, `said` what was said of the forward, and `explained` what
-    earlier checks have said of the function. `edges` are calls to be made when it has passed,
-    `small` one to show when nothing explains why it has not. With `keep` its calls are kept, too.
+    those that were told of their dtypes, and `said` what was said of the forward. `votes` says of a
+    mistake in how many of the function's failed checks it fits, `explained` which ones fit all that
+    is wrong in one. `edges` are calls to be made when it has passed, `small` one to show when
+    nothing explains why it has not. With `keep` its calls are kept, too.
     """
 
     seed: int = 0
@@ -38,7 +39,8 @@ class Record:
     edges: Sequence[Comparison] = ()
     small: Sequence[Comparison] = ()
     said: str = ""
-    explained: str = ""
+    votes: Mapping[str, int] = field(default_factory=dict)
+    explained: Collection[str] = ()
     metrics: dict[str, float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)

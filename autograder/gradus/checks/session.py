@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +19,7 @@ import pytest
 
 import gradus
 from gradus.checks import record
-from gradus.checks.explain import PENCIL, conclude
+from gradus.checks.explain import PENCIL, agree, conclude
 from gradus.checks.failure import MEND_FIRST, CheckFailed, hint
 from gradus.checks.plugin import SUBJECT, Subject
 from gradus.checks.recorded import Recording, load_recording
@@ -173,11 +174,14 @@ def judge(
         last = [n for n, i in enumerate(chosen, 1) if describe(i).function == job.up_to]
         chosen = chosen[: last[-1] if last else 0]
     checks: list[CheckResult] = []
+    attempts: list[_Attempt] = []
     status, message = SubmissionStatus.GRADED, ""
     try:
         student.load()
         for item in chosen:
-            checks.append(_run_check(item, subject, checks))
+            attempts.append(_run_check(item, subject, checks))
+            checks.append(attempts[-1].result)
+        checks = _agreed(attempts)
     except LoadError as error:
         status, message = error.submission_status, error.message
         checks = [check_result(describe(i), error.status, 0.0, message=message) for i in chosen]
@@ -212,7 +216,32 @@ def _environment_of_run() -> dict[str, str]:
     }
 
 
-def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult]) -> CheckResult:
+@dataclass
+class _Attempt:
+    """One run of a check: its result, what it has noted, and how that was explained."""
+
+    result: CheckResult
+    notes: record.Record
+    error: BaseException | None
+
+
+def _agreed(attempts: Sequence[_Attempt]) -> list[CheckResult]:
+    """The results, where the failed checks of a function name the same mistake if one fits all."""
+    of_functions: dict[str, list[_Attempt]] = {}
+    for one in attempts:
+        if one.result.status is Status.FAILED and one.notes.failures:
+            of_functions.setdefault(one.result.function, []).append(one)
+    for failed in of_functions.values():
+        for one, error in zip(failed, agree([one.notes for one in failed]), strict=True):
+            explained = isinstance(one.error, CheckFailed) and one.error.diagnosis
+            if explained and isinstance(error, CheckFailed):
+                message = str(error) + one.result.message.removeprefix(str(one.error))
+                changed = {"message": message, "diagnosis": error.diagnosis}
+                one.result = one.result.model_copy(update=changed)
+    return [one.result for one in attempts]
+
+
+def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult]) -> _Attempt:
     """The result with the first choice of stand-ins, or a better one with another."""
     offered: StandIns = getattr(cast(Any, item).module, "STAND_INS", {})
     takes = subject.parameters
@@ -220,15 +249,15 @@ def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult
     first, *more = choices(offered, describe(item).function, before)
     best = _attempt(item, subject, before, first)
     for replaced in more:
-        if best.status in (Status.FAILED, Status.PARTIAL, Status.ERROR):
+        if best.result.status in (Status.FAILED, Status.PARTIAL, Status.ERROR):
             again = _attempt(item, subject, before, replaced)
-            best = max(best, again, key=lambda result: result.points)
+            best = max(best, again, key=lambda one: one.result.points)
     return best
 
 
 def _attempt(
     item: pytest.Item, subject: Subject, before: Sequence[CheckResult], replaced: StandIns
-) -> CheckResult:
+) -> _Attempt:
     assert subject.student is not None
     info = describe(item)
     started = time.perf_counter()
@@ -239,18 +268,17 @@ def _attempt(
     forward = info.function.removesuffix("backward") + "forward"
     said = "\n".join(c.message for c in before if c.function == forward)
     told = frozenset(c.function for c in before if c.diagnosis == "dtype")
-    explained = "\n".join(c.message for c in before if c.function == info.function)
+    shown = any(PENCIL in c.message for c in before if c.function == info.function)
     notes = record.start(
         seed,
         keep=subject.show,
         known=subject.known.get(item.name, ()),
         edges=subject.edges.get(item.name, ()),
-        small=() if PENCIL in explained else subject.small.get(item.name, ()),
+        small=() if shown else subject.small.get(item.name, ()),
         lost=lost,
         passed=passed,
         told=told,
         said=said,
-        explained=explained,
     )
     try:
         own_seed = submission_seed(subject.salt, subject.topic.id, item.name)
@@ -273,7 +301,7 @@ def _attempt(
             message += f"\nIt calls {relied[0]}, which fails its own check: {MEND_FIRST}"
         elif info.function.endswith("_backward") and forward in lost and MEND_FIRST not in message:
             message += f"\nThe cache is {forward}'s, which fails its own check: {MEND_FIRST}"
-    return check_result(
+    result = check_result(
         info,
         status,
         round(info.points * share, 6),
@@ -285,6 +313,7 @@ def _attempt(
         calls=calls,
         seconds=round(time.perf_counter() - started, 4),
     )
+    return _Attempt(result, notes, error)
 
 
 def _run_item(item: pytest.Item) -> BaseException | None:
