@@ -17,7 +17,10 @@ from gradus.checks.fingerprint import observe, transcript
 from gradus.checks.recorded import Recording
 from gradus.checks.rng import Rng
 from gradus.commands.audit import audit
+from gradus.commands.grade import grade
 from gradus.course import UsageError, load_course
+from gradus.files import write_tree
+from gradus.grading.store import Store
 from gradus.mistakes.prepare import prepare_public
 
 COURSE = """\
@@ -105,6 +108,59 @@ def test_a_mistake_and_two_at_once_are_named_at_home_and_in_class(course, tmp_pa
     message = checks["two"]["test_scale_backward"]["message"]
     assert "gradient of w: averaged over the batch" in message
     assert "gradient of x: w is missing" in message
+
+
+ALIKE_IN_ONE = {
+    "course.yaml": COURSE.replace("other", "three").replace("points: 1", "points: 4"),
+    "solutions/three.py": """# %%
+import torch
+
+
+# %%
+def three(x):
+    \"\"\"Three times x.\"\"\"
+    # BEGIN SOLUTION
+    return 3 * x
+    # END SOLUTION
+""",
+    "hidden_tests/test_three.py": """
+import torch
+
+from gradus.checks import call, check_values, points
+
+
+@points(2, of="three")
+def test_three_of_two(student, rng):
+    check_values(call(student, "three", torch.full((2,), 2.0)), torch.full((2,), 6.0), "out")
+
+
+@points(2, of="three")
+def test_three(student, rng):
+    x = rng.normal(3)
+    check_values(call(student, "three", x), 3 * x, "out")
+""",
+    "hidden_tests/mistakes/three.py": """
+from gradus.mistakes.written import change, mistakes
+
+three = mistakes(
+    change("3 * x -> x * x", "the square"),
+    change("3 * x -> x + x", "twice, not three times"),
+)
+""",
+}
+
+
+def test_of_mistakes_alike_in_one_check_the_one_that_fits_in_the_others_is_named(tmp_path):
+    write_tree(tmp_path, {name: text.encode() for name, text in ALIKE_IN_ONE.items()})
+    course = load_course(tmp_path / "course.yaml")
+    right = ALIKE_IN_ONE["solutions/three.py"]
+    texts = {"square": right.replace("3 * x", "x * x"), "twice": right.replace("3 * x", "x + x")}
+    write_tree(tmp_path / "in", {f"{name}.py": text.encode() for name, text in texts.items()})
+    assert grade(course, "three", [tmp_path / "in"], out=tmp_path / "out", judges=1) == 0
+    for name, text in (("square", "the square"), ("twice", "twice, not three times")):
+        result = Store(tmp_path / "out" / "three").load(name)
+        assert [(c.points, c.diagnosis) for c in result.checks] == [(0, text)] * 2
+        assert all(c.message.startswith(f"out: {text}") for c in result.checks)
 
 
 def test_what_no_mistake_explains_is_not_called_one(course):

@@ -147,6 +147,25 @@ def adamw_update(params, grads, state, *args, **options):
 """
 
 
+# The same, for a function that needs no other.
+USES = """
+def adam_update(params, grads, state, *args, **options):
+    raise ValueError
+def adamax_update(params, grads, state, *args, **options):
+    return adam_update(params, grads, state, *args, **options)
+"""
+
+
+def test_a_stand_in_answers_only_where_its_function_is_used(tmp_path):
+    solution = (ROOT / "solutions" / "adam.py").read_text()
+    lost, printed = grade("adam", tmp_path, {"oracle": solution + USES})
+    assert lost["oracle"].keys() == {"adam_update", "adamax_update"}
+    said = {
+        c["name"]: c["message"] for r in map(json.loads, printed.splitlines()) for c in r["checks"]
+    }
+    assert all("ValueError" in text for name, text in said.items() if "adamax" in name)
+
+
 def test_a_stand_in_takes_what_its_function_takes(tmp_path):
     solution = (ROOT / "solutions" / "adam.py").read_text()
     lost, printed = grade("adam", tmp_path, {"oracle": solution + ORACLE})

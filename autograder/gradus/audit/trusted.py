@@ -102,10 +102,10 @@ class _Answer(LocalStudent):
         self._source = source
         self._limits = limits
 
-    def begin(self, check: str, seed: int, stand_ins: Mapping[str, Any] | None = None) -> None:
+    def begin(self, check: str, *rest: Any, **others: Any) -> None:
         """As Student.begin, with the check's own limit."""
         self._seconds = max(SECONDS, self._limits.get(check, 0.0))
-        super().begin(check, seed, stand_ins)
+        super().begin(check, *rest, **others)
 
     def load(self) -> None:
         """As Student.load."""

@@ -41,6 +41,7 @@ class LocalStudent:
         self.last_notes: list[str] = []
         self._kept: dict[int, Any] = {}
         self._replaced: dict[str, Any] = {}  # what the stand-ins of the check hide
+        self._answers: Mapping[str, Any] = {}  # stand-ins that are called from here
         self._added: set[str] = set()  # stand-ins of what is missing
         self._seconds, self._allowance = seconds, Allowance(seconds)
 
@@ -52,8 +53,15 @@ class LocalStudent:
     def load(self) -> None:
         """Is loaded."""
 
-    def begin(self, check: str, seed: int, stand_ins: Mapping[str, Any] | None = None) -> None:
+    def begin(
+        self,
+        check: str,
+        seed: int,
+        stand_ins: Mapping[str, Any] | None = None,
+        answers: Mapping[str, Any] | None = None,
+    ) -> None:
         """As Student.begin."""
+        self._answers = answers or {}
         self._kept.clear()
         self._allowance = Allowance(self._seconds)
         self.names.update(self._replaced)
@@ -102,9 +110,12 @@ class LocalStudent:
         args, kwargs = own(args), own(kwargs)
         if name not in self.given and (not current().inside or hands_a_function):
             current().properties = True
-        if isinstance(target, str) and target not in self.names:
+        if isinstance(target, str) and target not in {*self.names, *self._answers}:
             raise Missing(f"{name} is not defined", function=name)
-        function = self.names[target] if isinstance(target, str) else self._kept[target.id]
+        if name in self._answers:
+            function = _called_back(self._answers[name])
+        else:
+            function = self.names[name] if isinstance(target, str) else self._kept[target.id]
         before = changes.snapshot(args, kwargs)
         try:
             with self._allowance.spent():

@@ -33,6 +33,7 @@ class Subject:
     edges: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     small: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of each function
+    uses: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of other functions
     show: bool = False  # the calls of each check, for a student to follow
 
     def know(self, recording: Recording | None) -> None:
@@ -40,6 +41,7 @@ class Subject:
         if recording is not None:
             self.known, self.parameters = recording.known, recording.parameters
             self.edges, self.small = recording.edges, recording.small
+            self.uses = recording.uses
 
 
 SUBJECT: pytest.StashKey[Subject] = pytest.StashKey()

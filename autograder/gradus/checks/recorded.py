@@ -18,7 +18,7 @@ from gradus.checks.comparison import Comparison
 from gradus.checks.known import Known, Recorded
 from gradus.wire.frames import Decoder, Encoder
 
-FORMAT = 3
+FORMAT = 4
 _LIMIT = 64 << 20  # bytes of the tensors in one file
 
 
@@ -27,8 +27,9 @@ class Recording:
     """What was recorded of a topic's checks, and of which sources.
 
     `edges` are the calls that are made when a check has passed, `small` those when nothing explains
-    why it has not; `parameters` the names of each function's; `unnoticed` the arguments ("train:
-    epochs") that no check of their function notices.
+    why it has not; `parameters` the names of each function's; `uses` the functions that each may
+    be expected to call; `unnoticed` the arguments ("train: epochs") that no check of their function
+    notices.
     """
 
     sources: str  # a digest of all that it depends on
@@ -39,6 +40,7 @@ class Recording:
     edges: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     small: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    uses: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def packed(self) -> bytes:
         """The file's bytes."""
@@ -62,6 +64,7 @@ class Recording:
                 "unnoticed": list(self.unnoticed),
                 "calls": calls,
                 "parameters": {name: list(names) for name, names in self.parameters.items()},
+                "uses": {name: list(names) for name, names in self.uses.items()},
                 "tensors": b"".join(bytes(part) for part in encoder.parts),
             }
         )
@@ -91,6 +94,7 @@ class Recording:
                 edges,
                 small,
                 content["parameters"],
+                content["uses"],
             )
         except ValueError:
             raise

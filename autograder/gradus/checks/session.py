@@ -25,7 +25,7 @@ from gradus.checks.plugin import SUBJECT, Subject
 from gradus.checks.recorded import Recording, load_recording
 from gradus.checks.rng import derive_seed, submission_seed
 from gradus.checks.show import show_calls
-from gradus.checks.stand_ins import StandIns, choices, documented
+from gradus.checks.stand_ins import StandIns, choices, documented, usable
 from gradus.course import Topic, UsageError
 from gradus.errors import LoadError, Raised, SubmissionError
 from gradus.jobs import CheckInfo, Job
@@ -282,7 +282,8 @@ def _attempt(
     )
     try:
         own_seed = submission_seed(subject.salt, subject.topic.id, item.name)
-        subject.student.begin(item.name, own_seed, stand_ins=replaced)
+        lent = usable(replaced, info.function, subject.uses)
+        subject.student.begin(item.name, own_seed, stand_ins=lent, answers=replaced)
         error = conclude(_run_item(item), notes, subject.student)
     except SubmissionError as refused:  # the submission could not be started again
         error = refused

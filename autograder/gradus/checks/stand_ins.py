@@ -91,6 +91,19 @@ def documented(stand_in: Callable[..., Any], parameters: Sequence[str]) -> Calla
     return called
 
 
+def usable(
+    stand_ins: StandIns, function: str, uses: Mapping[str, Collection[str]]
+) -> Mapping[str, Callable[..., Any]]:
+    """Those that a submission may call while `function` is judged: of what it, its forward or its
+    backward may be expected to use. Any other would be an oracle, for somebody who fails on
+    purpose."""
+    if function not in uses:
+        return stand_ins
+    both = [used for name, used in uses.items() if _stem(name) == _stem(function)]
+    expected = {_stem(name) for used in both for name in used}
+    return {name: f for name, f in stand_ins.items() if _stem(name) in expected}
+
+
 def choices(
     stand_ins: Mapping[str, Callable[..., Any]], function: str, before: Collection[CheckResult]
 ) -> list[StandIns]:

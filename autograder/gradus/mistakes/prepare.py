@@ -71,6 +71,7 @@ def prepare(
         sources = sources_of(course, topic)
         known, unnoticed = record_mistakes(sources, salt, advance=advance)
         _, edges, small = calls_of(sources, salt)
+        reference = Reference(sources.solution)
         found = Recording(
             digest,
             tests_digest(test_file),
@@ -78,7 +79,8 @@ def prepare(
             unnoticed=unnoticed,
             edges=edges,
             small=small,
-            parameters=Reference(sources.solution).parameters(),
+            parameters=reference.parameters(),
+            uses=reference.uses(sources.mistakes.alternatives),
         )
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_whole(path, found.packed())

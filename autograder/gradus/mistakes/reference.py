@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import CodeType
 from typing import Any
 
+from gradus.inside import policy
 from gradus.mistakes.read import Alternative, Edit, Mistake, MistakeError
 from gradus.solution import Solution
+from gradus.uses import Uses
 
 
 class Reference:
@@ -34,6 +36,17 @@ class Reference:
                 names = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
                 found[node.name] = [a.arg for a in names]
         return found
+
+    def uses(self, alternatives: Iterable[Alternative]) -> dict[str, list[str]]:
+        """By function, the others that it uses in the solution or in one of the alternatives,
+        directly or through what it calls."""
+        found: dict[str, set[str]] = {name: set() for name in self.functions}
+        texts = [self.composed(self.parts(alternative)) for alternative in alternatives]
+        for text in (self.solution.text, *texts):
+            calls = Uses(calls=policy.inspect([(ast.parse(text), "")], ())[1])
+            for name, used in found.items():
+                used.update(other for other in calls.reached(name)[1:] if other in found)
+        return {name: sorted(used) for name, used in found.items()}
 
     @cached_property
     def _statements(self) -> list[tuple[str, CodeType]]:
