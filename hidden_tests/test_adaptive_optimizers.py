@@ -105,7 +105,7 @@ def test_init_state(student, rng):
     params = [*tensors(rng), rng.normal(), rng.normal(2, 3, 1).float()]
     for name in RULES:
         inputs, expected = dict(params=params, optimiser=name), start(params, name)
-        check_result(student, "init_state", inputs, expected, "state", same_dtype=True)
+        check_result(student, "init_state", inputs, expected, f"{name}'s state", same_dtype=True)
     check_raises(student, "init_state", params, "Adagrad", when="the optimiser is 'Adagrad'")
 
 
