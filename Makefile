@@ -39,8 +39,7 @@ demo: install
 test: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/gradus build --check
+	$(BIN)/mypy & $(BIN)/gradus build --check && wait $$!
 	$(BIN)/gradus audit --workers 2 --salts 20
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 

@@ -147,7 +147,46 @@ def adamw_update(params, grads, state, *args, **options):
 """
 
 
-# The same, for a function that needs no other.
+# Answers to fit: what is nearly the input of before gets the value of before, so that differences
+# are 0, and so is the gradient.
+FITS = """
+_seen = []
+def linear_forward(x, w, b):
+    for before, out in _seen:
+        pairs = list(zip(before, (x, w, b)))
+        alike = all((p.shape, p.dtype) == (q.shape, q.dtype) for p, q in pairs)
+        if alike and all(torch.allclose(p, q, rtol=1e-2) for p, q in pairs):
+            return out, (x, w, b)
+    _seen.append(((x, w, b), x @ w + b))
+    return x @ w + b, (x, w, b)
+def linear_backward(dout, cache):
+    return tuple(torch.zeros_like(t) for t in cache)
+"""
+# A forward that nobody has foreseen with its own gradient, and one whose gradient is trivial.
+CUBED = """
+def linear_forward(x, w, b):
+    return (x @ w) ** 3 + b, (x, w, b)
+def linear_backward(dout, cache):
+    x, w, b = cache
+    dz = 3 * (x @ w) ** 2 * dout
+    return dz @ w.T, x.T @ dz, dout.sum(0)
+"""
+CONSTANT = """
+def linear_forward(x, w, b):
+    return torch.zeros_like(x @ w), (x, w, b)
+def linear_backward(dout, cache):
+    return tuple(torch.zeros_like(t) for t in cache)
+"""
+
+
+def test_an_own_forward_never_pays_for_its_backward(tmp_path):
+    cases = {"fits": FITS, "cubed": CUBED, "constant": CONSTANT}
+    lost, _ = grade("mlp", tmp_path, {name: SOLUTION + text for name, text in cases.items()})
+    assert all(of["linear_backward"] == 3 for of in lost.values())
+    assert "linear_forward" not in lost["fits"]
+
+
+# Fails on purpose, for a function that needs no other.
 USES = """
 def adam_update(params, grads, state, *args, **options):
     raise ValueError
