@@ -118,4 +118,8 @@ def test_a_missing_tool_is_said_in_a_line(engine: str, course: Course, tmp_path:
         text=True,
     )
     assert ran.returncode == 2
-    assert ran.stderr.strip().splitlines()[-1].startswith(f"{engine} is not installed here: pip")
+    assert (
+        ran.stderr.strip()
+        .splitlines()[-1]
+        .startswith(f"{engine} is not installed here: pip install 'gradus-autograder[{engine}]'")
+    )

@@ -154,8 +154,10 @@ def test_setup_closes_the_labels_and_installs_gradus_from_the_wheel(image):
     (site,) = image.installed.glob("lib/python3*/site-packages")
     assert stat.S_IMODE((site / "sklearn").stat().st_mode) == 0o700
     assert (site / "gradus/tools/gradescope/grade.py").is_file()
-    direct = json.loads(next(site.glob("gradus-*.dist-info/direct_url.json")).read_text())
-    assert direct["url"].startswith("file:///autograder/source/gradus-")
+    direct = json.loads(
+        next(site.glob("gradus_autograder-*.dist-info/direct_url.json")).read_text()
+    )
+    assert direct["url"].startswith("file:///autograder/source/gradus_autograder-")
 
 
 def test_the_solution_gets_full_marks_in_half_a_core_and_half_a_gigabyte(runs, course):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import gradus
 
 PACKAGE = Path(gradus.__file__).parent
+ROOT = Path(__file__).resolve().parent.parent
 # From the top down. What stands on one line is one part, separated by | are parts that do not know
 # each other. A part imports itself, what is below it, and the nouns.
 ORDER = """
@@ -29,7 +31,17 @@ ORDER = """
     inside
     wire
 """
-NOUNS = ["course", "solution", "results", "jobs", "files", "rendering", "progress", "__init__"]
+NOUNS = [
+    "course",
+    "distribution",
+    "solution",
+    "results",
+    "jobs",
+    "files",
+    "rendering",
+    "progress",
+    "__init__",
+]
 WITHOUT_NOUNS = ("inside", "wire")  # run within the wall, where only they are to be seen
 LINES = [[part.split() for part in line.split("|")] for line in ORDER.strip().splitlines()]
 HEIGHT = {name: -n for n, line in enumerate(LINES) for part in line for name in part}
@@ -101,3 +113,17 @@ def test_an_upward_import_would_be_found(tmp_path: Path) -> None:
     assert not allowed("inside.worker", "course")
     assert not allowed("course", "grading")
     assert allowed("commands.grade", "tools.engine.engine")
+
+
+def test_nothing_sends_people_to_somebody_elses_package():
+    """On the public index `gradus` is not this one."""
+    kinds = {".py", ".md", ".j2", ".sh", ".toml", ".ipynb", ".yaml"}
+    texts = {
+        path.relative_to(ROOT).as_posix(): path.read_text()
+        for folder in ("autograder", "docs", "assignments", ".")
+        for path in (ROOT / folder).glob("*" if folder == "." else "**/*")
+        if path.suffix in kinds
+    }
+    assert len(texts) > 100
+    for name, text in texts.items():
+        assert not re.search(r"pip install [^\n]*?\bgradus\b(?!-autograder)", text), name

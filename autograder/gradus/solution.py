@@ -16,11 +16,12 @@ from functools import cached_property
 from pathlib import Path
 
 from gradus.course import UsageError, shown
+from gradus.distribution import pip_install
 from gradus.files import read_text
 
 BEGIN = "# BEGIN SOLUTION"
 END = "# END SOLUTION"
-MISSING = "{} is not installed: pip install 'gradus[instructor]'"
+MISSING = "{} is not installed: " + pip_install("instructor")
 
 # "### BEGIN SOLUTION" or "#end solution" would be taken for a comment, and the solution given away.
 _NEARLY = re.compile(r"\b(begin|end)\W*solution\b", re.IGNORECASE)

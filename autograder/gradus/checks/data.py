@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gradus.checks.rng import Rng
+from gradus.distribution import pip_install
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def torchvision_datasets() -> Any:
         library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
         from torchvision import datasets
     except ImportError as error:
-        raise RuntimeError("MNIST needs torchvision: pip install 'gradus[mnist]'") from error
+        raise RuntimeError(f"MNIST needs torchvision: {pip_install('mnist')}") from error
     return datasets
 
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gradus.course import Course, UsageError, find_course, load_course, shown
+from gradus.distribution import pip_install
 from gradus.sandbox.levels import available_levels
 
 
@@ -51,7 +53,7 @@ def report(findings: Iterator[Finding]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1))
     marks = {True: "[green]✔[/]", False: "[red]✘[/]", None: "·"}
     for finding in findings:
-        table.add_row(marks[finding.ok], finding.subject, finding.detail)
+        table.add_row(marks[finding.ok], finding.subject, escape(finding.detail))
     return table
 
 
@@ -68,7 +70,7 @@ def _torch() -> Iterator[Finding]:
     try:
         import torch
     except ImportError as error:
-        yield Finding("torch", False, f"{error}: pip install gradus")
+        yield Finding("torch", False, f"{error}: pip install torch")
         return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Finding("torch", True, f"{torch.__version__}, {cores} CPU cores")
@@ -104,7 +106,7 @@ def _package(subject: str, *modules: str, extra: str) -> Finding:
         for module in modules:
             importlib.import_module(module)
     except ImportError as error:
-        return Finding(subject, False, f"{error}: pip install 'gradus[{extra}]'")
+        return Finding(subject, False, f"{error}: {pip_install(extra)}")
     return Finding(subject, True, ", ".join(f"{m} {_version(m)}" for m in modules))
 
 
@@ -122,7 +124,7 @@ def _torchvision() -> Finding:
 
 def _tool(subject: str, package: str, extra: str) -> Finding:
     found = _version(package)
-    detail = found or f"not installed: pip install 'gradus[{extra}]'"
+    detail = found or f"not installed: {pip_install(extra)}"
     return Finding(subject, True if found else None, detail)
 
 

@@ -12,6 +12,7 @@ from rich.progress import track
 
 from gradus.checks.session import list_checks
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, check_points, shown
+from gradus.distribution import pip_install
 from gradus.files import write_whole
 from gradus.jobs import CheckInfo
 from gradus.release.student import student_files, student_zip
@@ -70,7 +71,7 @@ def possible_targets(say: Callable[[str], None]) -> list[str]:
     for target in TARGETS:
         needs = _NEEDS.get(target)
         if needs and importlib.util.find_spec(needs) is None:
-            say(f"no dist/{target}: pip install 'gradus[{needs}]' to have it made too")
+            say(f"no dist/{target}: {pip_install(needs)} to have it made too")
         else:
             found.append(target)
     return found

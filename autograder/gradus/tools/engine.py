@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from gradus.course import Course, UsageError
+from gradus.distribution import pip_install
 from gradus.grading.grade import Conditions, unreadable
 from gradus.grading.pool import NoResult
 from gradus.inbox.found import Found
@@ -31,7 +32,7 @@ def engine(
     """
     name, topic, checks = conditions.engine, conditions.topic, conditions.checks
     if importlib.util.find_spec(name) is None:
-        raise UsageError(f"{name} is not installed here: pip install 'gradus[{name}]'")
+        raise UsageError(f"{name} is not installed here: {pip_install(name)}")
 
     def run(jobs: Iterable[Job]) -> Outcomes:
         broken: deque[tuple[Job, Result]] = deque()

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import gradus
 from gradus.course import UsageError
+from gradus.distribution import NAME
 from gradus.files import pack_zip
 
+_STEM = NAME.replace("-", "_")
 _TAG = "py3-none-any"
 _KEPT = ("METADATA", "entry_points.txt")
 
@@ -21,10 +23,10 @@ def make_wheel() -> tuple[str, bytes]:
     Raises UsageError where the package was not installed, so that nothing says what it needs.
     """
     try:
-        installed = distribution("gradus")
+        installed = distribution(NAME)
     except PackageNotFoundError:
         raise UsageError("gradus is not installed here: pip install it (make install)") from None
-    info = f"gradus-{installed.version}.dist-info"
+    info = f"{_STEM}-{installed.version}.dist-info"
     files = _package() | {f"{info}/{name}": _text(installed, name) for name in _KEPT}
     files[f"{info}/WHEEL"] = (
         f"Wheel-Version: 1.0\nGenerator: gradus\nRoot-Is-Purelib: true\nTag: {_TAG}\n".encode()
@@ -32,12 +34,12 @@ def make_wheel() -> tuple[str, bytes]:
     record = [f"{name},sha256={_digest(data)},{len(data)}" for name, data in files.items()]
     record.append(f"{info}/RECORD,,")
     files[f"{info}/RECORD"] = ("\n".join(record) + "\n").encode()
-    return f"gradus-{installed.version}-{_TAG}.whl", pack_zip(files)
+    return f"{_STEM}-{installed.version}-{_TAG}.whl", pack_zip(files)
 
 
 def requirement(name: str) -> str:
     """What Gradus needs of a package, as pip writes it: "torch==2.13.*"."""
-    return next(line for line in distribution("gradus").requires or () if line.startswith(name))
+    return next(line for line in distribution(NAME).requires or () if line.startswith(name))
 
 
 def _package() -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gradus.course import Topic, UsageError
+from gradus.distribution import pip_install
 from gradus.results import Result, by_function
 
 
@@ -24,7 +25,7 @@ def export_gradebook(results: Sequence[Result], topic: Topic, database: str) -> 
         from nbgrader.api import Gradebook, InvalidEntry, MissingEntry
         from sqlalchemy.exc import SAWarning, SQLAlchemyError
     except ImportError as error:
-        raise UsageError(f"{error.name} is not installed: pip install 'gradus[nbgrader]'") from None
+        raise UsageError(f"{error.name} is not installed: {pip_install('nbgrader')}") from None
     os.environ.update(environment())
     warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own making, on stderr
     url = database if "://" in database else f"sqlite:///{database}"

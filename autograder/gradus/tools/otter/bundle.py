@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 
 from gradus.course import COURSE_FILE, Course, Topic, UsageError
+from gradus.distribution import pip_install
 from gradus.files import pack_zip, write_tree
 from gradus.jobs import CheckInfo
 from gradus.solution import BEGIN, END, Solution, mark
@@ -140,7 +141,7 @@ def _assign(topic: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
         # Our audit runs the solution; otter would start a kernel for it.
         arguments = ["assign", "--no-run-tests", str(root / f"{topic}.ipynb"), str(made)]
         if importlib.util.find_spec("otter") is None:
-            raise UsageError("otter-grader is not installed here: pip install 'gradus[otter]'")
+            raise UsageError(f"otter-grader is not installed here: {pip_install('otter')}")
         ran = subprocess.run(
             [sys.executable, "-m", "otter", *arguments], cwd=root, capture_output=True, text=True
         )
