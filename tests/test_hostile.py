@@ -124,6 +124,20 @@ AT_CALL: dict[str, Any] = {
     "deep_recursion": (Killed, Raised, TimedOut),
     "deep_directories": equals(X + 1),
     "warnings": equals(X + 1),
+    "raise_limits": lambda value: value == [],
+    "leave_group": lambda value: value == [],
+    "pidfd": lambda value: value == [],
+    "odd_files": equals(X + 1),
+    "no_home": equals(X + 1),
+    "trace_worker": NotData,
+    "background_thread": equals(X + 1),
+    "exception_loops": Raised,
+    "surrogates": Raised,
+    "kill_own_group": (
+        Killed,
+        torch.Tensor,
+    ),  # process 1 of a namespace cannot be killed from within
+    "object_array": NotData,
     "next_one": lambda value: value == [],
 }
 NOT_LOADED = ("forge_functions",)
