@@ -133,10 +133,7 @@ AT_CALL: dict[str, Any] = {
     "background_thread": equals(X + 1),
     "exception_loops": Raised,
     "surrogates": Raised,
-    "kill_own_group": (
-        Killed,
-        torch.Tensor,
-    ),  # process 1 of a namespace cannot be killed from within
+    "kill_own_group": (Killed, torch.Tensor),  # not process 1 of a namespace
     "object_array": NotData,
     "next_one": lambda value: value == [],
 }

@@ -134,6 +134,7 @@ class Zygote:
         if not pid:
             os.close(writer)
             contain.die_with_parent()
+            os.setsid()  # a signal to its own group does not reach the one that waits
             return
         os.write(writer, pid.to_bytes(4, "little"))
         os.closerange(0, 1 << 16)
