@@ -232,6 +232,8 @@ def _agreed(attempts: Sequence[_Attempt]) -> list[CheckResult]:
         if one.result.status is Status.FAILED and one.notes.failures:
             of_functions.setdefault(one.result.function, []).append(one)
     for failed in of_functions.values():
+        if len(failed) == 1:  # it agrees with itself
+            continue
         for one, error in zip(failed, agree([one.notes for one in failed]), strict=True):
             explained = isinstance(one.error, CheckFailed) and one.error.diagnosis
             if explained and isinstance(error, CheckFailed):
