@@ -10,7 +10,6 @@ import math
 from itertools import combinations, pairwise, product
 
 import torch
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from gradus.checks import (
@@ -32,13 +31,14 @@ DIGITS = dict(sizes=[64, 64, 64, 64, 64, 10], scheme="he", steps=100, lr=0.15)
 
 
 def scaled(x: Tensor, like: Tensor) -> Tensor:
-    """x standardised with the statistics of `like`, by scikit-learn."""
-    return torch.from_numpy(StandardScaler().fit(like.numpy()).transform(x.numpy())).to(x.dtype)
+    """x standardised with the statistics of `like`."""
+    mean, std = statistics(like)
+    return (x - mean) / std
 
 
 def statistics(x):
-    scaler = StandardScaler().fit(x.numpy())
-    return tuple(torch.from_numpy(s).to(x.dtype) for s in (scaler.mean_, scaler.scale_))
+    std, mean = torch.std_mean(x, 0, correction=0)
+    return mean, std.where(x.amax(0) > x.amin(0), 1.0)
 
 
 def std_of(scheme, n, m):

@@ -31,7 +31,7 @@ def check(topic_id: str, path: Path | None, watch: bool, function: str | None = 
     if not file.is_file():
         raise UsageError(f"no file {shown(file)}")
     code = 0
-    gc.disable()  # imports make many objects and no garbage: a tenth of the time
+    gc.disable()  # imports make many objects and no garbage: a quarter of their time
     with Launcher("process", topic.limits, fork=True) as launcher:
         launcher.prestart()  # first of all: torch is imported once, or in both processes at once
 

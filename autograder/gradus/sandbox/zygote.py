@@ -211,10 +211,12 @@ def main() -> None:
         os.chmod("/tmp", 0o1777)  # its own; some packages need one to be imported
         contain.become(config["uid"])
     contain.set_dumpable(False)
+    gc.disable()  # imports make many objects and no garbage: a quarter of their time
     from gradus.inside import worker  # imports torch, which should not happen as root
 
     worker.warm_up(config["forbid"], config["device"])
     tempfile.tempdir = None  # each child has its own
+    gc.enable()
     gc.collect()
     gc.freeze()
     Zygote(control, config).serve()
