@@ -1,10 +1,12 @@
 """Does the same file get the same score, whatever else the machine does?
 
     python benchmarks/same_score.py mlp [--rounds 30] [--submissions 40] [--load 8] [--half]
+                                    [--check-seconds 1]
 
 Grades wrong, right and slow answers of a topic again and again: `--load` starts so many processes
 that compute all the time, `--half` grades in a control group of half a core and 512 MB (as root,
-where there is one). Goal: one score, status and message for each submission.
+where there is one), `--check-seconds` sets a limit shorter than the topic's, which is harder to
+keep to and sooner measured. Goal: one score, status and message for each submission.
 """
 
 import argparse
@@ -103,9 +105,13 @@ def main():
     parser.add_argument("--submissions", type=int, default=40)
     parser.add_argument("--load", type=int, default=0)
     parser.add_argument("--half", action="store_true")
+    parser.add_argument("--check-seconds", type=float)
     options = parser.parse_args()
     course = load_course(ROOT / "course.yaml")
     topic = course.topic(options.topic)
+    if options.check_seconds:
+        limits = topic.limits.model_copy(update={"check_seconds": options.check_seconds})
+        topic = topic.model_copy(update={"limits": limits})
     salt = read_salt(course)
     prepare(course, topic, salt)
     chosen = answers(course, topic, options.submissions)

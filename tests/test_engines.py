@@ -31,6 +31,10 @@ def attacks(witness: Path) -> dict[str, bytes]:
     return {
         "forges": notebook(
             touch,
+            "def times(x):\n    return 10.0",
+            "import sys\nprint('10.0', file=sys.stderr)",
+            "10.0",
+            "'not a number'",
             "import gradus.notebook\n"
             "gradus.notebook.check = lambda topic, function, points: points\n"
             "gradus.notebook.require = lambda *a: None",
@@ -42,13 +46,6 @@ def attacks(witness: Path) -> dict[str, bytes]:
             "from otter.test_files import GradingResults\n"
             "GradingResults.total = property(lambda self: 10)\n"
             "pickle.dump = lambda *a, **k: None",
-        ),
-        "numbers": notebook(
-            touch,
-            "def times(x):\n    return 10.0",
-            "import sys\nprint('10.0', file=sys.stderr)",
-            "10.0",
-            "'not a number'",
         ),
         "exits": notebook(touch, "import os\nos._exit(0)"),
     }

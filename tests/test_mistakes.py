@@ -71,21 +71,28 @@ def at_home(course: Path, text: str, *words: str) -> str:
     return " ".join((done.stdout + done.stderr).split())
 
 
-def in_class(course: Path, texts: dict[str, str], tmp_path: Path) -> dict[str, dict[str, dict]]:
-    """The checks by name of each submission, as they are graded."""
-    for name, text in texts.items():
-        (tmp_path / f"{name}.py").write_text(text)
-    done = gradus(
-        course, "grade", "tiny", str(tmp_path), "--jsonl", "--out", str(tmp_path / "results")
-    )
-    assert done.returncode == 0, done.stderr
-    results = map(json.loads, done.stdout.splitlines())
-    return {r["submission"]: {c["name"]: c for c in r["checks"]} for r in results}
-
-
 SUMMED = ("(dout * x).sum(0)", "(dout * x).mean(0)")
 NO_W = ("dx = dout * w", "dx = dout")
 ADDED = ("out = x * w", "out = x + w")
+IDENTITY = (
+    ("out = x * w", "out = x"),
+    NO_W,
+    ("dw = (dout * x).sum(0)", "dw = torch.zeros_like(w)"),
+)
+
+
+@pytest.fixture(scope="module")
+def in_class(course: Path, tmp_path_factory) -> dict[str, dict[str, dict]]:
+    """The checks by name of each submission, as they are graded."""
+    changes = {"one": [SUMMED], "two": [SUMMED, NO_W], "added": [ADDED], "identity": IDENTITY}
+    folder = tmp_path_factory.mktemp("class")
+    for name, of_one in changes.items():
+        (folder / f"{name}.py").write_text(changed(course, *of_one))
+    out = str(tmp_path_factory.mktemp("results"))
+    done = gradus(course, "grade", "tiny", str(folder), "--jsonl", "--out", out, "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    results = map(json.loads, done.stdout.splitlines())
+    return {r["submission"]: {c["name"]: c for c in r["checks"]} for r in results}
 
 
 def test_what_new_writes_passes_the_audit(course, capsys):
@@ -97,15 +104,14 @@ def test_what_new_writes_passes_the_audit(course, capsys):
     assert "there is a topic 'tiny' already" in done.stderr
 
 
-def test_a_mistake_and_two_at_once_are_named_at_home_and_in_class(course, tmp_path):
+def test_a_mistake_and_two_at_once_are_named_at_home_and_in_class(course, in_class):
     one, two = changed(course, SUMMED), changed(course, SUMMED, NO_W)
     assert "gradient of w: averaged over the batch: each example adds" in at_home(course, one)
     said = at_home(course, two)
     assert "gradient of w: averaged over the batch" in said
     assert "gradient of x: w is missing" in said
-    checks = in_class(course, {"one": one, "two": two}, tmp_path)
-    assert "averaged over the batch" in checks["one"]["test_scale_backward"]["message"]
-    message = checks["two"]["test_scale_backward"]["message"]
+    assert "averaged over the batch" in in_class["one"]["test_scale_backward"]["message"]
+    message = in_class["two"]["test_scale_backward"]["message"]
     assert "gradient of w: averaged over the batch" in message
     assert "gradient of x: w is missing" in message
 
@@ -176,18 +182,11 @@ def test_what_no_mistake_explains_is_not_called_one(course):
     assert said.count("with a pencil") == 1
 
 
-def test_a_backward_beside_a_forward_with_a_known_mistake_keeps_its_points(course, tmp_path):
+def test_a_backward_beside_a_forward_with_a_known_mistake_keeps_its_points(in_class):
     """A right one does; the identity with its own gradient earns nothing."""
-    identity = changed(
-        course,
-        ("out = x * w", "out = x"),
-        NO_W,
-        ("dw = (dout * x).sum(0)", "dw = torch.zeros_like(w)"),
-    )
-    checks = in_class(course, {"added": changed(course, ADDED), "identity": identity}, tmp_path)
-    assert checks["added"]["test_scale_forward"]["points"] == 0
-    assert checks["added"]["test_scale_backward"]["points"] == 4
-    assert checks["identity"]["test_scale_backward"]["points"] == 0
+    assert in_class["added"]["test_scale_forward"]["points"] == 0
+    assert in_class["added"]["test_scale_backward"]["points"] == 4
+    assert in_class["identity"]["test_scale_backward"]["points"] == 0
 
 
 def test_one_function_is_shown_with_its_numbers(course):

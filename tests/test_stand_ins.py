@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTION = (ROOT / "solutions" / "mlp.py").read_text()
 # Calls the stand-in of sgd_update, and looks at it instead of writing one.
@@ -65,23 +67,6 @@ def grade(topic, folder, sources):
 
 def missing(check):
     return check["max_points"] - check["points"]
-
-
-def test_one_mistake_costs_its_points_once(tmp_path):
-    cases = {
-        "missing": SOLUTION.replace("def linear_backward(", "def other("),
-        "wrong": SOLUTION.replace("dout.sum(0)", "dout.mean(0)"),
-        "two": SOLUTION.replace("w - lr * dw", "w + lr * dw").replace("x > 0", "x < 0"),
-        "prying": SOLUTION + PRY,
-        "seed": SOLUTION + SEED,
-        "nothing": SOLUTION.replace("def linear_forward(", "def other("),
-    }
-    lost, printed = grade("mlp", tmp_path, cases)
-    assert lost["missing"].keys() == lost["wrong"].keys() == {"linear_backward"}
-    assert lost["two"].keys() == {"sgd_update", "relu_backward"}
-    assert lost["prying"].keys() == {"sgd_update", "train"}
-    assert lost["seed"]["linear_forward"] == lost["nothing"]["linear_forward"]
-    assert "strict=True" not in printed  # a line of the stand-in
 
 
 def test_functions_that_are_right_together_keep_their_points(tmp_path):
@@ -179,10 +164,35 @@ def linear_backward(dout, cache):
 """
 
 
-def test_an_own_forward_never_pays_for_its_backward(tmp_path):
-    cases = {"fits": FITS, "cubed": CUBED, "constant": CONSTANT}
-    lost, _ = grade("mlp", tmp_path, {name: SOLUTION + text for name, text in cases.items()})
-    assert all(of["linear_backward"] == 3 for of in lost.values())
+@pytest.fixture(scope="module")
+def of_mlp(tmp_path_factory):
+    """What a class loses in mlp, and what was printed."""
+    cases = {
+        "missing": SOLUTION.replace("def linear_backward(", "def other("),
+        "wrong": SOLUTION.replace("dout.sum(0)", "dout.mean(0)"),
+        "two": SOLUTION.replace("w - lr * dw", "w + lr * dw").replace("x > 0", "x < 0"),
+        "prying": SOLUTION + PRY,
+        "seed": SOLUTION + SEED,
+        "nothing": SOLUTION.replace("def linear_forward(", "def other("),
+        "fits": SOLUTION + FITS,
+        "cubed": SOLUTION + CUBED,
+        "constant": SOLUTION + CONSTANT,
+    }
+    return grade("mlp", tmp_path_factory.mktemp("mlp"), cases)
+
+
+def test_one_mistake_costs_its_points_once(of_mlp):
+    lost, printed = of_mlp
+    assert lost["missing"].keys() == lost["wrong"].keys() == {"linear_backward"}
+    assert lost["two"].keys() == {"sgd_update", "relu_backward"}
+    assert lost["prying"].keys() == {"sgd_update", "train"}
+    assert lost["seed"]["linear_forward"] == lost["nothing"]["linear_forward"]
+    assert "strict=True" not in printed  # a line of the stand-in
+
+
+def test_an_own_forward_never_pays_for_its_backward(of_mlp):
+    lost, _ = of_mlp
+    assert all(lost[name]["linear_backward"] == 3 for name in ("fits", "cubed", "constant"))
     assert "linear_forward" not in lost["fits"]
 
 
@@ -195,18 +205,24 @@ def adamax_update(params, grads, state, *args, **options):
 """
 
 
-def test_a_stand_in_answers_only_where_its_function_is_used(tmp_path):
+@pytest.fixture(scope="module")
+def of_adam(tmp_path_factory):
     solution = (ROOT / "solutions" / "adam.py").read_text()
-    lost, printed = grade("adam", tmp_path, {"oracle": solution + USES})
-    assert lost["oracle"].keys() == {"adam_update", "adamax_update"}
-    (result,) = map(json.loads, printed.splitlines())
-    adamax = [c["message"] for c in result["checks"] if c["function"] == "adamax_update"]
+    cases = {"uses": solution + USES, "oracle": solution + ORACLE}
+    return grade("adam", tmp_path_factory.mktemp("adam"), cases)
+
+
+def test_a_stand_in_answers_only_where_its_function_is_used(of_adam):
+    lost, printed = of_adam
+    assert lost["uses"].keys() == {"adam_update", "adamax_update"}
+    results = {r["submission"]: r for r in map(json.loads, printed.splitlines())}
+    checks = results["uses"]["checks"]
+    adamax = [c["message"] for c in checks if c["function"] == "adamax_update"]
     assert adamax
     assert all("ValueError" in message for message in adamax)
 
 
-def test_a_stand_in_takes_what_its_function_takes(tmp_path):
-    solution = (ROOT / "solutions" / "adam.py").read_text()
-    lost, printed = grade("adam", tmp_path, {"oracle": solution + ORACLE})
+def test_a_stand_in_takes_what_its_function_takes(of_adam):
+    lost, printed = of_adam
     assert {"adam_update", "adam_l2_update", "adamw_update"} <= lost["oracle"].keys()
     assert "it takes (params, grads, state, lr, beta1, beta2, eps)" in printed
