@@ -354,6 +354,21 @@ def total(x):
 """
 
 
+def test_a_submission_has_one_core_beside_others(course):
+    """However many processes it starts, a neighbour's core is not theirs."""
+    if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) == 1:
+        pytest.skip("there is no other core here")
+    counts = (
+        "def total(x):\n    import os\n    return x.sum() * (len(os.sched_getaffinity(0)) == {})\n"
+    )
+    hand_in(course, one=counts.format(1), all=counts.format(len(os.sched_getaffinity(0))))
+    assert run(course, judges=2) == 0
+    assert {name: result.score for name, result in saved(course).items()} == {"one": 4, "all": 0}
+    assert run(course, judges=1, out=course.root / "alone") == 0
+    alone = saved(course, "alone")
+    assert {name: result.score for name, result in alone.items()} == {"one": 0, "all": 4}
+
+
 def test_the_time_for_a_check_can_be_set(course):
     hand_in(course, slow=SLOW)
     assert run(course, timeout=0.5) == 0

@@ -135,6 +135,9 @@ AT_CALL: dict[str, Any] = {
     "surrogates": Raised,
     "kill_own_group": (Killed, torch.Tensor),  # not process 1 of a namespace
     "object_array": NotData,
+    "take_user_ids": equals(X + 1),
+    "datagrams": Raised,
+    "other_core": lambda value: value == [],
     "next_one": lambda value: value == [],
 }
 NOT_LOADED = ("forge_functions",)

@@ -256,6 +256,11 @@ def export(results: Path, to: str, out: str | None) -> None:
 @click.option("--html", type=PATH, help="Write the findings as a page as well.")
 @click.option("--mutants/--no-mutants", default=True, help="Try the solution's mutants too.")
 @click.option("--only", metavar="TEXT", help="Show what students read in cases with this title.")
+@click.option(
+    "--operators",
+    is_flag=True,
+    help="Only list torch's operators that answer a function in one call and may be used: minutes.",
+)
 def audit(
     topics: tuple[str, ...],
     salts: int,
@@ -263,6 +268,7 @@ def audit(
     html: Path | None,
     mutants: bool,
     only: str | None,
+    operators: bool,
 ) -> int:
     """Do the hidden tests judge rightly?
 
@@ -275,12 +281,15 @@ def audit(
       gradus audit --salts 10 --html audit.html
       gradus audit mlp --salts 200 --no-mutants
       gradus audit mlp --only "bias gradient"
+      gradus audit mlp --operators
     """
     course = _course()
     course.select(topics)  # what is wrong with them is said before torch is imported
 
-    from gradus.commands.audit import audit
+    from gradus.commands.audit import audit, list_operators
 
+    if operators:
+        return list_operators(course, topics)
     return audit(
         course,
         topics,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -46,18 +47,28 @@ def audit(
     if only is not None:
         return _show_answers(console, course, chosen, only, options)
     with _progress() as bar:
-
-        @contextmanager
-        def watch(topic: Topic) -> Iterator[Advance]:
-            task = bar.add_task(topic.id, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
-            bar.remove_task(task)
-
-        audits = audit_topics(course, chosen, options, watch)
+        audits = audit_topics(course, chosen, options, partial(_watched, bar))
     print_audits(console, audits)
     if html is not None:
         write_whole(html, page(audits).encode())
     return 1 if any(a.problems for a in audits) else 0
+
+
+def list_operators(course: Course, topics: Sequence[str]) -> int:
+    """Print the operators of torch that answer in one call, function by function; returns 0."""
+    from gradus.audit.answers import SALT
+    from gradus.audit.ready import ready_answers
+
+    console = Console()
+    for topic in course.select(topics):
+        with _progress() as bar, _watched(bar, topic) as advance:
+            ready = ready_answers(course, topic, SALT, advance)
+        console.print(topic.id if ready else f"{topic.id}: none", style="bold", markup=False)
+        for function, answers in ready.items():
+            for what, names in answers.items():
+                line = f"  {function}, {what}: {', '.join(names)}"
+                console.print(line, markup=False, soft_wrap=True)
+    return 0
 
 
 def _show_answers(
@@ -75,6 +86,13 @@ def _show_answers(
     if not found:
         raise UsageError(f"no mistake or alternative has '{text}' in what it says")
     return 0
+
+
+@contextmanager
+def _watched(bar: Progress, topic: Topic) -> Iterator[Advance]:
+    task = bar.add_task(topic.id, total=None)
+    yield lambda done, total: bar.update(task, completed=done, total=total)
+    bar.remove_task(task)
 
 
 def _progress() -> Progress:

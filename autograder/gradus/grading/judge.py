@@ -32,6 +32,8 @@ def main() -> None:
     setup = messages.get()
     if setup is None:
         return
+    if setup["core"] is not None:
+        os.sched_setaffinity(0, [setup["core"]])
     topic = Topic.model_validate(setup["topic"])
     closed = [Path(path) for path in setup["forbid_read"]]
     about = dict(fork=setup["fork"], forbid=topic.forbid)

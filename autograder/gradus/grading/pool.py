@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import selectors
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, repeat
 from pathlib import Path
 
 from gradus.clock import ON_THE_WALL
@@ -62,6 +64,16 @@ def run_jobs(
         yield from pool.run(jobs)
 
 
+def _cores(judges: int) -> Iterator[int | None]:
+    """One for each judge and what it starts, so that a submission of many busy processes takes
+    nothing from its neighbours; any, where there is only one judge."""
+    if judges == 1 or not hasattr(os, "sched_getaffinity"):
+        return repeat(None)
+    cores = list(os.sched_getaffinity(0))
+    random.shuffle(cores)  # another pool may begin at the same time
+    return cycle(cores)
+
+
 class Pool:
     """Judges that stay warm from one `run` to the next, until `close`."""
 
@@ -93,6 +105,7 @@ class Pool:
         self.judges: list[JudgeProcess] = []
         self.retries: deque[Task] = deque()
         self.graded = False
+        self.cores = _cores(judges)
         self.lost: list[NoResult] = []
 
     def run(self, submissions: Iterable[Job]) -> Iterator[tuple[Job, Result | NoResult]]:
@@ -146,7 +159,7 @@ class Pool:
                     return
                 task = Task(job)
             if idle is None:
-                idle = JudgeProcess(self.setup)
+                idle = JudgeProcess({**self.setup, "core": next(self.cores)})
                 self.judges.append(idle)
                 self.selector.register(idle.output, selectors.EVENT_READ, idle)
             idle.take(task, time.monotonic() + self.patience)

@@ -128,6 +128,9 @@ def become(uid: int, keep: Iterable[int] = ()) -> None:
 # numbers of the system calls that no submission needs: x86_64, aarch64
 _REFUSED = {
     "socket": (41, 198),  # socketpair stays; so no network, no daemon of the machine's
+    "bind": (49, 200),  # a pair has no use for a name, which may be a lock of the judge's
+    "connect": (42, 203),
+    "listen": (50, 201),
     "execve": (59, 221),  # another Python would have no guard
     "execveat": (322, 281),
     "memfd_create": (319, 279),  # memory that no limit counts
@@ -135,6 +138,7 @@ _REFUSED = {
     "flock": (73, 32),  # a lock on one of Python's files is a message to a neighbour
     "setsid": (112, 157),  # all that it starts stays in its group, and ends with it
     "setpgid": (109, 154),
+    "sched_setaffinity": (203, 122),  # it computes on its judge's core
     "ptrace": (101, 117),
     "mount": (165, 40),
     "umount2": (166, 39),
@@ -163,6 +167,8 @@ _REFUSED = {
 }
 _MACHINES = {"x86_64": (0, 0xC000003E, 56), "aarch64": (1, 0xC00000B7, 220)}
 _CLONE3 = 435
+_SOCKETPAIR = (53, 199)
+_STREAM = 1  # the kind of pair that can be sent to its other end only
 _FCNTL = (72, 25)
 _LOCKS = (5, 6, 7, 36, 37, 38)  # fcntl's, of a process and of an open file: as flock
 
@@ -177,7 +183,7 @@ def refuse_system_calls() -> None:
     if not knows_machine():
         return
     column, architecture, clone = _MACHINES[platform.machine()]
-    load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
+    load, equal, at_least, any_bit, bits, give = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
     allow, refuse, unknown, kill = 0x7FFF0000, 0x00050001, 0x00050000 | 38, 0x80000000
     program = [
         (load, 0, 0, 4),
@@ -195,6 +201,12 @@ def refuse_system_calls() -> None:
         *((equal, len(_LOCKS) - n, 0, command) for n, command in enumerate(_LOCKS)),
         (give, 0, 0, allow),
         (give, 0, 0, refuse),
+        (equal, 0, 5, _SOCKETPAIR[column]),
+        (load, 0, 0, 24),
+        (bits, 0, 0, 0xF),
+        (equal, 1, 0, _STREAM),
+        (give, 0, 0, refuse),
+        (give, 0, 0, allow),
         (equal, 0, 1, _CLONE3),  # its flags cannot be seen from here: libc falls back to clone
         (give, 0, 0, unknown),
         (equal, 0, 3, clone),
