@@ -139,7 +139,7 @@ def _question(c: Comparison) -> Question:
 
 
 def _tells(wanted: Any, given: Given) -> bool:
-    """Whether it is a tensor of several different numbers, not all tiny, and none of those given."""
+    """Whether it is a tensor of different numbers, not all of them tiny, and not one given."""
     if not isinstance(wanted, Tensor) or not wanted.is_floating_point() or wanted.numel() < 2:
         return False
     different = bool((wanted != wanted.flatten()[0]).any()) and bool(wanted.abs().max() > TINY)
