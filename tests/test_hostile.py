@@ -6,10 +6,13 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import torch
 
 from gradus.course import Limits
 from gradus.errors import (
+    Forbidden,
     Killed,
     LoadError,
     NotData,
@@ -135,8 +139,45 @@ AT_CALL: dict[str, Any] = {
     "surrogates": Raised,
     "kill_own_group": (Killed, torch.Tensor),  # not process 1 of a namespace
     "object_array": NotData,
+    "read_memory": lambda value: value == [],
+    "kernel_objects": lambda value: value == [],
+    "new_namespaces": lambda value: value == [],
+    "file_handles": lambda value: value == [],
+    "machine_settings": lambda value: value == [],
+    "capabilities": lambda value: value == [],
+    "old_calls": Killed,
+    "own_filter": lambda value: value == [],
+    "aim_signals": lambda value: value == [],
+    "renice": lambda value: value == [],
+    "kill_the_killer": equals(X + 1),
+    "peer_pidfd": lambda value: value == [],
+    "touch": lambda value: value == [],
+    "watch_files": lambda value: value == [],
+    "pipe_memory": lambda value: value < LIMITS.memory_mb,
+    "many_files": equals(X + 1),
+    "swap_process": (TimedOut, Killed),
+    "uncounted_children": Raised,
+    "tensor_number": NotData,
+    "costly_notes": (NotData, torch.Tensor),
+    "early_reply": NotData,
+    "impossible_shape": NotData,
+    "half_frame": TimedOut,
+    "one_byte_pieces": equals(X + 1),
+    "hangup": Killed,
+    "urgent_byte": equals(X + 1),
+    "pass_descriptors": equals(X + 1),
+    "forged_error": Forbidden,
+    "lying_worker": NotData,
+    "traceback_on_wire": NotData,
+    "alarm_storm": Killed,
+    "blocked_output": TimedOut,
+    "freed_memory": Killed,
+    "escaped_tensors": NotData,
+    "late_finalizer": lambda value: type(value) is Handle,
+    "torch_modes": equals(X + 1),
+    "odd_signal": (Killed, torch.Tensor),  # not process 1 of a namespace
     "take_user_ids": equals(X + 1),
-    "datagrams": Raised,
+    "datagrams": equals(X + 1),
     "other_core": lambda value: value == [],
     "next_one": lambda value: value == [],
 }
@@ -181,13 +222,16 @@ def student(launcher: Launcher, name: str) -> Student:
 
 
 def outcome(
-    one: Student, function: str, seconds: float = LIMITS.check_seconds
+    one: Student,
+    function: str,
+    seconds: float = LIMITS.check_seconds,
+    given: Sequence[Any] = (),
 ) -> tuple[Any, Trace]:
     """The value of one check's call, or the error in its place, and the check's trace."""
     try:
         one.begin(function, 0)
         one._clock.begin(seconds)
-        result: Any = one.call(function, X)
+        result: Any = one.call(function, X, *given)
     except SubmissionError as error:
         result = error
     return result, one.end()
@@ -211,11 +255,15 @@ def test_attack_is_contained(launchers: Any, level: str, name: str) -> None:
     launcher = launchers(level)
     attacker = student(launcher, name)
     try:
+        began = time.process_time()
         result, trace = outcome(attacker, "f", seconds_for(name))
         assert agrees(result, AT_CALL[name]), (result, trace)
+        assert time.process_time() - began < 1  # the judge's own
         if isinstance(result, SubmissionError):
             assert 0 < len(result.message) < 700
             assert result.message.isprintable()
+            assert len(result.location or "") < 300
+            assert (result.location or "").isprintable()
         assert len(trace.output) < LIMITS.output_kb * 1024 + 100
         assert CANARY not in trace.output
         json.dumps(vars(trace), ensure_ascii=False).encode()
@@ -228,6 +276,51 @@ def test_attack_is_contained(launchers: Any, level: str, name: str) -> None:
     after = student(launcher, "next_one")
     assert outcome(after, "f")[0] == []
     after.close()
+
+
+@pytest.mark.parametrize("level", CONTAINED)
+def test_an_answer_of_the_judge_that_cannot_be_sent(launchers: Any, level: str) -> None:
+    one = student(launchers(level), "huge_answer")
+    try:
+        assert isinstance(outcome(one, "f", given=(torch.mul,))[0], SubmissionError)
+        assert equals(X + 1)(outcome(one, "honest")[0])
+    finally:
+        one.close()
+
+
+@pytest.mark.parametrize("level", CONTAINED)
+def test_another_judge_can_start_meanwhile(launchers: Any, level: str) -> None:
+    attacker = student(launchers(level), "take_user_ids")
+    try:
+        assert equals(X + 1)(outcome(attacker, "f")[0])
+        with Launcher(level, LIMITS) as other:
+            neighbour = student(other, "next_one")
+            assert outcome(neighbour, "f")[0] == []
+            neighbour.close()
+    finally:
+        attacker.close()
+
+
+@pytest.mark.parametrize("level", CONTAINED)
+def test_no_daemon_of_the_machine_hears_a_submission(launchers: Any, level: str) -> None:
+    """One like the system's log, which takes datagrams from everyone by either kind of name."""
+    with tempfile.NamedTemporaryFile(prefix="gradus-daemon-") as unique:
+        path = f"{unique.name}.socket"
+        name = Path(path).name
+        source = (HOSTILE / "datagrams.py").read_bytes().replace(b"gradus-daemon", name.encode())
+        with ExitStack() as stack:
+            ears = [socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2)]
+            for ear, address in zip(ears, (path, f"\0{name}"), strict=True):
+                stack.enter_context(ear).bind(address)
+                ear.setblocking(False)
+            stack.callback(os.unlink, path)
+            os.chmod(path, 0o666)
+            one = Student(launchers(level), "datagrams.py", source)
+            stack.callback(one.close)
+            assert equals(X + 1)(outcome(one, "f")[0])
+            for ear in ears:
+                with pytest.raises(BlockingIOError):
+                    ear.recv(100)
 
 
 @pytest.mark.parametrize("name", PROCESS)

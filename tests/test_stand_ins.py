@@ -108,12 +108,15 @@ def test_what_holds_of_every_function_and_where_a_backward_is_judged(tmp_path):
     )
     cases = {
         "double": doubled,
+        "default": LAYERNORM.replace("eps=1e-5", "eps=1e-3", 1),
         "keeps": LAYERNORM + KEEPS,
         "rows": LAYERNORM + ONLY_ROWS + BACKWARD,
         "both": LAYERNORM + ONLY_ROWS + BACKWARD.replace("dx / s,", "dx,"),
     }
     lost, printed = grade("layernorm", tmp_path, cases)
     assert lost["double"] == {"layernorm_forward": 1}  # of eight: it is told once
+    assert lost["default"] == {"layernorm_forward": 1}  # a quarter
+    assert "layernorm_forward is wrong for eps left out" in printed
     assert lost["keeps"].keys() == {"layernorm_backward"}
     assert "layernorm_forward returns float64 for float32 inputs" in printed
     assert "layernorm_backward returns something else the second time" in printed
@@ -177,6 +180,7 @@ def of_mlp(tmp_path_factory):
         "fits": SOLUTION + FITS,
         "cubed": SOLUTION + CUBED,
         "constant": SOLUTION + CONSTANT,
+        "squeezes": SOLUTION.replace("return x @ w + b,", "return (x @ w + b).squeeze(1),"),
     }
     return grade("mlp", tmp_path_factory.mktemp("mlp"), cases)
 
@@ -188,6 +192,13 @@ def test_one_mistake_costs_its_points_once(of_mlp):
     assert lost["prying"].keys() == {"sgd_update", "train"}
     assert lost["seed"]["linear_forward"] == lost["nothing"]["linear_forward"]
     assert "strict=True" not in printed  # a line of the stand-in
+
+
+def test_an_axis_of_size_1_is_an_axis(of_mlp):
+    lost, printed = of_mlp
+    assert lost["squeezes"] == {"linear_forward": 0.5}
+    assert "linear_forward is wrong for x of shape (4, 5), w of shape (5, 1)" in printed
+    assert "out: shape (4,), expected (4, 1)" in printed
 
 
 def test_an_own_forward_never_pays_for_its_backward(of_mlp):

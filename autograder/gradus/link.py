@@ -13,7 +13,7 @@ from gradus.errors import one_line
 from gradus.sandbox.launcher import Launcher
 from gradus.sandbox.process import Output
 from gradus.wire.channel import Closed, Late, Wait
-from gradus.wire.frames import Callback, Garbage, Handle
+from gradus.wire.frames import Callback, Garbage, Handle, Refused
 
 START_SECONDS = 120.0  # of a process, before it sees the submission: torch from a cold disk
 ANSWERS = 4  # times what a check may compute, the judge computes for a submission in it
@@ -73,7 +73,10 @@ class Link:
                     return reply
                 with self._clock.paused():
                     answer = self._answer(reply)
-                self._send(answer)
+                try:
+                    self._send(answer)
+                except Refused as error:
+                    self._send(("raised", 0, f"ValueError: what the judge returns is {error}"))
 
     def receive(self) -> tuple[Any, ...]:
         """The next reply to the last request, without its number."""
@@ -85,7 +88,10 @@ class Link:
 
     def _receive(self, wait: Wait) -> tuple[Any, ...]:
         reply = self._worker.channel.receive(_no_callback, wait)
-        if type(reply) is not tuple or len(reply) < 2 or reply[0] != self._number:
+        if type(reply) is not tuple or len(reply) < 2:
+            raise Garbage
+        # A tensor is data too, and neither true nor equal to anything.
+        if type(reply[0]) is not int or reply[0] != self._number or type(reply[1]) is not str:
             raise Garbage
         return reply[1:]
 

@@ -169,16 +169,18 @@ class Student:
 
     def _value(self, name: str, reply: tuple[Any, ...]) -> Any:
         match reply:
-            case ("value", value, [*changed], [*notes]):
-                self.last_changed = [one_line(str(c), 100) for c in changed[:50]]
-                self.last_notes = [one_line(str(n), 200) for n in notes[:50]]
+            case ("value", value, list(changed), list(notes)):
+                self.last_changed = _texts(changed, 100)
+                self.last_notes = _texts(notes, 200)
                 self._trace.changed_inputs += [f"{name}: {c}" for c in self.last_changed]
                 self._trace.notes += [n for n in self.last_notes if n not in self._trace.notes]
                 return value
             case ("raised", str(kind), str(text), str(where)):
+                where = one_line(where, 200)
                 message = f"{kind}: {text}" if text else kind
                 raise Raised(message, function=name, location=where or self.functions.get(name))
             case ("not_implemented", str(inner), str(text), str(where)):
+                where = one_line(where, 200)
                 message = text or f"{inner or name} is not implemented yet"
                 raise NotImplementedYet(message, function=name, location=where or None)
             case ("forbidden", str(used), str(where)):
@@ -195,7 +197,7 @@ class Student:
         raise ValueError
 
     def _forbidden(self, function: str, name: str, where: str) -> Forbidden:
-        name = one_line(name, 100)
+        name, where = one_line(name, 100), one_line(where, 200)
         message = f"{name} may not be used in this topic: {self._instead(name)}"
         return Forbidden(message, name=name, function=function, location=where or None)
 
@@ -219,10 +221,7 @@ class Student:
             if reply[0] == "read":
                 stage = SubmissionStatus.CRASHED
                 _, found, calls = reply
-                self._uses = Uses(
-                    {str(k): (str(a), str(b)) for k, (a, b) in found.items()},
-                    {str(k): [str(n) for n in names] for k, names in calls.items()},
-                )
+                self._uses = _uses_of(found, calls)
                 reply = link.receive()
             self._loaded(reply)
             link.exchange("begin", *self._check)
@@ -243,7 +242,7 @@ class Student:
     def _loaded(self, reply: tuple[Any, ...]) -> None:
         match reply:
             case ("unreadable", str(why), where):
-                location = str(where) if where else None
+                location = one_line(where, 200) if type(where) is str and where else None
                 raise LoadError(why, SubmissionStatus.UNREADABLE, location=location)
             case ("exited", str(why)):
                 raise LoadError(why, SubmissionStatus.CRASHED)
@@ -252,8 +251,9 @@ class Student:
                 message = f"out of memory (limit {limit} MB) while it was loaded"
                 raise LoadError(message, SubmissionStatus.CRASHED)
             case ("loaded", dict(functions), list(notes)):
-                self.functions = {str(k): one_line(str(v), 200) for k, v in functions.items()}
-                self.notes = [one_line(str(n), 300) for n in notes[:50]]
+                places = _texts(list(functions.values()), 200)
+                self.functions = dict(zip(map(str, functions), places, strict=True))
+                self.notes = _texts(notes, 300)[:50]
             case _:
                 raise ValueError
 
@@ -287,3 +287,23 @@ class Student:
         self._clock.release()
         self._trace.output += link.output.text()
         return link.kill(grace)
+
+
+def _texts(values: Sequence[Any], length: int) -> list[str]:
+    """What a submission says that must be text; ValueError where it is not. To write another value
+    out may take minutes."""
+    if not all(type(value) is str for value in values):
+        raise ValueError
+    return [one_line(value, length) for value in values]
+
+
+def _uses_of(found: Any, calls: Any) -> Uses:
+    """What the source shows, as the submission's process has read it; ValueError where it is no
+    such thing."""
+    if type(found) is not dict or type(calls) is not dict:
+        raise ValueError
+    first = {str(name): tuple(_texts(use, 200)) for name, use in found.items()}
+    if not all(len(use) == 2 for use in first.values()):
+        raise ValueError
+    used = {str(name): _texts(names, 200) for name, names in calls.items()}
+    return Uses({name: (use[0], use[1]) for name, use in first.items()}, used)

@@ -318,7 +318,9 @@ class Rearranged:
             updated.append(p - rate * (1 - beta1) / (1 - beta1**t) * g)
         return updated, new
 
-    def adamw_update(params, grads, state, lr, beta1, beta2, eps=1e-8, weight_decay=1e-2):
+    def adamw_update(
+        params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=1e-2
+    ):
         shrunk = [p * (1 - lr * weight_decay) for p in params]
         return adam_update(shrunk, grads, state, lr, beta1, beta2, eps)
 

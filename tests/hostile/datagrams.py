@@ -6,12 +6,13 @@ import socket
 
 def f(x):
     for name in ("\0gradus-daemon", "/tmp/gradus-daemon", "/dev/log"):
-        one, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        with contextlib.suppress(OSError):
-            one.sendto(b"sent", name)
-        with contextlib.suppress(OSError):
-            one.connect(name)
-            one.send(b"connected")
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            with contextlib.suppress(OSError):
+                one, _ = socket.socketpair(socket.AF_UNIX, kind)
+                with contextlib.suppress(OSError):
+                    one.sendto(b"sent", name)
+                one.connect(name)
+                one.send(b"connected")
     return x + 1
 
 

@@ -17,6 +17,8 @@ def f(x):
                 found.append(os.path.join(folder, name))
     if ctypes.CDLL(None).shmget(0x67726164, 4096, 0) >= 0:
         found.append("shared memory")
+    if os.getpriority(os.PRIO_PROCESS, 0) == 17:  # hostile/renice
+        found.append("priority")
     if torch.exp(x * 0).sum() != 3:
         found.append("torch.exp")
     return found

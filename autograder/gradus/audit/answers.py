@@ -113,11 +113,12 @@ class Answers:
     def _trials(self, results: Mapping[str, Result]) -> Iterator[Trial]:
         for name in self.salted:
             answer = self.written[name]
+            right = isinstance(answer, Alternative)
             if isinstance(answer, Mistake):
                 asked, seconds = self.checks_of(answer.function), recorder.SECONDS
             else:
                 asked, seconds = self._needing(name, results) or self.every, trusted.SECONDS
-            yield Trial(name, self.parts[name], asked, seconds)
+            yield Trial(name, self.parts[name], asked, seconds, right=right)
 
     def mutant_trials(self) -> list[Trial]:
         """Each mutant in all checks; what none of them notices is graded to be sure."""

@@ -3,6 +3,7 @@ number that is 0 is one like others."""
 
 from __future__ import annotations
 
+import ast
 import contextlib
 from dataclasses import replace
 from functools import partial
@@ -13,12 +14,16 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map
 
 from gradus.checks.calls import call
+from gradus.checks.evidence import evidence
 from gradus.checks.failure import MIXED_DTYPES, CheckFailed, Leaf
 from gradus.checks.judging import JUDGES, all_right, judge_backward, judged, lend, note
+from gradus.checks.leaves import is_right
 from gradus.checks.record import current
 from gradus.errors import Raised
 
 NEARLY_0 = 1e-30
+ZERO = "0 is a number like others: `x or default` and `if x:` take it for a missing one."
+ONE = "1 is a number like others: squeeze() and broadcasting take an axis of that size for none."
 
 if TYPE_CHECKING:
     from gradus.checks.comparison import Comparison
@@ -65,19 +70,45 @@ def with_number(c: Comparison, name: str, value: float) -> Comparison:
     return replace(c, inputs={**c.inputs, name: value})
 
 
+def is_zero(c: Comparison) -> bool:
+    """Whether a call at an edge is one with a number that is 0."""
+    return c.when.endswith(" = 0")
+
+
 def _judge_edge(student: Student, c: Comparison) -> list[Leaf]:
-    """Make a call with a number that is 0, and if its result is wrong, with one that is nearly 0:
-    where that is right, the 0 has been taken for something else. Raises CheckFailed with
-    diagnosis `edge`.
+    """Make a call at an edge. Raises CheckFailed with diagnosis `edge` where it alone is wrong: a
+    number is 0, and the result right for one that is nearly 0; an option is left out, and the
+    result right where it is given; or all the function's checks have passed.
     """
-    name = c.when.partition(" ")[0]
-    if _is_right(student, c) or not _is_right(student, with_number(c, name, NEARLY_0)):
-        return []
-    raise CheckFailed(
-        f"{judged(c)} is wrong for {c.when}, and right for {name} = {NEARLY_0:g}",
-        "0 is a number like others: `x or default` and `if x:` take it for a missing one.",
-        diagnosis="edge",
-    )
+    name, summary = c.when.partition(" ")[0], f"{judged(c)} is wrong for {c.when}"
+    if is_zero(c):
+        if _is_right(student, c) or not _is_right(student, with_number(c, name, NEARLY_0)):
+            return []
+        raise CheckFailed(f"{summary}, and right for {name} = {NEARLY_0:g}", ZERO, diagnosis="edge")
+    lost = {judged(c), f"{c.function}_forward"} & current().lost
+    wrong = "" if lost else _wrong(student, c)
+    _, left_out, default = c.when.partition(" left out, ")
+    if left_out:
+        value = ast.literal_eval(default.removesuffix(" by the stub"))
+        wrong = "" if _wrong(student, replace(c, options={**c.options, name: value})) else wrong
+    if wrong:
+        raise CheckFailed(summary, wrong, "" if left_out else ONE, diagnosis="edge")
+    return []
+
+
+def _wrong(student: Student, c: Comparison) -> str:
+    """What is wrong with what a call returns, "" if nothing is."""
+    try:
+        leaves = leaves_of(student, c)
+    except Raised as raised:
+        return f"It raises {raised.message}"
+    except CheckFailed as failed:
+        return failed.summary
+    wrong = next((leaf for leaf in leaves if not is_right(leaf.mine, leaf.right)), None)
+    if wrong is None:
+        return ""
+    path = "" if wrong.mine.shape == wrong.right.shape else f"{wrong.path}: "
+    return path + evidence(wrong)
 
 
 def _is_right(student: Student, c: Comparison) -> bool:

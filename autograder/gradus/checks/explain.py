@@ -12,12 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from gradus.checks.conventions import call_again, leaves_of
 from gradus.checks.diagnose import diagnose
+from gradus.checks.evidence import evidence
 from gradus.checks.failure import CheckFailed, Leaf, WrongValue
 from gradus.checks.fingerprint import Transcript, transcript
 from gradus.checks.judging import all_right, saying
@@ -216,24 +213,3 @@ def _unexplained(leaf: Leaf, hint: str) -> CheckFailed:
     wrong, size = int((~closeness(leaf.mine, leaf.right)).sum()), leaf.right.numel()
     how_many = "wrong" if wrong == size else f"wrong in {wrong} of {size}"
     return CheckFailed(f"{leaf.path}: {how_many}, by no pattern that I know", evidence(leaf), hint)
-
-
-def evidence(leaf: Leaf) -> str:
-    """One element, the one furthest off: "b[0]: yours 4.8129, expected 0.1504"; or the shapes."""
-    mine, right = leaf.mine, leaf.right
-    if mine.shape != right.shape:
-        return f"shape {tuple(mine.shape)}, expected {tuple(right.shape)}"
-    if mine.numel() == 0:
-        return ""
-    index = _furthest_off(mine, right)
-    a, b = float(mine[index]) + 0.0, float(right[index]) + 0.0  # never -0
-    where = f"{leaf.path}[{', '.join(map(str, index))}]" if index else leaf.path
-    where += f" of {leaf.call}" if leaf.call else ""
-    digits = next((d for d in (5, 8, 12) if f"{a:.{d}g}" != f"{b:.{d}g}"), 17)
-    return f"{where}: yours {a:.{digits}g}, expected {b:.{digits}g}"
-
-
-def _furthest_off(mine: Tensor, right: Tensor) -> tuple[int, ...]:
-    gap = (mine.double() - right.double()).abs().nan_to_num(nan=torch.inf)
-    # Not torch.unravel_index: its first call imports sympy, which takes seconds.
-    return tuple(int(i) for i in np.unravel_index(int(gap.argmax()), gap.shape))

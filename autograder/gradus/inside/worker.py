@@ -145,6 +145,8 @@ class Worker:
             self.channel.send((self.number, "refused", str(error)))
         except MemoryError:
             self.channel.send((self.number, "memory"))
+        except Closed:
+            raise
         except Exception as error:
             kind, text, _ = loading.describe(error)
             self.channel.send((self.number, "refused", f"{kind}: {text}"))

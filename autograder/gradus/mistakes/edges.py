@@ -1,24 +1,31 @@
-"""Calls that no check needs to write: with a number that is 0, which `x or default` forgets.
+"""Calls that no check needs to write: at the edges of what a function takes.
 
-They are made of the calls that a check compares; what is right for them is what the solution
-returns. Where it refuses, or returns something else for a number that is nearly 0, there is none.
+A number that is 0, which `x or default` forgets; a whole number that is 1; an option left out; an
+axis of size 1, which `squeeze()` and broadcasting forget. They are made of the calls that a check
+compares; what is right for them is what the solution returns. Where it refuses, or a written
+alternative returns something else, there is none: the course's text leaves it open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+import inspect
+import io
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import torch
-from torch.utils._pytree import tree_flatten
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_map
 
 from gradus.checks import record
 from gradus.checks.calls import call, forward
 from gradus.checks.comparison import Comparison
-from gradus.checks.conventions import NEARLY_0, with_number
+from gradus.checks.conventions import NEARLY_0, is_zero, leaves_of, with_number
 from gradus.checks.gradients import unpack_gradients
-from gradus.checks.judging import judged, lend
+from gradus.checks.judging import all_right, judged, lend
 from gradus.checks.local import LocalStudent
 from gradus.checks.tolerance import agree
 from gradus.mistakes.reference import Reference
@@ -26,37 +33,138 @@ from gradus.mistakes.runs import Run
 from gradus.student import Student
 
 SECONDS = 60.0  # that all calls here may compute
+_PLAIN = ("result", "update")  # comparisons that name the function itself
+OF_CHANCE = "seed"  # a number by which a stream of random numbers is chosen, which may be any
+
+Edges = Iterator[tuple[str, Comparison]]  # what is at an edge, for each function once; the call
 
 
 def edges_of(runs: Iterable[Run], reference: Reference) -> dict[str, list[Comparison]]:
-    """The calls of each check's function with one of its numbers 0, by the check's name; each
-    number of a function in one check."""
+    """The calls of each check's function at an edge, by the check's name; each edge of a function
+    in one check, all but zeros in its last one, and none that some check visits."""
     record.start(0)  # whatever the solution does here is no part of a check
-    solution, asked = LocalStudent(reference.namespace({}), seconds=SECONDS), set[str]()
-    found = {
-        run.name: list(_zero_calls(run.on_reference.comparisons, run.function, asked, solution))
-        for run in runs
-    }
-    return {name: calls for name, calls in found.items() if calls}
+    names = reference.namespace({})
+    solution = LocalStudent(names, seconds=SECONDS)
+    runs = list(runs)
+    last = {run.function: run.name for run in runs}
+    others = _alternatives(runs, reference)
+    asked = {key for run in runs for c in run.on_reference.comparisons for key in _visited(c)}
+    found: dict[str, list[Comparison]] = {}
+    for run in runs:
+        for c in run.on_reference.comparisons:
+            if judged(c) != run.function or c.kind == "raises" or asks_back(c):
+                continue
+            edges = itertools.chain(
+                _zeros(c, solution), _left_out(c, solution, names), _ones(c, solution)
+            )
+            for key, edge in edges:
+                if key not in asked and all(_may_agree(other, edge) for other in others):
+                    asked.add(key)
+                    found.setdefault(run.name if is_zero(edge) else last[run.function], []).append(
+                        edge
+                    )
+    return found
 
 
-def _zero_calls(
-    comparisons: Iterable[Comparison], function: str, asked: set[str], solution: LocalStudent
-) -> Iterator[Comparison]:
-    for c in comparisons:
-        if judged(c) != function or c.kind == "raises" or asks_back(c):
+def _alternatives(runs: Sequence[Run], reference: Reference) -> list[LocalStudent]:
+    written = runs[0].sources.mistakes.alternatives if runs else ()
+    names = [reference.namespace(reference.parts(one)) for one in written]
+    return [LocalStudent(of_one, seconds=SECONDS) for of_one in names]
+
+
+def _may_agree(other: LocalStudent, edge: Comparison) -> bool:
+    """Whether a right answer returns the same, or nothing at all, which the audit would tell."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return all_right(leaves_of(cast(Student, other), edge))
+    except Exception:
+        return True
+
+
+def _visited(c: Comparison) -> Iterator[str]:
+    """The edges that a comparison is at."""
+    name = judged(c)
+    for argument, value in {**c.inputs, **c.options}.items():
+        if type(value) is int:
+            yield f"{name}: {argument} = {value}"
+        if isinstance(value, Tensor):
+            yield from (
+                f"{name}: {argument}, axis {n}" for n, d in enumerate(value.shape) if d == 1
+            )
+
+
+def _zeros(c: Comparison, solution: LocalStudent) -> Edges:
+    """A number that is 0, where that is the limit of numbers that are nearly 0."""
+    for name, value in {**c.inputs, **c.options}.items():
+        if type(value) is not float or value == 0:
             continue
-        for name, value in {**c.inputs, **c.options}.items():
-            key = f"{function}: {name}"
-            if type(value) is not float or value == 0 or key in asked:
-                continue
-            right = right_call(solution, with_number(c, name, 0.0))
-            near = right_call(solution, with_number(c, name, NEARLY_0))
-            if right is None or near is None or not _agree(right, near):
-                continue
-            if not _agree(right, c):  # else another number does the same here
-                asked.add(key)
-                yield replace(right, when=f"{name} = 0")
+        right = right_call(solution, with_number(c, name, 0.0))
+        near = right_call(solution, with_number(c, name, NEARLY_0))
+        if right is None or near is None or not _agree(right, near):
+            continue
+        if not _agree(right, c):  # else another number does the same here
+            yield f"{judged(c)}: {name} = 0.0", replace(right, when=f"{name} = 0")
+
+
+def _left_out(c: Comparison, solution: LocalStudent, names: Mapping[str, Any]) -> Edges:
+    """An option that has its default, by being left out."""
+    takes = inspect.signature(names[c.function if c.kind in _PLAIN else f"{c.function}_forward"])
+    for name in c.options:
+        default = takes.parameters[name].default if name in takes.parameters else inspect._empty
+        if default is inspect._empty or type(default) not in (int, float, bool, str):
+            continue
+        given = right_call(solution, replace(c, options={**c.options, name: default}))
+        rest = {key: value for key, value in c.options.items() if key != name}
+        right = right_call(solution, replace(c, options=rest))
+        if given and right and _agree(given, right) and not _agree(right, c):
+            when = f"{name} left out, {default!r} by the stub"
+            yield f"{judged(c)}: {name} left out", replace(right, when=when)
+
+
+def _ones(c: Comparison, solution: LocalStudent) -> Edges:
+    """A whole number that is 1, and each size that is 1."""
+    for name, value in {**c.inputs, **c.options}.items():
+        if type(value) is int and value != 1 and name != OF_CHANCE:
+            right = right_call(solution, with_number(c, name, 1))
+            if right and _is_asked(right, solution):
+                yield f"{judged(c)}: {name} = 1", replace(right, when=f"{name} = 1")
+    at_hand = {**c.inputs, **c.options, "dout": c.dout}
+    tensors = {name: value for name, value in at_hand.items() if isinstance(value, Tensor)}
+    sizes = {size: name for name in reversed(tensors) for size in tensors[name].shape if size > 1}
+    for size, name in sizes.items():
+        axis = tensors[name].shape.index(size)
+        right = right_call(solution, _of_size_1(c, size))
+        if right and _is_asked(right, solution):
+            shapes = [
+                f"{of} of shape {tuple(value.shape)}"
+                for of, value in {**right.inputs, "dout": right.dout}.items()
+                if isinstance(value, Tensor)
+            ]
+            yield f"{judged(c)}: {name}, axis {axis}", replace(right, when=", ".join(shapes))
+
+
+def _of_size_1(c: Comparison, size: int) -> Comparison:
+    """The call with the first entry alone of each axis that has this size."""
+
+    def cut(value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        return value[tuple(slice(1) if d == size else slice(None) for d in value.shape)].clone()
+
+    inputs, options, dout = tree_map(cut, (dict(c.inputs), dict(c.options), c.dout))
+    return replace(c, inputs=inputs, options=options, dout=dout)
+
+
+def _is_asked(c: Comparison, solution: LocalStudent) -> bool:
+    """Whether what is expected is finite, and the same for another seed."""
+    values = [v for v in tree_flatten([c.expected, dict(c.also)])[0] if v is not None]
+    if not all(bool(torch.as_tensor(v).isfinite().all()) for v in values):
+        return False
+    seed = {**c.inputs, **c.options}.get(OF_CHANCE)
+    if type(seed) is not int:
+        return True
+    other = right_call(solution, with_number(c, OF_CHANCE, seed + 1))
+    return other is not None and _agree(other, c)
 
 
 def right_call(solution: LocalStudent, c: Comparison) -> Comparison | None:
@@ -81,7 +189,9 @@ def _returned(student: Student, c: Comparison) -> Comparison:
     inputs = list(c.inputs.values())
     if c.kind == "forward":
         out, _, *more = forward(student, c.function, *inputs, also=list(c.also), **c.options)
-        return replace(c, expected=out, also=dict(zip(c.also, more, strict=True)))
+        judged_too = zip(c.also.items(), more, strict=True)
+        also = {name: None if before is None else value for (name, before), value in judged_too}
+        return replace(c, expected=out, also=also)
     if c.kind == "gradients":
         out, cache = lend(student, c, inputs, c.options)
         gradients = call(student, judged(c), c.dout, cache)

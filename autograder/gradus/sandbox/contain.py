@@ -138,6 +138,14 @@ _REFUSED = {
     "flock": (73, 32),  # a lock on one of Python's files is a message to a neighbour
     "setsid": (112, 157),  # all that it starts stays in its group, and ends with it
     "setpgid": (109, 154),
+    "utime": (132, 88),  # the times of /dev/null are a message, too
+    "utimes": (235, 88),
+    "futimesat": (261, 88),
+    "utimensat": (280, 88),
+    "inotify_init": (253, 26),  # what others read and write is not told
+    "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262),
+    "setsockopt": (54, 208),  # how much a socket holds, which is memory that no limit counts
     "sched_setaffinity": (203, 122),  # it computes on its judge's core
     "ptrace": (101, 117),
     "mount": (165, 40),
@@ -170,7 +178,10 @@ _CLONE3 = 435
 _SOCKETPAIR = (53, 199)
 _STREAM = 1  # the kind of pair that can be sent to its other end only
 _FCNTL = (72, 25)
-_LOCKS = (5, 6, 7, 36, 37, 38)  # fcntl's, of a process and of an open file: as flock
+# fcntl's: locks of a process and of an open file, as flock; F_NOTIFY, F_SETPIPE_SZ
+_FCNTLS = (5, 6, 7, 36, 37, 38, 1026, 1031)
+_SIGACTION = (13, 134)
+_SIGCHLD = 17
 
 
 def knows_machine() -> bool:
@@ -196,11 +207,16 @@ def refuse_system_calls() -> None:
     for numbers in _REFUSED.values():
         program += [(equal, 0, 1, numbers[column]), (give, 0, 0, refuse)]
     program += [
-        (equal, 0, len(_LOCKS) + 3, _FCNTL[column]),
+        (equal, 0, len(_FCNTLS) + 3, _FCNTL[column]),
         (load, 0, 0, 24),
-        *((equal, len(_LOCKS) - n, 0, command) for n, command in enumerate(_LOCKS)),
+        *((equal, len(_FCNTLS) - n, 0, command) for n, command in enumerate(_FCNTLS)),
         (give, 0, 0, allow),
         (give, 0, 0, refuse),
+        (equal, 0, 4, _SIGACTION[column]),  # children that nobody waits for would not be counted
+        (load, 0, 0, 16),
+        (equal, 0, 1, _SIGCHLD),
+        (give, 0, 0, refuse),
+        (give, 0, 0, allow),
         (equal, 0, 5, _SOCKETPAIR[column]),
         (load, 0, 0, 24),
         (bits, 0, 0, 0xF),

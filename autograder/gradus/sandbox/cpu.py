@@ -25,13 +25,13 @@ def cpu_seconds(pid: int) -> float:
 
 def _of_session(pid: int) -> Iterator[psutil.Process]:
     """The process, what descends from it, and what has lost its parent: a submission's process
-    leads a session of its own."""
+    leads a session of its own, also when it has ended."""
+    known: dict[int, psutil.Process] = {}
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
-        yield process
-        known = {child.pid: child for child in process.children(recursive=True)}
+        known = {child.pid: child for child in (process, *process.children(recursive=True))}
         yield from known.values()
-        for other in psutil.pids() if sys.platform != "win32" else ():
-            with contextlib.suppress(OSError, psutil.Error):
-                if os.getsid(other) == pid and other not in (pid, *known):
-                    yield psutil.Process(other)
+    for other in psutil.pids() if sys.platform != "win32" else ():
+        with contextlib.suppress(OSError, psutil.Error):
+            if os.getsid(other) == pid and other not in known:
+                yield psutil.Process(other)

@@ -39,6 +39,7 @@ class Zygote:
         self.pipes: dict[int, int] = {}  # request → where the pid within namespaces can be read
         self.uids: dict[int, int] = {}  # request → uid
         self.exits: dict[int, int] = {}  # pid → exit code
+        self.used: dict[int, float] = {}  # pid of one that has ended → seconds that it had computed
         self.orphans = 0.0  # seconds that adopted processes had computed when they ended
 
     def serve(self) -> None:
@@ -69,7 +70,8 @@ class Zygote:
             for descriptor in descriptors:
                 os.close(descriptor)
         elif name == "cpu":
-            own = cpu_seconds(self.children[ident]) if ident in self.children else 0
+            pid = self.children.get(ident, 0)
+            own = cpu_seconds(pid) + self.used.get(pid, 0.0) if pid else 0.0
             self.control.send(msgpack.packb(["cpu", ident, own + self.orphans]))
         else:
             self.control.send(msgpack.packb(["ended", ident, self.end(ident, spec)]))
@@ -153,10 +155,11 @@ class Zygote:
                 pid, status, used = os.wait4(-1, os.WNOHANG)
                 if not pid:
                     return True
+                seconds = used.ru_utime + used.ru_stime
                 if pid in self.children.values():
-                    self.exits[pid] = os.waitstatus_to_exitcode(status)
+                    self.exits[pid], self.used[pid] = os.waitstatus_to_exitcode(status), seconds
                 else:
-                    self.orphans += used.ru_utime + used.ru_stime
+                    self.orphans += seconds
         except ChildProcessError:
             return False
 
@@ -183,19 +186,20 @@ class Zygote:
         while len(self.children) == 1 and self.reap() and time.monotonic() < until:
             time.sleep(0.0005)  # what it left ends too, or the next one would pay for that
         os.close(reader)
-        del self.exits[pid], self.uids[ident], self.children[ident]
+        del self.exits[pid], self.used[pid], self.uids[ident], self.children[ident]
         return code
 
     def kill_group(self, pid: int, uid: int) -> None:
         """SIGKILL to a child and all that it started, at one stroke of the kernel.
 
         Not to whatever has that user id: from here a container's processes can be seen, and it
-        may have chosen the same.
+        may have chosen the same. The one that kills has the right to end only that user's
+        processes, and stays root's, so that none of them can end it first.
         """
         killer = os.fork()
         if not killer:
             try:
-                contain.become(uid)
+                os.seteuid(uid)
                 os.kill(-pid if contain.knows_machine() else -1, signal.SIGKILL)
             except ProcessLookupError:
                 pass
