@@ -280,9 +280,10 @@ def test_a_judge_that_dies_is_replaced_and_costs_no_other_submission(course):
                       + "    check_values(call", 1)
     )  # fmt: skip
     minus = "def double_forward(x):\n    return 0 * x - {}, None\n"
-    jobs = [
-        Job("fine", "fine.py", (DOUBLE + TOTAL).encode()),
+    jobs = [  # the first two of them are lost, and the rest graded nevertheless
         Job("always", "always.py", minus.format(2).encode()),
+        Job("again", "again.py", minus.format(2).encode()),
+        Job("fine", "fine.py", (DOUBLE + TOTAL).encode()),
         Job("once", "once.py", (minus.format(1) + TOTAL).encode()),
         Job("after", "after.py", DOUBLE.encode()),
     ]
@@ -290,10 +291,11 @@ def test_a_judge_that_dies_is_replaced_and_costs_no_other_submission(course):
         course.topic("tiny"), test_file, iter(jobs), judges=1, level=best_level(), salt="s"
     )
     results = {job.submission: result for job, result in done}
-    lost = results.pop("always")
-    assert isinstance(lost, NoResult)
-    assert "exit status 7" in lost.reason
-    assert "the judge fell ill" in lost.reason
+    for name in ("always", "again"):
+        lost = results.pop(name)
+        assert isinstance(lost, NoResult)
+        assert "exit status 7" in lost.reason
+        assert "the judge fell ill" in lost.reason
     assert {name: result.score for name, result in results.items()} == {
         "fine": 6,
         "once": 4,
