@@ -108,15 +108,12 @@ def test_what_holds_of_every_function_and_where_a_backward_is_judged(tmp_path):
     )
     cases = {
         "double": doubled,
-        "default": LAYERNORM.replace("eps=1e-5", "eps=1e-3", 1),
         "keeps": LAYERNORM + KEEPS,
         "rows": LAYERNORM + ONLY_ROWS + BACKWARD,
         "both": LAYERNORM + ONLY_ROWS + BACKWARD.replace("dx / s,", "dx,"),
     }
     lost, printed = grade("layernorm", tmp_path, cases)
     assert lost["double"] == {"layernorm_forward": 1}  # of eight: it is told once
-    assert lost["default"] == {"layernorm_forward": 1}  # a quarter
-    assert "layernorm_forward is wrong for eps left out" in printed
     assert lost["keeps"].keys() == {"layernorm_backward"}
     assert "layernorm_forward returns float64 for float32 inputs" in printed
     assert "layernorm_backward returns something else the second time" in printed
@@ -219,7 +216,9 @@ def adamax_update(params, grads, state, *args, **options):
 @pytest.fixture(scope="module")
 def of_adam(tmp_path_factory):
     solution = (ROOT / "solutions" / "adam.py").read_text()
-    cases = {"uses": solution + USES, "oracle": solution + ORACLE}
+    head, adamax, rest = solution.partition("def adamax_update(")
+    default = head + adamax + rest.replace("beta1=0.9,", "beta1=0.99,", 1)
+    cases = {"uses": solution + USES, "oracle": solution + ORACLE, "default": default}
     return grade("adam", tmp_path_factory.mktemp("adam"), cases)
 
 
@@ -231,6 +230,12 @@ def test_a_stand_in_answers_only_where_its_function_is_used(of_adam):
     adamax = [c["message"] for c in checks if c["function"] == "adamax_update"]
     assert adamax
     assert all("ValueError" in message for message in adamax)
+
+
+def test_an_option_that_is_left_out_is_the_stubs(of_adam):
+    lost, printed = of_adam
+    assert lost["default"] == {"adamax_update": 0.75}  # of three
+    assert "adamax_update is wrong for beta1 left out, 0.9 by the stub" in printed
 
 
 def test_a_stand_in_takes_what_its_function_takes(of_adam):
