@@ -24,6 +24,7 @@ from gradus.sandbox import contain
 from gradus.sandbox.cpu import cpu_seconds
 
 LAST_SECONDS = 2.0  # for processes that were killed to be gone
+NOBODY = 65534
 FAILED = 97  # exit status of a child that could not be contained
 
 
@@ -193,14 +194,18 @@ class Zygote:
         """SIGKILL to a child and all that it started, at one stroke of the kernel.
 
         Not to whatever has that user id: from here a container's processes can be seen, and it
-        may have chosen the same. The one that kills has the right to end only that user's
-        processes, and stays root's, so that none of them can end it first.
+        may have chosen the same. The one that kills can end that user's processes, but is not
+        that user's, so that none of them can end it first.
         """
         killer = os.fork()
         if not killer:
             try:
-                os.seteuid(uid)
-                os.kill(-pid if contain.knows_machine() else -1, signal.SIGKILL)
+                if contain.knows_machine():
+                    os.setresuid(NOBODY, uid, 0)
+                    os.kill(-pid, signal.SIGKILL)
+                else:  # where it may have left its group
+                    contain.become(uid)
+                    os.kill(-1, signal.SIGKILL)
             except ProcessLookupError:
                 pass
             finally:
