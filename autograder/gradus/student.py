@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -170,8 +170,8 @@ class Student:
     def _value(self, name: str, reply: tuple[Any, ...]) -> Any:
         match reply:
             case ("value", value, list(changed), list(notes)):
-                self.last_changed = _texts(changed, 100)
-                self.last_notes = _texts(notes, 200)
+                self.last_changed = _texts(changed[:50], 100)
+                self.last_notes = _texts(notes[:50], 200)
                 self._trace.changed_inputs += [f"{name}: {c}" for c in self.last_changed]
                 self._trace.notes += [n for n in self.last_notes if n not in self._trace.notes]
                 return value
@@ -251,9 +251,9 @@ class Student:
                 message = f"out of memory (limit {limit} MB) while it was loaded"
                 raise LoadError(message, SubmissionStatus.CRASHED)
             case ("loaded", dict(functions), list(notes)):
-                places = _texts(list(functions.values()), 200)
-                self.functions = dict(zip(map(str, functions), places, strict=True))
-                self.notes = _texts(notes, 300)[:50]
+                names, places = _texts(functions, 500), _texts(functions.values(), 200)
+                self.functions = dict(zip(names, places, strict=True))
+                self.notes = _texts(notes[:50], 300)
             case _:
                 raise ValueError
 
@@ -289,12 +289,13 @@ class Student:
         return link.kill(grace)
 
 
-def _texts(values: Sequence[Any], length: int) -> list[str]:
+def _texts(values: Iterable[Any], length: int) -> list[str]:
     """What a submission says that must be text; ValueError where it is not. To write another value
     out may take minutes."""
-    if not all(type(value) is str for value in values):
+    texts = list(values)
+    if not all(type(text) is str for text in texts):
         raise ValueError
-    return [one_line(value, length) for value in values]
+    return [one_line(text, length) for text in texts]
 
 
 def _uses_of(found: Any, calls: Any) -> Uses:
@@ -302,8 +303,6 @@ def _uses_of(found: Any, calls: Any) -> Uses:
     such thing."""
     if type(found) is not dict or type(calls) is not dict:
         raise ValueError
-    first = {str(name): tuple(_texts(use, 200)) for name, use in found.items()}
-    if not all(len(use) == 2 for use in first.values()):
-        raise ValueError
-    used = {str(name): _texts(names, 200) for name, names in calls.items()}
-    return Uses({name: (use[0], use[1]) for name, use in first.items()}, used)
+    first = zip(_texts(found, 500), (_texts(use, 200) for use in found.values()), strict=True)
+    used = zip(_texts(calls, 500), (_texts(names, 500) for names in calls.values()), strict=True)
+    return Uses({name: (what, where) for name, (what, where) in first}, dict(used))
