@@ -1,4 +1,4 @@
-"""Random frames to the judge's wire, and random returns to every check, for as long as one likes.
+"""Random frames to the judge's wire, random returns and forged replies, for as long as one likes.
 
     python benchmarks/fuzz.py [TOPIC ...] [--minutes 60] [--seed 0]
 
@@ -35,6 +35,7 @@ RETURNS = """
 import collections
 import fractions
 import random
+import sys
 
 import numpy
 import torch
@@ -82,10 +83,36 @@ def _returns(*args, **options):
     flat = [x for value in given for x in (value.values() if isinstance(value, dict) else
             value if isinstance(value, (list, tuple)) else [value])]
     like = [x for x in flat if isinstance(x, torch.Tensor)]
+    if _rng.random() < 0.02:
+        _forge(like)
     try:
         return _odd(like)
     except Exception:
         return like
+"""
+
+
+# After it, some submissions forge while they are loaded.
+FORGES = """
+
+def _forge(like):
+    frame = sys._getframe()
+    while type(frame.f_locals.get("self")).__name__ != "Worker":
+        frame = frame.f_back
+    worker = frame.f_locals["self"]
+    kinds = ["value", "raised", "loaded", "read", "callback", "forbidden", "memory", "stale",
+             "refused", "not_implemented", "unreadable", "exited"]
+    try:
+        number = _rng.choice([worker.number] * 4 + [_odd(like)])
+        kind = _rng.choice([*kinds, _odd(like)])
+        rest = [_odd(like) for _ in range(_rng.randrange(5))]
+        worker.channel.send((number, kind, *rest), worker._tame)
+    except Exception:
+        pass
+
+
+if SEED % 9 == 0:
+    _forge([torch.ones(2)])
 """
 
 
@@ -147,6 +174,9 @@ def main():
     seed, counts = options.seed, Counter()
     while time.monotonic() < end:
         topic = topics[seed // BATCH % len(topics)]
+        # What waits for an answer to a forged reply waits ten times as long.
+        limits = topic.limits.model_copy(update={"check_seconds": 1.0, "submission_seconds": 4.0})
+        topic = topic.model_copy(update={"limits": limits})
         counts["frames"] += 100 * BATCH
         counts["frames that were data"] += send_frames(random.Random(seed), 100 * BATCH)
         solution = Solution.read(course.solution(topic))
@@ -157,7 +187,7 @@ def main():
                 f: f"def {f}(*args, **options):\n    return _returns(*args, **options)"
                 for f in solution.parts()
             }
-            source = f"SEED = {n}\n{RETURNS}\n" + solution.replaced(text, above=[])
+            source = f"SEED = {n}\n{RETURNS}{FORGES}\n" + solution.replaced(text, above=[])
             jobs.append(Job(str(n), f"{topic.id}.py", source.encode()))
         jobs.append(Job("solution", f"{topic.id}.py", solution.text.encode()))
         pool = Pool(topic, course.test_file(topic), judges=1, level=best_level(), salt="fuzz")
