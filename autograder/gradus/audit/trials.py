@@ -72,7 +72,8 @@ def _tried(sources: Sources, trials: Sequence[Trial], salt: str) -> dict[str, No
         except UsageError as error:  # the solution itself fails
             found[SOLUTION] = {"": str(error)}
             return
-        edges = edges_of(runs, reference)
+        some_right = any(trial.right for trial in trials)
+        edges = edges_of(runs, reference, zeros_only=not some_right)
         for trial in trials:
             found[trial.name] = _noticed(runs, edges, reference, trial)
 

@@ -12,7 +12,7 @@ import contextlib
 import inspect
 import io
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -39,13 +39,14 @@ OF_CHANCE = "seed"  # a number by which a stream of random numbers is chosen, wh
 Edges = Iterator[tuple[str, Comparison]]  # what is at an edge, for each function once; the call
 
 
-def edges_of(runs: Iterable[Run], reference: Reference) -> dict[str, list[Comparison]]:
+def edges_of(
+    runs: Sequence[Run], reference: Reference, *, zeros_only: bool = False
+) -> dict[str, list[Comparison]]:
     """The calls of each check's function at an edge, by the check's name; each edge of a function
     in one check, all but zeros in its last one, and none that some check visits."""
     record.start(0)  # whatever the solution does here is no part of a check
     names = reference.namespace({})
     solution = LocalStudent(names, seconds=SECONDS)
-    runs = list(runs)
     last = {run.function: run.name for run in runs}
     others = _alternatives(runs, reference)
     asked = {key for run in runs for c in run.on_reference.comparisons for key in _visited(c)}
@@ -54,15 +55,15 @@ def edges_of(runs: Iterable[Run], reference: Reference) -> dict[str, list[Compar
         for c in run.on_reference.comparisons:
             if judged(c) != run.function or c.kind == "raises" or asks_back(c):
                 continue
-            edges = itertools.chain(
-                _zeros(c, solution), _left_out(c, solution, names), _ones(c, solution)
-            )
+            edges = _zeros(c, solution, asked)
+            if not zeros_only:
+                more = _left_out(c, solution, asked, names), _ones(c, solution, asked)
+                edges = itertools.chain(edges, *more)
             for key, edge in edges:
-                if key not in asked and all(_may_agree(other, edge) for other in others):
+                if all(_may_agree(other, edge) for other in others):
                     asked.add(key)
-                    found.setdefault(run.name if is_zero(edge) else last[run.function], []).append(
-                        edge
-                    )
+                    check = run.name if is_zero(edge) else last[run.function]
+                    found.setdefault(check, []).append(edge)
     return found
 
 
@@ -93,46 +94,53 @@ def _visited(c: Comparison) -> Iterator[str]:
             )
 
 
-def _zeros(c: Comparison, solution: LocalStudent) -> Edges:
+def _zeros(c: Comparison, solution: LocalStudent, asked: Collection[str]) -> Edges:
     """A number that is 0, where that is the limit of numbers that are nearly 0."""
     for name, value in {**c.inputs, **c.options}.items():
-        if type(value) is not float or value == 0:
+        key = f"{judged(c)}: {name} = 0.0"
+        if type(value) is not float or value == 0 or key in asked:
             continue
         right = right_call(solution, with_number(c, name, 0.0))
         near = right_call(solution, with_number(c, name, NEARLY_0))
         if right is None or near is None or not _agree(right, near):
             continue
         if not _agree(right, c):  # else another number does the same here
-            yield f"{judged(c)}: {name} = 0.0", replace(right, when=f"{name} = 0")
+            yield key, replace(right, when=f"{name} = 0")
 
 
-def _left_out(c: Comparison, solution: LocalStudent, names: Mapping[str, Any]) -> Edges:
+def _left_out(
+    c: Comparison, solution: LocalStudent, asked: Collection[str], names: Mapping[str, Any]
+) -> Edges:
     """An option that has its default, by being left out."""
     takes = inspect.signature(names[c.function if c.kind in _PLAIN else f"{c.function}_forward"])
     for name in c.options:
-        default = takes.parameters[name].default if name in takes.parameters else inspect._empty
-        if default is inspect._empty or type(default) not in (int, float, bool, str):
+        key = f"{judged(c)}: {name} left out"
+        default = takes.parameters[name].default if name in takes.parameters else None
+        if type(default) not in (int, float, bool, str) or key in asked:
             continue
         given = right_call(solution, replace(c, options={**c.options, name: default}))
         rest = {key: value for key, value in c.options.items() if key != name}
         right = right_call(solution, replace(c, options=rest))
         if given and right and _agree(given, right) and not _agree(right, c):
             when = f"{name} left out, {default!r} by the stub"
-            yield f"{judged(c)}: {name} left out", replace(right, when=when)
+            yield key, replace(right, when=when)
 
 
-def _ones(c: Comparison, solution: LocalStudent) -> Edges:
+def _ones(c: Comparison, solution: LocalStudent, asked: Collection[str]) -> Edges:
     """A whole number that is 1, and each size that is 1."""
     for name, value in {**c.inputs, **c.options}.items():
-        if type(value) is int and value != 1 and name != OF_CHANCE:
+        key = f"{judged(c)}: {name} = 1"
+        if type(value) is int and value != 1 and name != OF_CHANCE and key not in asked:
             right = right_call(solution, with_number(c, name, 1))
             if right and _is_asked(right, solution):
-                yield f"{judged(c)}: {name} = 1", replace(right, when=f"{name} = 1")
+                yield key, replace(right, when=f"{name} = 1")
     at_hand = {**c.inputs, **c.options, "dout": c.dout}
     tensors = {name: value for name, value in at_hand.items() if isinstance(value, Tensor)}
     sizes = {size: name for name in reversed(tensors) for size in tensors[name].shape if size > 1}
     for size, name in sizes.items():
-        axis = tensors[name].shape.index(size)
+        key = f"{judged(c)}: {name}, axis {tensors[name].shape.index(size)}"
+        if key in asked:
+            continue
         right = right_call(solution, _of_size_1(c, size))
         if right and _is_asked(right, solution):
             shapes = [
@@ -140,7 +148,7 @@ def _ones(c: Comparison, solution: LocalStudent) -> Edges:
                 for of, value in {**right.inputs, "dout": right.dout}.items()
                 if isinstance(value, Tensor)
             ]
-            yield f"{judged(c)}: {name}, axis {axis}", replace(right, when=", ".join(shapes))
+            yield key, replace(right, when=", ".join(shapes))
 
 
 def _of_size_1(c: Comparison, size: int) -> Comparison:
