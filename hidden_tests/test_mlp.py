@@ -57,6 +57,10 @@ STAND_INS = {
 }
 
 
+def tensor(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
 def network(rng, sizes=SIZES):
     return [(rng.normal(d, m), rng.normal(m)) for d, m in zip(sizes[:-1], sizes[1:], strict=True)]
 
@@ -64,7 +68,9 @@ def network(rng, sizes=SIZES):
 @public
 @points(2, of="linear_forward")
 def test_linear_forward(student, rng):
-    """Values agree with x @ w + b."""
+    """Values agree with x @ w + b, first with those of the example on paper."""
+    x, w, b = tensor([[1, 2]]), tensor([[1, 1], [2, -1]]), tensor([0, -1])
+    check_forward(student, "linear", dict(x=x, w=w, b=b), tensor([[5, -2]]))
     x, w, b = rng.normal(4, 5), rng.normal(5, 3), rng.normal(3)
     for rows in (x, x[:1], 1000 * x):
         check_forward(student, "linear", dict(x=rows, w=w, b=b), linear(rows, w, b))

@@ -22,7 +22,7 @@ ORDER = """
     notebook | tools.engine
     tools.gradescope | tools.otter | tools.nbgrader
     tools
-    grading
+    grading | drawing
     inbox
     mistakes
     checks

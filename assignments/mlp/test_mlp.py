@@ -13,7 +13,7 @@ from gradus.checks import call, check_values, points, public, require
 @public
 @points(2, of="linear_forward")
 def test_linear_forward(recorded):
-    """Values agree with x @ w + b."""
+    """Values agree with x @ w + b, first with those of the example on paper."""
     recorded()
 
 

@@ -51,7 +51,7 @@ def cli() -> None:
     """A deep-learning course that grades itself.
 
     \b
-    Students:     gradus list, gradus check mlp
+    Students:     gradus list, gradus check mlp, gradus hint mlp relu_backward, gradus show mlp
     Instructors:  gradus build, gradus grade mlp submissions/, gradus export results/mlp --to csv,
                   gradus new layernorm, gradus audit
     Anyone:       gradus doctor, gradus demo
@@ -91,6 +91,66 @@ def check(topic: str, words: tuple[str, ...], watch: bool) -> int:
         raise click.UsageError("one FUNCTION and one PATH at most")
     path = Path(paths[0]) if paths else None
     return check(topic, path, watch, functions[0] if functions else None)
+
+
+@cli.command()
+@click.argument("topic")
+@click.argument("words", nargs=-1, metavar="[experiment] [PATH]")
+@click.option("--html", type=PATH, help="Write it as a page, which opens without a network.")
+@click.option(
+    "--data",
+    type=click.Choice(["digits", "mnist"]),  # gradus.drawing.DATA
+    default="digits",
+    show_default=True,
+    help="For topics that learn from images: `gradus data mnist` fetches the larger set.",
+)
+def show(topic: str, words: tuple[str, ...], html: Path | None, data: str) -> None:
+    """Draw the topic's figure with my own functions, or run its experiment.
+
+    PATH (.py or .ipynb) is the file with the functions; without it, the topic's own file in the
+    assignment's folder.
+
+    \b
+    Examples:
+      gradus show mlp
+      gradus show mlp experiment       first write down what you expect
+      gradus show mlp --html mlp.html
+      gradus show mlp --data mnist
+    """
+    from gradus.commands.show import show
+
+    paths = [word for word in words if word.endswith((".py", ".ipynb"))]
+    views = [word for word in words if word not in paths]
+    if len(paths) > 1 or len(views) > 1 or set(views) - {"figure", "experiment"}:
+        raise click.UsageError("`experiment`, and one PATH, is all that may follow the topic")
+    view = views[0] if views else "figure"
+    show(_course(), topic, Path(paths[0]) if paths else None, view, html, data)
+
+
+@cli.command()
+@click.argument("topic")
+@click.argument("function", required=False)
+@click.option("--all", "everything", is_flag=True, help="All of them, and nothing is remembered.")
+def hint(topic: str, function: str | None, everything: bool) -> None:
+    """A hint for a function, then a larger one: the shapes, the formula, the steps in words.
+
+    \b
+    Examples:
+      gradus hint mlp relu_backward
+      gradus hint mlp                  what I have used
+    """
+    from gradus.commands.hint import hint
+
+    hint(_course(), topic, function, everything)
+
+
+@cli.command()
+@click.argument("name", type=click.Choice(["mnist"]))
+def data(name: str) -> None:
+    """Fetch a data set for `gradus show --data`, or find it in the folder GRADUS_DATA."""
+    from gradus.commands.data import data
+
+    data(name)
 
 
 @cli.command()

@@ -18,6 +18,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from gradus.results import Isolation
 
 COURSE_FILE = "course.yaml"
+# Of a topic: no score depends on them.
+FOR_READERS = frozenset({"needs", "objectives", "minutes", "difficulty"})
 
 
 class UsageError(Exception):
@@ -47,6 +49,8 @@ class Topic(_Strict):
     title: str
     unit: str = ""
     points: int = Field(gt=0)
+    needs: list[str] = Field(default_factory=list)  # topics before it that it builds on
+    objectives: str = ""  # what one can do afterwards; `gradus build` takes it from the text
     minutes: int = Field(default=60, gt=0)
     difficulty: int = Field(default=3, ge=1, le=5)
     forbid: list[str] = Field(default_factory=list)  # dotted names, each with all below it
@@ -68,6 +72,7 @@ class Course(_Strict):
     isolation: Isolation = "user"  # the least that grading accepts
     limits: Limits = Limits()
     assignments: str = "assignments"  # the folder of what students get; "." in their own copy
+    hints: bool = True  # whether students get those that topics have
     nbgrader: Nbgrader = Nbgrader()
     demo: str = ""  # whose class `gradus demo` grades; by default the first topic with mistakes
     groups: dict[str, list[str]] = Field(default_factory=dict)  # of names, for topics to forbid
@@ -168,6 +173,13 @@ def load_course(path: Path) -> Course:
         line = _line(tree, ("topics", index, "id"))
         if topic.id in seen:
             raise UsageError(f"{shown(path)}:{line}: topic '{topic.id}' is there twice")
+        for name in topic.needs:
+            if name not in seen:
+                line = _line(tree, ("topics", index, "needs"))
+                raise UsageError(
+                    f"{shown(path)}:{line}: topic '{topic.id}' needs '{name}', which is no topic "
+                    "before it"
+                )
         seen.add(topic.id)
         course._lines[topic.id] = _line(tree, ("topics", index, "points"))
     return course

@@ -12,10 +12,20 @@ import atexit
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from gradus.course import COURSE_FILE, UsageError, load_course, read_salt, shown
+from gradus.course import (
+    COURSE_FILE,
+    Course,
+    UsageError,
+    find_course,
+    load_course,
+    read_salt,
+    shown,
+)
+from gradus.drawing import draw, html_table
 from gradus.grading.pool import Pool
 from gradus.jobs import Job
 from gradus.rendering import cell_points, report
@@ -26,8 +36,8 @@ _latest: tuple[object, Result] | None = None  # of the same cells a result is as
 _given: Result | None = None
 
 
-def check(topic: str, function: str, points: float) -> float | None:
-    """Print how `function` does in the checks, and return its share of `points`.
+def check(topic: str, function: str, points: float | None = None) -> float | None:
+    """Print how `function` does in the checks, and return its share of `points`, where given.
 
     None where this notebook is itself being graded, and where only hidden checks judge the
     function. Raises UsageError when the topic's tests are not to be found.
@@ -37,7 +47,24 @@ def check(topic: str, function: str, points: float) -> float | None:
         print(f"{function} is judged by hidden checks only")
         return None
     print(report(checks))
-    return cell_points(checks, points)
+    return None if points is None else cell_points(checks, points)
+
+
+def show(topic: str, view: str = "figure") -> None:
+    """Show the topic's figure, or its "experiment", made by what the cells so far define.
+
+    Raises UsageError, with what to do, where it cannot be made.
+    """
+    cells = _cells()
+    if cells is None:
+        return
+    from IPython.display import HTML, Image, display
+
+    drawn = draw(load_course(find_course()).topic(topic), f"{topic}.ipynb", cells, view)
+    if drawn.output:
+        print(drawn.output.rstrip())
+    made: Any = Image(drawn.picture) if drawn.picture else HTML(html_table(drawn.rows))  # type: ignore[no-untyped-call]
+    display(made)  # type: ignore[no-untyped-call]
 
 
 def require(topic: str, function: str, name: str) -> None:
@@ -94,19 +121,31 @@ def _pool(topic: str) -> Pool:
     here = Path.cwd()
     near = [here, *here.parents]
     # Hidden tests from the outside in: no folder that was handed in may come first.
-    for kind, folders in (("hidden_tests", near[::-1]), ("public_tests", near)):
-        for folder in folders:
-            tests = folder / kind / f"test_{topic}.py"
-            if tests.is_file():
-                course = load_course(folder / COURSE_FILE)
-                if kind == "hidden_tests":
-                    level, salt, fork = best_level(), read_salt(course), False
-                elif os.environ.get("NBGRADER_EXECUTION") == "autograde":
-                    break  # the public checks alone are no grade
-                else:
-                    level, salt, fork = "process", PUBLIC_SALT, True
-                return Pool(course.topic(topic), tests, judges=1, level=level, salt=salt, fork=fork)
+    for folder in near[::-1]:
+        tests = folder / "hidden_tests" / f"test_{topic}.py"
+        if tests.is_file():
+            course = load_course(folder / COURSE_FILE)
+            level, salt = best_level(), read_salt(course)
+            return Pool(course.topic(topic), tests, judges=1, level=level, salt=salt)
+    if os.environ.get("NBGRADER_EXECUTION") != "autograde":  # the public checks are no grade
+        for tests, course in _public(topic, near):
+            chosen = course.topic(topic)
+            return Pool(chosen, tests, judges=1, level="process", salt=PUBLIC_SALT, fork=True)
     raise UsageError(
-        f"no public_tests/test_{topic}.py (to grade: hidden_tests/) in {shown(here)} or above it: "
-        "keep the files of the assignment together, and start Jupyter in their folder"
+        f"no test_{topic}.py (to grade: hidden_tests/) in {shown(here)} or above it: keep the "
+        "files of the assignment together, and start Jupyter in their folder"
     )
+
+
+def _public(topic: str, folders: Sequence[Path]) -> Iterator[tuple[Path, Course]]:
+    """The public checks, as otter and nbgrader hand them out and as `gradus build` does."""
+    for folder in folders:
+        tests = folder / "public_tests" / f"test_{topic}.py"
+        if tests.is_file():
+            yield tests, load_course(folder / COURSE_FILE)
+    for folder in folders:
+        if (folder / COURSE_FILE).is_file():
+            course = load_course(folder / COURSE_FILE)
+            tests = course.public_test_file(course.topic(topic))
+            if tests.is_file():
+                yield tests, course

@@ -27,6 +27,11 @@ MISSING = "{} is not installed: " + pip_install("instructor")
 _NEARLY = re.compile(r"\b(begin|end)\W*solution\b", re.IGNORECASE)
 _CONTINUES = {"elif", "else", "except", "finally"}
 _CELL = re.compile(r"# ?%%")
+_MARKDOWN = re.compile(r"# ?%% \[markdown\]")
+_HINTS = re.compile(r'# ?%% \[markdown\] tags=\["hints"\]')
+_STEP = re.compile(r"^[123]\. ", re.MULTILINE)
+OBJECTIVES = "**Afterwards you can**"
+HINTS = ("what the shapes say", "the formula", "the steps, in words")  # of each function
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -70,12 +75,41 @@ class Solution:
             import jupytext
         except ImportError:
             raise UsageError(MISSING.format("jupytext")) from None
-        notebook = jupytext.reads(self.text, fmt="py:percent")
+        notebook = jupytext.reads(_without(_HINTS, self.text), fmt="py:percent")
         return [(str(cell.cell_type), str(cell.source)) for cell in notebook.cells]
+
+    def code(self) -> str:
+        """The text without its Markdown."""
+        return _without(_MARKDOWN, self.text)
+
+    def objectives(self) -> str:
+        """What one can do afterwards: the paragraph of the text that begins with OBJECTIVES."""
+        for paragraph in "\n".join(_uncommented(self.text)).split("\n\n"):
+            if paragraph.startswith(OBJECTIVES):
+                return " ".join(paragraph.removeprefix(OBJECTIVES).split())
+        return ""
+
+    def sections(self) -> list[str]:
+        """The headings of the text below its title, in order, each up to its colon."""
+        lines = _without(_HINTS, self.text).splitlines()
+        heads = [line.removeprefix("# ## ") for line in lines if line.startswith("# ## ")]
+        return [head.partition(":")[0].strip() for head in heads]
+
+    def hints(self) -> dict[str, list[str]]:
+        """What each function's hints are, the smallest first: in a Markdown cell with the tag
+        "hints" a heading with its name and a numbered list."""
+        found = {}
+        for cell in _cells(self.text):
+            if _HINTS.match(cell):
+                for part in "\n".join(_uncommented(cell)).split("\n## ")[1:]:
+                    name, _, text = part.partition("\n")
+                    steps = _STEP.split(text)[1:]
+                    found[name.strip()] = [" ".join(step.split()) for step in steps]
+        return found
 
     def stub(self) -> str:
         """The text without what students write: every block inside a function becomes one `raise
-        NotImplementedError`, every other block is removed, docstrings stay.
+        NotImplementedError`, every other block is removed, docstrings stay, hints go.
         """
         lines = self.text.split("\n")
         for block in reversed(self._blocks):
@@ -89,7 +123,7 @@ class Solution:
                     " the marks"
                 )
             lines[block.begin - 1 : block.end] = [" " * block.column + "raise NotImplementedError"]
-        stub = "\n".join(lines).strip("\n") + "\n"
+        stub = _without(_HINTS, "\n".join(lines)).strip("\n") + "\n"
         try:
             compile(stub, self.filename, "exec", dont_inherit=True)
         except SyntaxError as error:
@@ -177,6 +211,21 @@ def mark(line: str) -> str:
 def without_marks(text: str) -> str:
     """`text`, be it Python or not, without the lines that are marks."""
     return "".join(line for line in text.splitlines(True) if not mark(line))
+
+
+def _cells(text: str) -> list[str]:
+    """The text cut before each line that begins a cell."""
+    return re.split(r"^(?=# ?%%)", text, flags=re.MULTILINE)
+
+
+def _without(head: re.Pattern[str], text: str) -> str:
+    """`text` without the cells whose first line is such a `head`."""
+    return "".join(cell for cell in _cells(text) if not head.match(cell))
+
+
+def _uncommented(text: str) -> Iterator[str]:
+    """The lines of Markdown, which stand in comments."""
+    return (re.sub(r"^# ?", "", line) for line in text.splitlines())
 
 
 def first_line(node: Definition) -> int:

@@ -18,6 +18,7 @@ from gradus.audit.public import answers_by_name, failing_page
 from gradus.audit.trials import SOLUTION, Noticed, try_answers
 from gradus.audit.trusted import AT_ONCE, grade_trusted, trusted_processes
 from gradus.audit.verdicts import Accuracy
+from gradus.audit.whole import missing_of
 from gradus.checks.plugin import PUBLIC_SALT
 from gradus.checks.recorded import load_recording
 from gradus.course import Course, Topic, UsageError, check_points, shown
@@ -27,6 +28,7 @@ from gradus.mistakes.prepare import prepare, sources_of
 from gradus.mistakes.read import Alternative, Equivalent, Mistake
 from gradus.mistakes.reference import Reference
 from gradus.results import Isolation, Result
+from gradus.solution import Solution
 
 Advance = Callable[[int, int], None]  # (jobs done, jobs known of)
 
@@ -183,6 +185,7 @@ class _Audit:
         )
         self.unnoticed = prepare(course, topic, SALT).unnoticed
         self._try_page()
+        self._ask_for_the_rest()
 
     def run(self, trusted: ProcessPoolExecutor, advance: Advance) -> None:
         """Grade all answers and judge the results. Raises CannotGrade."""
@@ -242,6 +245,16 @@ class _Audit:
         self.found.problems += [f"at home the solution fails {text}" for text in failing]
         for name in answers_by_name(page, self.sources.functions):
             self.found.problems.append(f"{shown(page)} ships {name}, which students write")
+
+    def _ask_for_the_rest(self) -> None:
+        """What students have beside the stubs and the checks."""
+        source = self.course.solution(self.topic)
+        page = self.course.public_test_file(self.topic)
+        first = next((check.name for check in self.answers.checks if check.public), "")
+        recording = load_recording(page, PUBLIC_SALT)
+        calls = recording.comparisons.get(first) if recording else ()
+        by_hand = calls[0] if calls else None
+        self.found.problems += missing_of(Solution.read(source), shown(source), by_hand)
 
     def _judge_answers(
         self, results: dict[str, Result], noticed: Mapping[str, Mapping[str, Noticed]]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from gradus.results import Result
 
 
+AT_ONCE = 10.0  # seconds apart are two files that nobody saved: a zip or a clone was unpacked
+
+
 def check(topic_id: str, path: Path | None, watch: bool, function: str | None = None) -> int:
     """Check one topic, or one function of it, and print what works, what does not and why.
 
@@ -27,7 +30,7 @@ def check(topic_id: str, path: Path | None, watch: bool, function: str | None = 
     tests = course.public_test_file(topic)
     if not tests.is_file():
         raise UsageError(f"no {shown(tests)}: make it with `gradus build {topic.id}`")
-    file = path or _newest(course, topic)
+    file = path or newest(course, topic)
     if not file.is_file():
         raise UsageError(f"no file {shown(file)}")
     code = 0
@@ -56,6 +59,8 @@ def check(topic_id: str, path: Path | None, watch: bool, function: str | None = 
             console.print(render(result, topic, file.name))
             if function is None:
                 record_progress(course, topic, result.score, result.max_score)
+                for line in _whats_next(course, topic) if not code else ():
+                    console.print(f"  {line}", markup=False)
             if watch:
                 console.print(
                     f"[dim]watching {shown(file)}: save it to check again, Ctrl-C ends[/]"
@@ -72,20 +77,33 @@ def check(topic_id: str, path: Path | None, watch: bool, function: str | None = 
     return code
 
 
-def _newest(course: Course, topic: Topic) -> Path:
+def _whats_next(course: Course, topic: Topic) -> Iterator[str]:
+    """What somebody reads whose checks all pass."""
+    from gradus.progress import read_progress
+
+    if topic.objectives:
+        yield f"You can now {topic.objectives}"
+    yield f"gradus show {topic.id}               the figure, drawn by your functions"
+    yield f"gradus show {topic.id} experiment    write down first what you expect"
+    done = {id for id, p in read_progress(course).items() if p.score >= p.max_score}
+    for other in course.topics:
+        if other.id not in done and done.issuperset(other.needs):
+            yield f"gradus check {other.id}    {other.title}, the next topic"
+            return
+
+
+def newest(course: Course, topic: Topic) -> Path:
+    """T.py or T.ipynb in the assignment's folder, whichever was saved last; else UsageError."""
     folder = course.assignment(topic)
     found = [folder / f"{topic.id}{suffix}" for suffix in (".py", ".ipynb")]
     found = [file for file in found if file.is_file()]
     if not found:
         raise UsageError(f"no {topic.id}.py or {topic.id}.ipynb in {shown(folder)}/")
-    newest = max(found, key=lambda file: file.stat().st_mtime)
-    if len(found) == 2:
-        print(f"{shown(newest)} (saved after {_other(found, newest).name})", file=sys.stderr)
-    return newest
-
-
-def _other(files: list[Path], one: Path) -> Path:
-    return next(file for file in files if file != one)
+    *others, latest = sorted(found, key=lambda file: file.stat().st_mtime)
+    for other in others:
+        if latest.stat().st_mtime - other.stat().st_mtime > AT_ONCE:
+            print(f"{shown(latest)} (saved after {other.name})", file=sys.stderr)
+    return latest
 
 
 def _jobs(file: Path, watch: bool, function: str | None) -> Iterator[Job]:

@@ -23,11 +23,11 @@ def code_cells(data: bytes) -> Iterator[str]:
             yield text if isinstance(text, str) else "".join(text)
 
 
-# Calls of the checks themselves, which otter's and nbgrader's notebooks hold.
+# Calls of the checks themselves, which the notebooks of students, otter and nbgrader hold.
 _CHECK = re.compile(
     r"^([ \t]*)(?:(?:import|from)[ \t]+otter\b.*|grader[ \t]*=[ \t]*otter\..*"
     r"|grader\.(?:check|check_all|export)\(.*\)"
-    r"|from[ \t]+gradus\.notebook[ \t]+import\b.*|check\([\"'].*\))[ \t]*$",
+    r"|from[ \t]+gradus\.notebook[ \t]+import\b.*|(?:check|show)\([\"'].*\))[ \t]*$",
     re.MULTILINE,
 )
 _MAGIC = re.compile(r"^(\s*)(?:(?:[\w.,\s]+=\s*)?[%!].*|\?{1,2}[\w.]+|[\w.]+\?{1,2})\s*$")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import sys
 import types
@@ -14,6 +15,7 @@ from gradus.wire.frames import DTYPES, Refused
 ITERATORS = (types.GeneratorType, map, zip, filter, enumerate, range, reversed, itertools.chain)
 MAX_GENERATED = 100_000
 NOT_DATA = object()
+PIXELS_PER_INCH = 150
 
 
 def as_data(value: Any, limit: int) -> Any:
@@ -34,6 +36,9 @@ def as_data(value: Any, limit: int) -> Any:
             return torch.from_numpy(numpy.array(value, dtype=name, subok=False))
         if numpy.generic in mro:
             return value.item()
+    matplotlib = sys.modules.get("matplotlib.figure")
+    if matplotlib is not None and matplotlib.Figure in mro:
+        return as_png(value)
     if kind in ITERATORS:
         return consumed(value)
     # the base class's own methods: a subclass may lie about its contents
@@ -60,6 +65,13 @@ def consumed(iterator: Any) -> list[Any]:
     if len(items) > MAX_GENERATED:
         raise Refused(f"an iterator of more than {MAX_GENERATED} items")
     return items
+
+
+def as_png(figure: Any) -> bytes:
+    """A figure of matplotlib's as a picture: what `gradus show` is sent."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=PIXELS_PER_INCH)
+    return file.getvalue()
 
 
 def _plain_tensor(value: torch.Tensor, limit: int) -> torch.Tensor:

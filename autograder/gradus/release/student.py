@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import ast
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
+import gradus
 from gradus.course import COURSE_FILE, Course, Topic, shown
+from gradus.drawing import VIEWS
 from gradus.files import pack_zip, read_text
 from gradus.jobs import CheckInfo
 from gradus.mistakes.prepare import prepare_public
 from gradus.release.public import check_public, public_tests
-from gradus.solution import Function, Solution
-from gradus.tools.notebook import make_notebook
+from gradus.solution import Solution
+from gradus.tools.notebook import write_notebook
+from gradus.tools.questions import question_cells
+from gradus.tools.wheel import wheel_name
+
+_IMPORT = "from gradus.notebook import check, show"
 
 
 def student_files(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> dict[str, bytes]:
@@ -22,15 +30,18 @@ def student_files(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> 
     solution, tests = Solution.read(course.solution(topic)), read_text(test_file)
     stub = solution.stub()
     check_public(tests, shown(test_file))
+    checks = list(checks)
     recording = prepare_public(course, topic)
     files = {
         f"{topic.id}.py": stub,
-        f"{topic.id}.ipynb": make_notebook(stub),
+        f"{topic.id}.ipynb": _notebook(topic, stub, checks),
         f"test_{topic.id}.py": public_tests(
             tests, topic.title, recording.comparisons, shown(test_file)
         ),
-        "README.md": _readme(topic, solution.functions(), checks),
+        "README.md": _readme(course, topic, solution, checks),
     }
+    if course.hints and (hints := solution.hints()):
+        files["hints.json"] = json.dumps(hints, ensure_ascii=False, indent=1) + "\n"
     return {
         **{name: text.encode() for name, text in files.items()},
         f"test_{topic.id}.msgpack": recording.packed(),
@@ -43,32 +54,65 @@ def student_zip(topic: Topic, files: Mapping[str, bytes], course: bytes) -> byte
     return pack_zip(entries)
 
 
-def _readme(topic: Topic, functions: Sequence[Function], checks: Iterable[CheckInfo]) -> str:
+def _notebook(topic: Topic, stub: str, checks: Collection[CheckInfo]) -> str:
+    """The stub as a notebook, with a check under every function and the figure in a cell."""
+    public = {check.function for check in checks if check.public}
+    cells = []
+    for cell in question_cells(Solution(stub, f"{topic.id}.py"), checks):
+        cells.append((cell.kind, cell.source))
+        if cell.kind == "markdown" and len(cells) == 1:
+            cells.append(("code", _IMPORT))
+        if cell.kind == "code":
+            asked = [question.function for question in cell.questions]
+            calls = [f'check("{topic.id}", "{name}")' for name in asked if name in public]
+            calls += [f'show("{topic.id}", "{view}")' for view in _views(cell.source)]
+            cells += [("code", call) for call in calls]
+    return write_notebook((kind, source, {}) for kind, source in cells)
+
+
+def _views(source: str) -> Iterator[str]:
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name in VIEWS:
+            yield node.name
+
+
+def _readme(course: Course, topic: Topic, solution: Solution, checks: Iterable[CheckInfo]) -> str:
     points: dict[str, float] = {}
     for check in checks:
         points[check.function] = points.get(check.function, 0) + check.points
     unit = f"Unit *{topic.unit}* · " if topic.unit else ""
-    rows = [f"| `{f.name}` | {points.get(f.name, 0):g} | {_cell(f.summary)} |" for f in functions]
+    rows = [
+        f"| `{f.name}` | {points.get(f.name, 0):g} | {_cell(f.summary)} |"
+        for f in solution.functions()
+    ]
     lines = [
         f"# {topic.title}",
         "",
         f"{unit}{topic.points} points · about {topic.minutes} minutes"
         f" · difficulty {topic.difficulty} of 5",
+        *_place(course, topic, solution),
         "",
-        f"Write these functions in `{topic.id}.py`, or in the notebook `{topic.id}.ipynb` if you"
-        " prefer; hand in that one file.",
+        "Install once (Python 3.11 or newer; the wheel comes with the course), check as often as"
+        " you like, and open the notebook if you prefer it to an editor:",
+        "",
+        f'    pip install "{wheel_name(gradus.__version__)}[student]"',
+        f"    gradus check {topic.id}              # --watch: again whenever you save",
+        f"    jupyter lab {topic.id}.ipynb",
+        "",
+        f"Write these functions in `{topic.id}.py`, or in the notebook; hand in that one file.",
         "",
         "| function | points | what it does |",
         "|---|---|---|",
         *rows,
         "",
-        "See what works, what does not, and why, as often as you like:",
+        "Stuck? A hint, then a larger one; and when all works, the figure and the experiment:",
         "",
-        f"    gradus check {topic.id}",
-        f"    gradus check {topic.id} --watch     # again whenever you save",
+        f"    gradus hint {topic.id} FUNCTION",
+        f"    gradus show {topic.id}",
+        f"    gradus show {topic.id} experiment",
         "",
-        f"`test_{topic.id}.py` holds the checks that this runs. Your work is graded with these and"
-        " with others, on other numbers.",
+        f"`test_{topic.id}.py` holds the checks that `gradus check` runs. Your work is graded with"
+        " these and with others, on other numbers.",
     ]
     if topic.forbid:
         names = ", ".join(f"`{name}`" for name in topic.forbid)
@@ -77,6 +121,18 @@ def _readme(topic: Topic, functions: Sequence[Function], checks: Iterable[CheckI
             f"Not to be used, nor anything below them: {names}. A function that uses one scores 0.",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _place(course: Course, topic: Topic, solution: Solution) -> Iterator[str]:
+    """What comes before and after, and what one can do then."""
+    titles = {other.id: other.title for other in course.topics}
+    before = ", ".join(titles[name] for name in topic.needs)
+    after = ", ".join(other.title for other in course.topics if topic.id in other.needs)
+    steps = [f"{word}: {names}." for word, names in (("Before", before), ("After", after)) if names]
+    if steps:
+        yield from ("", " ".join(steps))
+    if objectives := solution.objectives():
+        yield from ("", f"Afterwards you can {objectives}")
 
 
 def _cell(text: str) -> str:

@@ -123,7 +123,10 @@ def remove_tree(path: str) -> None:
 
 def child_environment(home: str) -> dict[str, str]:
     """The whole environment of a process that runs foreign code; no secret is in it."""
-    kept = ("SYSTEMROOT", "PATHEXT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+    kept = (
+        *("SYSTEMROOT", "PATHEXT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"),
+        "MPLCONFIGDIR",  # where matplotlib keeps its list of fonts
+    )
     environment = {key: os.environ[key] for key in kept if key in os.environ}
     return environment | {
         "PATH": os.environ["PATH"] if sys.platform == "win32" else os.defpath,
@@ -138,4 +141,5 @@ def child_environment(home: str) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
+        "MPLBACKEND": "agg",  # draws into memory, whatever screen there is
     }

@@ -1,0 +1,81 @@
+"""`gradus hint`: what a function needs, in three steps, and never its code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+
+from gradus.course import Course, Topic, UsageError, shown
+from gradus.files import write_whole
+from gradus.solution import HINTS
+
+HINTS_FILE = "hints.json"
+
+_FILE = TypeAdapter(dict[str, list[str]])  # by function
+_USED = TypeAdapter(dict[str, dict[str, int]])  # how many, by topic and function
+
+
+def hint(course: Course, topic_id: str, function: str | None, everything: bool) -> None:
+    """Print one hint more than before and remember that; without `function`, what was used.
+
+    With `everything` all hints, for whoever teaches. Raises UsageError where there are none.
+    """
+    topic = course.topic(topic_id)
+    hints = _read_hints(course, topic)
+    used = read_used(course)
+    of_topic = used.get(topic.id, {})
+    console = Console(highlight=False)
+    if function is None:
+        for name, texts in hints.items():
+            console.print(f"  {name}: {of_topic.get(name, 0)} of {len(texts)} used", markup=False)
+            for at, text in enumerate(texts if everything else ()):
+                _print(console, at, text)
+        if not everything:
+            console.print(f"[dim]  gradus hint {topic.id} FUNCTION gives the next one[/]")
+        return
+    if function not in hints:
+        raise UsageError(f"no hints for '{function}' in '{topic.id}': {', '.join(hints)}")
+    texts = hints[function]
+    count = len(texts) if everything else min(of_topic.get(function, 0) + 1, len(texts))
+    for at, text in enumerate(texts[:count]):
+        _print(console, at, text)
+    if count < len(texts):
+        console.print(f"[dim]  {count} of {len(texts)}: the same command gives the next one[/]")
+    if not everything:
+        used[topic.id] = {**of_topic, function: count}
+        write_whole(_used_file(course), json.dumps(used, indent=1).encode() + b"\n")
+
+
+def read_used(course: Course) -> dict[str, dict[str, int]]:
+    """How many hints were read, by topic and function; UsageError when the file is damaged."""
+    file = _used_file(course)
+    try:
+        return _USED.validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValidationError:
+        raise UsageError(f"{shown(file)} is damaged: delete it") from None
+
+
+def _read_hints(course: Course, topic: Topic) -> dict[str, list[str]]:
+    if not course.hints:
+        raise UsageError("this course gives no hints (`hints: false` in course.yaml)")
+    file = course.assignment(topic) / HINTS_FILE
+    try:
+        return _FILE.validate_json(file.read_bytes())
+    except FileNotFoundError:
+        raise UsageError(f"no {shown(file)}: it comes with the assignment") from None
+    except ValidationError:
+        raise UsageError(f"{shown(file)} is damaged: take it from the assignment again") from None
+
+
+def _print(console: Console, at: int, text: str) -> None:
+    console.print(f"[bold]{at + 1}. {HINTS[at]}[/]")
+    console.print(f"   {text}", markup=False)
+
+
+def _used_file(course: Course) -> Path:
+    return course.root / ".gradus" / "hints.json"

@@ -1,0 +1,135 @@
+"""A topic's figure and its experiment, made by a student's own functions.
+
+Both are given functions at the end of `solutions/T.py`: `figure(quick=False)` returns a figure of
+matplotlib's, `experiment(quick=False)` rows of a table, the first of which is its head. Either may
+also take `digits`: training and test images with their labels, x in [0, 1].
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradus.course import Topic, UsageError
+from gradus.distribution import pip_install
+from gradus.errors import NotImplementedYet, SubmissionError
+from gradus.sandbox.launcher import Launcher
+from gradus.student import Student
+
+VIEWS = ("figure", "experiment")
+DATA = ("digits", "mnist")
+# A student's own machine and a student's own time: enough for MNIST, and no more than a limit.
+_LIMITS = dict(check_seconds=3600.0, submission_seconds=3600.0, memory_mb=8192, message_mb=512)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture (PNG), or the rows of a table; and what was printed."""
+
+    picture: bytes = b""
+    rows: Sequence[Sequence[object]] = ()
+    output: str = ""
+
+
+def draw(topic: Topic, filename: str, source: bytes, view: str, data: str = "digits") -> Drawn:
+    """Call a file's `view` ("figure" or "experiment") in a process of its own.
+
+    Raises UsageError, with what to do, where matplotlib or the data is not there, where the file
+    has no such function, or it does not end well.
+    """
+    import_matplotlib()
+    options = {"digits": split(data)} if view in _taking_digits(filename, source) else {}
+    limits = topic.limits.model_copy(update=_LIMITS)
+    with Launcher("process", limits, fork=True) as launcher:
+        student = Student(launcher, filename, source)
+        try:
+            student.begin("show")
+            value = student.call(view, **options)
+            return _drawn(view, value, student.end().output)
+        except NotImplementedYet as error:
+            raise UsageError(
+                f"{error.message}, and the {view} is made by your functions: "
+                f"`gradus check {topic.id}` first"
+            ) from None
+        except SubmissionError as error:
+            where = f" ({error.location})" if error.location else ""
+            raise UsageError(f"no {view} from {filename}: {error.message}{where}") from None
+        finally:
+            student.close()
+
+
+def _drawn(view: str, value: Any, output: str) -> Drawn:
+    if view == "figure" and isinstance(value, bytes):
+        return Drawn(picture=value, output=output)
+    rows = isinstance(value, list) and all(isinstance(row, tuple | list) for row in value)
+    if view == "experiment" and rows:
+        return Drawn(rows=value, output=output)
+    due = "a figure of matplotlib's" if view == "figure" else "a list of rows"
+    raise UsageError(f"{view}() has returned a {type(value).__name__}: it must return {due}")
+
+
+def _taking_digits(filename: str, source: bytes) -> set[str]:
+    """The functions with a parameter `digits`, of a .py file or a notebook."""
+    from gradus.inside.loading import Unreadable, read
+
+    try:
+        cells = read(filename, source).cells
+    except Unreadable as error:
+        raise UsageError(f"{error.location or filename}: {error.message}") from None
+    return {
+        node.name
+        for cell in cells
+        for node in cell.tree.body
+        if isinstance(node, ast.FunctionDef) and "digits" in [a.arg for a in node.args.args]
+    }
+
+
+def split(data: str) -> tuple[Any, ...]:
+    """What a view takes as `digits`. Raises UsageError where it cannot be had."""
+    from gradus.checks.data import digits, mnist
+    from gradus.checks.rng import Rng
+
+    try:
+        split = mnist() if data == "mnist" else digits(Rng(0))
+    except RuntimeError as error:
+        raise UsageError(str(error)) from None
+    return split.x_train, split.y_train, split.x_test, split.y_test
+
+
+def import_matplotlib() -> None:
+    """Before a process is forked, which then need not read its list of fonts again.
+
+    Raises UsageError where it is not installed.
+    """
+    try:
+        import matplotlib
+    except ImportError:
+        raise UsageError(f"matplotlib is not installed: {pip_install('student')}") from None
+    os.environ.setdefault("MPLCONFIGDIR", matplotlib.get_configdir())
+    matplotlib.use("agg")
+    import matplotlib.pyplot
+
+
+def html_table(rows: Sequence[Sequence[object]]) -> str:
+    """An experiment's rows as HTML, in which nothing is markup."""
+    head, *body = [[html.escape(text) for text in row] for row in cells_of(rows)]
+    lines = ["".join(f"<th>{text}</th>" for text in head)]
+    lines += ["".join(f"<td>{text}</td>" for text in row) for row in body]
+    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+
+
+def cells_of(rows: Sequence[Sequence[object]]) -> list[list[str]]:
+    """The rows of an experiment as text, numbers with four digits that mean something."""
+    return [[_text(value) for value in row] for row in rows]
+
+
+def _text(value: object) -> str:
+    import torch
+
+    if isinstance(value, torch.Tensor) and value.numel() == 1:
+        value = value.item()
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
