@@ -99,10 +99,12 @@ def check_steps(student, function, rule, rng, **settings):
 @public
 @points(1, of="adam_init")
 def test_adam_init(student, rng):
-    """Averages of zeros in the shapes and dtypes of the parameters, and no update counted."""
+    """Zeros like the parameters, first those of the example on paper, and no update counted."""
+    paper, zero = torch.tensor([[10, 10], [0, 0]], dtype=torch.float64)
     params = [*tensors(rng), rng.normal(), rng.normal(2, 3, 1).float()]
-    given = (student, "adam_init", dict(params=params))
-    check_result(*given, start(params), "state", same_dtype=True)
+    on_paper = [paper], {"t": 0, "m": [zero], "v": [zero]}
+    for given, state in (on_paper, (params, start(params))):
+        check_result(student, "adam_init", dict(params=given), state, "state", same_dtype=True)
 
 
 @public
@@ -111,8 +113,7 @@ def test_adam_first_step(student, rng):
     """The first step has length lr, however large or small the gradient."""
     params, grads = tensors(rng), [1000 * x for x in tensors(rng)]
     grads[1] = 1e-4 * rng.away_from_zero(5, gap=1.0)
-    settings = dict(eps=1e-15, **SETTINGS)
-    check_one(student, "adam_update", adam, params, grads, start(params), **settings)
+    check_one(student, "adam_update", adam, params, grads, start(params), eps=1e-15, **SETTINGS)
 
 
 @public
@@ -135,8 +136,7 @@ def test_adam_tiny_gradients(student, rng):
     sizes = [10 ** rng.uniform(*shape, low=-7, high=-2) for shape in SHAPES]
     grads = [s * x.sign() for s, x in zip(sizes, tensors(rng), strict=True)]
     grads[0][1, 2] = 0.0
-    settings = dict(eps=1e-6, **SETTINGS)
-    check_one(student, "adam_update", adam, params, grads, start(params), **settings)
+    check_one(student, "adam_update", adam, params, grads, start(params), eps=1e-6, **SETTINGS)
 
 
 @points(1, of="adam_update")

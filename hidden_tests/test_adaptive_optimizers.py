@@ -101,7 +101,9 @@ def check_count(student, name, rng, **settings):
 @public
 @points(2, of="init_state")
 def test_init_state(student, rng):
-    """Zeros in the shapes and dtypes of the parameters; AdaDelta has two lists; other names."""
+    """Zeros like the parameters, first those of the example on paper; two lists; other names."""
+    inputs, expected = dict(params=doubles([10, 10]), optimiser="adagrad"), {"v": doubles([0, 0])}
+    check_result(student, "init_state", inputs, expected, "adagrad's state", same_dtype=True)
     params = [*tensors(rng), rng.normal(), rng.normal(2, 3, 1).float()]
     for name in RULES:
         inputs, expected = dict(params=params, optimiser=name), start(params, name)
@@ -112,15 +114,15 @@ def test_init_state(student, rng):
 @public
 @points(1, of="adagrad_update")
 def test_adagrad_by_hand(student):
-    """Gradients 3 and then 4: the steps are lr and 4/5 lr."""
-    params, lr = doubles([1, 2, 3], [4, 5, 6]), 0.25
-    first, second = doubles([3, 0, -8], [5, -15, 7]), doubles([4, 5, 6], [-12, 8, 24])
+    """Gradients 3 and then 4, as in the example on paper: the steps are lr and 4/5 lr."""
+    params, lr = doubles([10, 10, 3], [4, 5, 6]), 5.0
+    first, second = doubles([3, 0, -8], [5, -15, 7]), doubles([4, 2, 6], [-12, 8, 24])
     options, state = dict(lr=lr, eps=1e-15), start(params, "adagrad")
     steps = [-lr, 0, lr], [-lr, lr, -lr]
     right = plus(params, *steps), {"v": doubles([9, 0, 64], [25, 225, 49])}
     check_update(student, "adagrad_update", params, first, state, right, options=options)
     steps = [-lr * 4 / 5, -lr, -lr * 3 / 5], [lr * 12 / 13, -lr * 8 / 17, -lr * 24 / 25]
-    then = plus(right[0], *steps), {"v": doubles([25, 25, 100], [169, 289, 625])}
+    then = plus(right[0], *steps), {"v": doubles([25, 4, 100], [169, 289, 625])}
     check_update(student, "adagrad_update", right[0], second, right[1], then, options=options)
 
 

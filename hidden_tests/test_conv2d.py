@@ -54,9 +54,10 @@ def check_number(student, function, names, arguments, expected):
 @public
 @points(1, of="conv_output_size")
 def test_conv_output_size(student):
-    """Sizes agree with those worked out by hand."""
+    """Sizes agree with those worked out by hand, first with those of the example on paper."""
     sizes = {
         (5, 3): 3,
+        (4, 3): 2,
         (4, 4): 1,
         (7, 3, 2): 3,
         (8, 3, 2): 3,

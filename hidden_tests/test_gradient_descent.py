@@ -79,6 +79,24 @@ def zeros(params):
 
 
 @public
+@points(3, of="sgd_update")
+def test_sgd_update(student, rng):
+    """Each moves by −lr · (gradient + weight_decay · p), first with the example on paper."""
+    by_hand = [torch.tensor(values).double() for values in ([8, 1], [8, 4], [4, -1])]
+    w, g, expected = ([x] for x in by_hand)
+    check_update(student, "sgd_update", w, g, None, (expected, None), options=dict(lr=0.5))
+    params, grads = tensors(rng), tensors(rng)
+    for options in (dict(lr=0.37), dict(lr=2.5, weight_decay=0.0), dict(lr=0.3, weight_decay=0.7)):
+        given = params, grads, [params[0]]
+        check_update(student, "sgd_update", *given, torch_step(*given, **options), options=options)
+    given, options = (one(2.0), one(3.0), None), dict(lr=0.1, weight_decay=0.5)
+    check_update(student, "sgd_update", *given, (one(1.6), None), options=options)
+    for given in (grads[:1], [*grads, grads[0]]):
+        when = f"there are {len(params)} parameters and {len(given)} gradients"
+        check_raises(student, "sgd_update", params, given, None, 0.1, when=when)
+
+
+@public
 @points(2, of="epoch_batches")
 def test_epoch_batches_visit_every_example_once(student, rng):
     """An epoch holds each number 0 … n−1 once, in batches of the right sizes."""
@@ -114,21 +132,6 @@ def gather(batches) -> list[Tensor]:
     other = next((kind(b) for b in batches if not isinstance(b, Tensor) or b.ndim != 1), None)
     require(other is None, f"{must} that holds {other}", diagnosis="structure")
     return list(batches)
-
-
-@public
-@points(3, of="sgd_update")
-def test_sgd_update(student, rng):
-    """Each parameter moves by −lr · (gradient + weight_decay · parameter); 2 to 1.6 by hand."""
-    params, grads = tensors(rng), tensors(rng)
-    for options in (dict(lr=0.37), dict(lr=2.5, weight_decay=0.0), dict(lr=0.3, weight_decay=0.7)):
-        given = params, grads, [params[0]]
-        check_update(student, "sgd_update", *given, torch_step(*given, **options), options=options)
-    given, options = (one(2.0), one(3.0), None), dict(lr=0.1, weight_decay=0.5)
-    check_update(student, "sgd_update", *given, (one(1.6), None), options=options)
-    for given in (grads[:1], [*grads, grads[0]]):
-        when = f"there are {len(params)} parameters and {len(given)} gradients"
-        check_raises(student, "sgd_update", params, given, None, 0.1, when=when)
 
 
 def check_by_hand(student, function, grads, *table, **names):

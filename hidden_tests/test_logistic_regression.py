@@ -75,7 +75,9 @@ def double(*values) -> Tensor:
 @public
 @points(1, of="sigmoid")
 def test_sigmoid(student, rng):
-    """Log-odds become probabilities: ln 3 becomes 3/4."""
+    """Log-odds become probabilities, first those of the example on paper; ln 3 becomes 3/4."""
+    on_paper = double(0.1192029220, 0.2689414214, 0.5, 0.7310585786)
+    check_result(student, "sigmoid", dict(z=double(-2, -1, 0, 1)), on_paper, "a")
     by_hand = torch.tensor([0.0, math.log(3), -math.log(3), math.log(4), -math.log(9)]).double()
     check_result(student, "sigmoid", dict(z=by_hand), double(0.5, 0.75, 0.25, 0.8, 0.1), "a")
     for z in (rng.normal(5, 3), rng.normal(1)):

@@ -44,7 +44,9 @@ def check_rates(student, function: str, times, rates, **inputs) -> None:
 @public
 @points(2, of="step_decay")
 def test_step_decay(student, rng):
-    """The rate is multiplied by the factor exactly at every whole period."""
+    """The factor comes in exactly at every whole period, first in the example on paper."""
+    by_hand = dict(lr=8, period=3, factor=0.5)
+    check_rates(student, "step_decay", [3, 2, 9], [4, 8, 1], **by_hand)
     periods = tensor([0, 0.25, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 5, 400.75])
     behind = tensor([0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 5, 400])
     random = whole_number(rng, 4, 9), decimal(rng, 0.1, 2), decimal(rng, 0.2, 0.9)

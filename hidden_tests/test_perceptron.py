@@ -67,10 +67,13 @@ STAND_INS = {
 @public
 @points(2, of="threshold_unit")
 def test_threshold_unit(student, rng):
-    """+1 where x @ w + b ≥ 0, −1 elsewhere, for one unit and for several."""
+    """+1 where x @ w + b ≥ 0, first on the four points on paper; for one unit and for several."""
+    paper = torch.tensor([[-1.0, -1.0], [1.0, -3.0], [-2.0, 2.0], [2.0, 3.0]]).double()
+    w, b = torch.tensor([2.0, -1.0]).double(), torch.tensor(2.0).double()
+    cases = [(paper, w, b, torch.tensor([1.0, 1.0, -1.0, 1.0]).double())]
     corners = torch.tensor([[2.0, 1.0], [1.0, 3.0], [-1.0, 1.0], [-2.0, -2.0]]).double()
     w, b = torch.tensor([1.0, -2.0]).double(), torch.tensor(0.0).double()
-    cases = [(corners, w, b, torch.tensor([1.0, -1.0, -1.0, 1.0]).double())]
+    cases.append((corners, w, b, torch.tensor([1.0, -1.0, -1.0, 1.0]).double()))
     for n, m, size in ((9, 5, 1), (1, 5, 1000), (6, 4, 1)):
         x, w, b = size * rng.normal(n, 3), rng.normal(3, m), rng.normal(m)
         right = torch.nn.functional.linear(x, w.T, b).sign()

@@ -69,7 +69,10 @@ def check_backward(student, name, inputs, reference, dout):
 @public
 @points(1, of="softmax_forward")
 def test_softmax_forward(student, rng):
-    """Each row is exp(x) divided by its own sum."""
+    """Each row is exp(x) divided by its own sum, first with those of the example on paper."""
+    x = torch.tensor([[2, 0, 1], [5, 3, 4]], dtype=torch.float64)
+    p = torch.tensor([[0.6652409558, 0.0900305732, 0.2447284711]] * 2, dtype=torch.float64)
+    check_forward(student, "softmax", dict(x=x), p)
     for x in ordinary(rng):
         check_forward(student, "softmax", dict(x=x), softmax(x))
 

@@ -84,8 +84,11 @@ def ffn_params(rng, d, f, o):
 @public
 @points(1, of="feed_forward_forward")
 def test_feed_forward_by_hand(student, rng):
-    """The example by hand, and random inputs."""
+    """The example on paper, first with three positions, then with five; and random inputs."""
     hand = {name: torch.tensor(value).double() for name, value in BY_HAND_PARAMS.items()}
+    three = torch.tensor([[[3, 4, 1], [1, 4, 3], [0, 1, 2]]]).double()
+    right = torch.tensor([[[10, 17, 5], [3, 27, 6], [-2, 16, 3]]]).double()
+    check_forward(student, "feed_forward", dict(x=three, params=hand), right)
     z, y = torch.tensor([BY_HAND_Z]).double(), torch.tensor([BY_HAND_Y]).double()
     check_forward(student, "feed_forward", dict(x=z, params=hand), y)
     params = ffn_params(rng, 5, 7, 6)

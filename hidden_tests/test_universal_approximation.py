@@ -103,7 +103,9 @@ def check_sum(student, function, x, inputs, right, n) -> None:
 @public
 @points(2, of="step_neuron")
 def test_step_neuron(student, rng):
-    """½ at the position, ¾ and 0.9 where they belong, 0 and 1 far away."""
+    """½ at the position, ¾ and 0.9 where they belong; first with those of the example on paper."""
+    inputs = dict(x=tensor(-1, 0, 1, 2, 3, 4, 5), position=2, steepness=100)
+    check_result(student, "step_neuron", inputs, tensor(0, 0, 0, 0.5, 1, 1, 1), "out")
     odds = tensor(1, 1 / 3, 3, 1 / 9, 9, 1e-6)
     for p, k in ((0.5, 10), (decimal(rng, 1, 9), decimal(rng, 2, 9)), (-3.25, 1000), (0, 0.5)):
         inputs = dict(x=p + odds.log() / k, position=p, steepness=k)
