@@ -24,6 +24,8 @@ LONGEST = (
     "test_release.py",
     "test_grading_hostile.py",
     "test_check.py",
+    "test_home.py",
+    "test_topics.py",
     "test_demo.py",
     "test_audit.py",
     "test_cli.py",

@@ -42,6 +42,10 @@ def test_everything_but_id_title_and_points_has_a_default():
         (COURSE + "    point: 3\n", "6: topic 'mlp': unknown key 'point' (did you mean 'points'?)"),
         (COURSE + "colour: 3\n", "6: unknown key 'colour'"),
         (COURSE + "  - {id: mlp, title: B, points: 1}\n", "6: topic 'mlp' is there twice"),
+        (
+            COURSE + "  - {id: cnn, title: B, points: 1, needs: [rnn]}\n",
+            "6: topic 'cnn' needs 'rnn', which is no topic before it",
+        ),
         (COURSE + "    points: 3\n", '6: found duplicate key "points"'),
         (COURSE.replace("    points: 20\n", ""), "3: topic 'mlp': the key 'points' is missing"),
         (COURSE.replace("20", "'20'"), "5: topic 'mlp': points: input should be a valid int"),

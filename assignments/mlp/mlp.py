@@ -338,7 +338,12 @@ def figure(digits, quick=False):
     if published:
         axes.axhline(0.9969, linestyle=":", color="C0", label="published, training: 0.9969")
         axes.axhline(0.9794, linestyle=":", color="C1", label="published, held out: 0.9794")
-    axes.set(xlabel="epochs", ylabel="accuracy", ylim=(0.8, 1.01), title="the digits, and what is still wrong at the end")
+    axes.set(
+        xlabel="epochs",
+        ylabel="accuracy",
+        ylim=(0.8, 1.01),
+        title="the digits, and what is still wrong at the end",
+    )
     axes.legend(loc="lower right")
 
     mistaken = wrong.nonzero().flatten()[:12]

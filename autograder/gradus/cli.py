@@ -362,6 +362,23 @@ def audit(
 
 
 @cli.command()
+@click.option("--out", type=PATH, default=Path("dist/site"), show_default=True, help="Its folder.")
+@click.option("--quick", is_flag=True, help="Draw the figures at a small size: to see the text.")
+def site(out: Path, quick: bool) -> None:
+    """Make the course's web site: text, stubs, figures, and a map of the topics.
+
+    No solution is in it, and it needs no network: open index.html, or put the folder on a server.
+
+    \b
+    Example:
+      gradus site
+    """
+    from gradus.commands.site import site
+
+    site(_course(), out, quick)
+
+
+@cli.command()
 def doctor() -> None:
     """Say what this machine can do: isolation, GPU, notebooks, otter, nbgrader."""
     from gradus.commands.doctor import doctor

@@ -35,16 +35,26 @@ class Drawn:
     output: str = ""
 
 
-def draw(topic: Topic, filename: str, source: bytes, view: str, data: str = "digits") -> Drawn:
-    """Call a file's `view` ("figure" or "experiment") in a process of its own.
+def draw(
+    topic: Topic,
+    filename: str,
+    source: bytes,
+    view: str,
+    data: str = "digits",
+    fork: bool = True,
+    quick: bool = False,
+) -> Drawn:
+    """Call a file's `view` ("figure" or "experiment") in a process of its own, forked or not.
 
     Raises UsageError, with what to do, where matplotlib or the data is not there, where the file
     has no such function, or it does not end well.
     """
     import_matplotlib()
-    options = {"digits": split(data)} if view in _taking_digits(filename, source) else {}
+    options: dict[str, Any] = {"quick": True} if quick else {}
+    if view in _taking_digits(filename, source):
+        options["digits"] = split(data)
     limits = topic.limits.model_copy(update=_LIMITS)
-    with Launcher("process", limits, fork=True) as launcher:
+    with Launcher("process", limits, fork=fork) as launcher:
         student = Student(launcher, filename, source)
         try:
             student.begin("show")

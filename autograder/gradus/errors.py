@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from gradus.results import Status, SubmissionStatus
 
+NOT_YET = " is not implemented yet"
+
 
 def one_line(text: str, length: int = 500) -> str:
     """Foreign text made harmless for a terminal, a page or a file: printable, one line, clipped."""

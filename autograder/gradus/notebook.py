@@ -60,7 +60,8 @@ def show(topic: str, view: str = "figure") -> None:
         return
     from IPython.display import HTML, Image, display
 
-    drawn = draw(load_course(find_course()).topic(topic), f"{topic}.ipynb", cells, view)
+    chosen = load_course(find_course()).topic(topic)
+    drawn = draw(chosen, f"{topic}.ipynb", cells, view, fork=False)  # a kernel has threads
     if drawn.output:
         print(drawn.output.rstrip())
     made: Any = Image(drawn.picture) if drawn.picture else HTML(html_table(drawn.rows))  # type: ignore[no-untyped-call]

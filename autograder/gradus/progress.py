@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from gradus.course import Course, Topic, UsageError, shown
@@ -48,13 +47,15 @@ def record_progress(course: Course, topic: Topic, score: float, max_score: float
 
 def topics_table(course: Course, progress: dict[str, Progress]) -> Table:
     """The topics in order, unit by unit, with what is worth knowing before one starts."""
-    table = Table(title=course.title, title_justify="left", box=SIMPLE_HEAD, show_footer=True)
+    table = Table(
+        title=course.title, title_justify="left", box=None, padding=(0, 2, 0, 0), show_footer=True
+    )
+    points, minutes = (sum(t.points for t in course.topics), sum(t.minutes for t in course.topics))
     table.add_column("topic", "all", no_wrap=True)
     table.add_column("title")
-    table.add_column("points", str(sum(t.points for t in course.topics)), justify="right")
-    table.add_column("minutes", str(sum(t.minutes for t in course.topics)), justify="right")
+    table.add_column("minutes", str(minutes), justify="right")
     table.add_column("level", no_wrap=True)  # of difficulty
-    table.add_column("my points", no_wrap=True)
+    table.add_column("my points", f"   of {points}", no_wrap=True)
     unit = ""
     for topic in course.topics:
         if topic.unit != unit:
@@ -62,20 +63,19 @@ def topics_table(course: Course, progress: dict[str, Progress]) -> Table:
         table.add_row(
             topic.id,
             topic.title,
-            str(topic.points),
             str(topic.minutes),
             "●" * topic.difficulty + "○" * (5 - topic.difficulty),
-            _reached(progress.get(topic.id)),
+            _reached(progress.get(topic.id), topic.points),
         )
         unit = topic.unit
     return table
 
 
-def _reached(progress: Progress | None) -> str:
+def _reached(progress: Progress | None, points: int) -> str:
     if progress is None:
-        return ""
-    mark = "✔ " if progress.score >= progress.max_score else ""
-    return f"{mark}{progress.score:g}/{progress.max_score:g}"
+        return f"   of {points}"
+    mark = " ✔" if progress.score >= progress.max_score else ""
+    return f"{progress.score:>2g} of {points}{mark}"
 
 
 def _file(course: Course) -> Path:

@@ -17,12 +17,14 @@ from gradus.results import CheckResult, Result, Status
 def render(result: Result, topic: Topic, filename: str) -> RenderableType:
     """The result as a student reads it."""
     passed = sum(c.points == c.max_points for c in result.checks)
+    whole = not any(check.calls for check in result.checks)  # not one function alone
+    total = topic.points if whole else result.max_score
     head = Table.grid(expand=True)
     head.add_column()
     head.add_column(justify="right")
     head.add_row(
         f"[bold]{topic.id}[/] · {passed} of {len(result.checks)} checks · "
-        f"{result.score:g} of {result.max_score:g} points",
+        f"{result.score:g} of {total:g} points",
         f"[dim]{result.seconds:.1f} s[/]",
     )
     parts: list[RenderableType] = [head]
@@ -35,8 +37,8 @@ def render(result: Result, topic: Topic, filename: str) -> RenderableType:
             parts.append(Text(f"\n{check.title}\n{check.calls}"))
     parts += [Text(f"  note: {note}", style="dim") for note in result.notes]
     hidden = topic.points - result.max_score
-    if hidden > 0 and not any(check.calls for check in result.checks):
-        parts.append(Text(f"  {hidden:g} more points are given by hidden checks", style="dim"))
+    if hidden > 0 and whole:
+        parts.append(Text(f"  {hidden:g} of the points are given by hidden checks", style="dim"))
     return Group(*parts)
 
 

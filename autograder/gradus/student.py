@@ -8,6 +8,7 @@ from typing import Any
 
 from gradus.clock import Clock
 from gradus.errors import (
+    NOT_YET,
     Forbidden,
     Killed,
     LoadError,
@@ -181,7 +182,7 @@ class Student:
                 raise Raised(message, function=name, location=where or self.functions.get(name))
             case ("not_implemented", str(inner), str(text), str(where)):
                 where = one_line(where, 200)
-                message = text or f"{inner or name} is not implemented yet"
+                message = text or f"{inner or name}{NOT_YET}"
                 raise NotImplementedYet(message, function=name, location=where or None)
             case ("forbidden", str(used), str(where)):
                 raise self._forbidden(name, used, where)

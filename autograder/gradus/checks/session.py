@@ -27,7 +27,7 @@ from gradus.checks.rng import derive_seed, submission_seed
 from gradus.checks.show import show_calls
 from gradus.checks.stand_ins import StandIns, choices, documented, usable
 from gradus.course import FOR_READERS, Topic, UsageError
-from gradus.errors import LoadError, Raised, SubmissionError
+from gradus.errors import NOT_YET, LoadError, Raised, SubmissionError
 from gradus.jobs import CheckInfo, Job
 from gradus.results import CheckResult, Isolation, Result, Status, SubmissionStatus
 from gradus.sandbox.launcher import Launcher
@@ -301,7 +301,10 @@ def _attempt(
         share = max(0.0, 1 - EDGE * worth / info.points)
         status = Status.PARTIAL if share else status
     calls = show_calls(notes.shown) if subject.show else ""
-    if share < 1:
+    needed = message.removesuffix(NOT_YET)
+    if status is Status.NOT_IMPLEMENTED and needed not in (message, info.function):
+        message = f"it needs {needed}, which{NOT_YET}"
+    elif share < 1 and status is not Status.NOT_IMPLEMENTED:
         lost -= {info.function, *replaced}
         relied = [name for name in subject.student.relies_on(info.function) if name in lost]
         if relied:

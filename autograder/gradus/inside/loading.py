@@ -13,7 +13,7 @@ import re
 import sys
 import tokenize
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,9 @@ from gradus.inside import notebook
 
 MAX_NOTES = 20
 MAX_SOURCE = 8 << 20  # bytes
+MAX_PIECES = 500  # of a file that is no Python; beyond that it is not read piece by piece
+MAX_JOINED = 8  # pieces that are one statement: decorators, a text at the left margin
+_TOP_LEVEL = re.compile(r"[^\W\d]|@")
 
 
 class Unreadable(Exception):
@@ -84,13 +87,63 @@ def _module_name(stem: str) -> str:
 
 
 def _read_python(source: Source, filename: str, data: bytes) -> None:
-    cell = _parse(_decode(data), filename)
+    text = _decode(data)
+    try:
+        statements = _parse(text, filename).body
+    except Unreadable:
+        statements, broken = _readable(source, text, filename)
+        if not any(isinstance(s, ast.FunctionDef | ast.ClassDef) for s in statements):
+            raise
+        statements += broken
     flags = 0
-    for statement in cell.body:
+    for statement in statements:
         flags |= _future_flags(statement)
         label = f"{filename}:{statement.lineno}"
         tree = ast.Module([statement], [])
         source.cells.append(Cell(tree, filename, label, flags))
+
+
+def _readable(source: Source, text: str, filename: str) -> tuple[list[ast.stmt], list[ast.stmt]]:
+    """What can be read of a file with an error in its syntax: all but the function, or the
+    statement, that it is in. And in place of such functions some that raise the error."""
+    lines = text.split("\n")
+    starts = [n for n, line in enumerate(lines) if _TOP_LEVEL.match(line)]
+    found: list[ast.stmt] = []
+    broken: list[ast.stmt] = []
+    at = 0
+    while at < len(starts) <= MAX_PIECES:
+        error = None
+        for end in range(at + 1, min(at + 1 + MAX_JOINED, len(starts)) + 1):
+            last = starts[end] if end < len(starts) else len(lines)
+            piece = "\n" * starts[at] + "\n".join(lines[starts[at] : last])
+            try:
+                found += _tree(piece, lines, filename).body
+            except Unreadable as failure:
+                error = error or failure
+                continue
+            at, error = end, None
+            break
+        if error is not None:
+            raising = _raising(lines[starts[at]], error, filename)
+            broken += raising
+            if not raising:
+                source.note(f"{error.location} was passed over: {error.message}")
+            at += 1
+    return found, broken
+
+
+def _raising(head: str, error: Unreadable, filename: str) -> list[ast.stmt]:
+    """In place of a function that is no Python: one that says so, at its line."""
+    named = re.match(r"def\s+(\w+)", head)
+    if named is None or not error.message.startswith(("SyntaxError: ", "IndentationError: ")):
+        return []
+    line = int((error.location or "").rpartition(":")[2] or 1)
+    kind, _, message = error.message.partition(": ")
+    text = f"def {named[1]}(*_, **__): raise {kind}({message!r})"
+    try:
+        return ast.parse("\n" * (line - 1) + text, filename).body
+    except SyntaxError:  # a keyword as its name
+        return []
 
 
 def _decode(data: bytes) -> str:
@@ -111,13 +164,18 @@ def _decode(data: bytes) -> str:
 def _parse(text: str, file: str) -> ast.Module:
     lines = text.splitlines(keepends=True)
     linecache.cache[file] = (len(text), None, lines, file)
+    return _tree(text, lines, file)
+
+
+def _tree(text: str, lines: Sequence[str], file: str) -> ast.Module:
     try:
         return ast.parse(text, file)
     except SyntaxError as error:
         line = error.lineno or 1
         code = lines[line - 1].strip()[:120] if line <= len(lines) else ""
         kind = "IndentationError" if isinstance(error, IndentationError) else "SyntaxError"
-        message = f"{kind}: {error.msg}" + (f": {code}" if code else "")
+        column = f" (column {error.offset})" if error.offset else ""
+        message = f"{kind}: {error.msg}{column}" + (f": {code}" if code else "")
         raise Unreadable(message, f"{file}:{line}") from None
     except (RecursionError, MemoryError):
         raise Unreadable("the code is nested too deeply for Python to read") from None

@@ -20,6 +20,7 @@ from gradus.tools.course_yaml import student_course
 from gradus.tools.gradescope.bundle import gradescope_zip
 from gradus.tools.nbgrader.bundle import nbgrader_files
 from gradus.tools.otter.bundle import otter_files
+from gradus.tools.wheel import make_wheel
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,11 @@ class Release:
 
 def _student(release: Release) -> dict[str, bytes]:
     course = student_course(release.course)
-    return {f"{release.topic.id}.zip": student_zip(release.topic, release.files, course)}
+    wheel, data = make_wheel()  # what their README says to install
+    return {
+        f"{release.topic.id}.zip": student_zip(release.topic, release.files, course),
+        wheel: data,
+    }
 
 
 def _gradescope(release: Release) -> dict[str, bytes]:

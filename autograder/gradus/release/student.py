@@ -6,7 +6,6 @@ import ast
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-import gradus
 from gradus.course import COURSE_FILE, Course, Topic, shown
 from gradus.drawing import VIEWS
 from gradus.files import pack_zip, read_text
@@ -95,7 +94,7 @@ def _readme(course: Course, topic: Topic, solution: Solution, checks: Iterable[C
         "Install once (Python 3.11 or newer; the wheel comes with the course), check as often as"
         " you like, and open the notebook if you prefer it to an editor:",
         "",
-        f'    pip install "{wheel_name(gradus.__version__)}[student]"',
+        f'    pip install "{wheel_name()}[student]"',
         f"    gradus check {topic.id}              # --watch: again whenever you save",
         f"    jupyter lab {topic.id}.ipynb",
         "",

@@ -34,12 +34,12 @@ def make_wheel() -> tuple[str, bytes]:
     record = [f"{name},sha256={_digest(data)},{len(data)}" for name, data in files.items()]
     record.append(f"{info}/RECORD,,")
     files[f"{info}/RECORD"] = ("\n".join(record) + "\n").encode()
-    return wheel_name(installed.version), pack_zip(files)
+    return wheel_name(), pack_zip(files)
 
 
-def wheel_name(version: str) -> str:
-    """The file name of the wheel of a version."""
-    return f"{_STEM}-{version}-{_TAG}.whl"
+def wheel_name() -> str:
+    """The file name of the wheel."""
+    return f"{_STEM}-{gradus.__version__}-{_TAG}.whl"
 
 
 def requirement(name: str) -> str:
