@@ -13,7 +13,7 @@ from gradus.checks import call, points, public, require
 @public
 @points(1, of="adam_init")
 def test_adam_init(recorded):
-    """Averages of zeros in the shapes and dtypes of the parameters, and no update counted."""
+    """Zeros like the parameters, first those of the example on paper, and no update counted."""
     recorded()
 
 

@@ -10,14 +10,14 @@ from gradus.checks import points, public
 @public
 @points(2, of="init_state")
 def test_init_state(recorded):
-    """Zeros in the shapes and dtypes of the parameters; AdaDelta has two lists; other names."""
+    """Zeros like the parameters, first those of the example on paper; two lists; other names."""
     recorded()
 
 
 @public
 @points(1, of="adagrad_update")
 def test_adagrad_by_hand(recorded):
-    """Gradients 3 and then 4: the steps are lr and 4/5 lr."""
+    """Gradients 3 and then 4, as in the example on paper: the steps are lr and 4/5 lr."""
     recorded()
 
 

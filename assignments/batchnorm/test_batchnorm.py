@@ -17,7 +17,7 @@ def test_init_running(recorded):
 @public
 @points(1, of="batch_statistics")
 def test_batch_statistics(recorded):
-    """Mean and biased variance of each column."""
+    """Mean and biased variance of each column, first of those of the example on paper."""
     recorded()
 
 

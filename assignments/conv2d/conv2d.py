@@ -5,11 +5,54 @@
 # finds an edge in one corner finds it in every other. You write it twice, first as the definition
 # says, then as one matrix product, and you derive its gradients by hand.
 #
+# **Afterwards you can** compute the size, the parameters and the receptive field of any stack of
+# convolutions, write the layer as one matrix product, and derive its gradients for every stride and
+# padding.
+#
+# Before: *Layer normalisation*; of all earlier topics only *Multi-layer perceptron* is needed, whose
+# linear layer is applied to every window here. After: *Attention and the transformer block*, where a
+# unit chooses by itself which inputs it looks at, instead of a fixed window.
+#
 # **Conventions.** Images are $(N, C, H, W)$: examples, channels, rows, columns. Filters are
 # $(K, C, F_H, F_W)$: $K$ filters that each look at all $C$ channels. Stride and padding are the
 # same for rows and columns. A forward function returns `(out, cache)`; a backward function receives
 # `dout`, the gradient of the loss with respect to `out`, and returns the gradients of the inputs in
 # the order of the forward's arguments. Nothing is modified in place; dtypes follow the inputs.
+
+# %% [markdown]
+# ## By hand
+#
+# A bright corner on a dark ground, and two filters. The first subtracts the column on the left of
+# its window from the column on the right, the second the row at the top from the row at the bottom.
+# Their biases are $b_1 = 0$ and $b_2 = 1$.
+#
+# $$x = \begin{pmatrix} 0 & 0 & 0 & 0 & 0 \\ 0 & 0 & 0 & 9 & 9 \\ 0 & 0 & 0 & 9 & 9 \\
+#   0 & 0 & 0 & 9 & 9 \end{pmatrix}, \qquad
+#   w_1 = \begin{pmatrix} -1 & 0 & 1 \\ -1 & 0 & 1 \\ -1 & 0 & 1 \end{pmatrix}, \qquad
+#   w_2 = \begin{pmatrix} -1 & -1 & -1 \\ 0 & 0 & 0 \\ 1 & 1 & 1 \end{pmatrix}$$
+#
+# How often does a filter fit? It has 3 columns and the image 5: it starts in column 0, 1 or 2, at
+# **3** places. Of the 4 rows it needs 3: it starts in row 0 or 1, at **2** places. So there are six
+# windows, and each filter answers in each of them:
+#
+# | rows, columns of the window | right − left | $y_1$ | bottom − top | $y_2$, with its bias |
+# |---|---|---|---|---|
+# | 0–2, 0–2 | $0 - 0$ | $0$ | $0 - 0$ | $1$ |
+# | 0–2, 1–3 | $(0 + 9 + 9) - 0$ | $18$ | $(0 + 0 + 9) - 0$ | $10$ |
+# | 0–2, 2–4 | $(0 + 9 + 9) - 0$ | $18$ | $(0 + 9 + 9) - 0$ | $19$ |
+# | 1–3, 0–2 | $0 - 0$ | $0$ | $0 - 0$ | $1$ |
+# | 1–3, 1–3 | $(9 + 9 + 9) - 0$ | $27$ | $9 - 9$ | $1$ |
+# | 1–3, 2–4 | $(9 + 9 + 9) - 0$ | $27$ | $18 - 18$ | $1$ |
+#
+# $$y_1 = \begin{pmatrix} 0 & 18 & 18 \\ 0 & 27 & 27 \end{pmatrix}, \qquad
+#   y_2 = \begin{pmatrix} 1 & 10 & 19 \\ 1 & 1 & 1 \end{pmatrix}$$
+#
+# The first filter answers along the upright edge and is blind to the level one, the second the other
+# way round; both answer at the corner. Both windows that straddle an edge answer, with a plus
+# because it is brighter on the right, or below. On even ground, dark or bright, only the bias is
+# left. Nine weights and a bias did this at six places: 20 parameters for both maps, where a linear
+# layer from these 20 pixels to the 12 answers has 252. The number of columns, 3, is the first that
+# `gradus check` asks of you; the two maps are the first of `conv2d_naive_forward`.
 
 # %%
 import torch
@@ -25,18 +68,35 @@ import torch
 # Mathematicians call this a *cross-correlation*; their convolution has $Si-u$ and $Sj-v$, which
 # turns the filter upside down and left to right. Deep learning says convolution and computes the
 # formula above: the weights are learnt, so a network does not care which way round they are stored.
-# Numbers do care. Here the filter is never flipped.
+# Numbers do care. Here the filter is never flipped: flipped, the first filter of the example would
+# answer $-27$ where it answers $27$.
 #
-# **An edge, by hand.** The filter below subtracts the column on the left from the column on the
-# right. With $S = 1$, $P = 0$, $b = 0$:
+# ## What a filter asks
 #
-# $$\begin{pmatrix} 0 & 0 & 0 & 9 & 9 \\ 0 & 0 & 0 & 9 & 9 \\ 0 & 0 & 0 & 9 & 9 \\
-#   0 & 0 & 0 & 9 & 9 \end{pmatrix} \star
-#   \begin{pmatrix} -1 & 0 & 1 \\ -1 & 0 & 1 \\ -1 & 0 & 1 \end{pmatrix} =
-#   \begin{pmatrix} 0 & 27 & 27 \\ 0 & 27 & 27 \end{pmatrix}$$
+# A filter asks one question of every window. Two kinds can be made by hand.
 #
-# Both windows that straddle the edge answer, with a plus because it is brighter on the right. A
-# flipped filter would answer $-27$.
+# - A **smoothing** filter has weights that are not negative and sum to $1$. An even area stays as it
+#   is. Independent noise of variance $\sigma^2$ in every pixel leaves with variance
+#   $\sigma^2 \sum w^2$: the mean over $3 \times 3$ pixels divides it by $9$. An edge is blurred, too.
+# - An **edge** filter has weights of both signs that sum to $0$. An even area gives $0$, however
+#   bright it is, and so does a lamp that makes every pixel brighter by the same amount. If the weights
+#   differ from left to right it answers upright edges; from top to bottom, level ones; from the centre
+#   to the surround, spots, corners and edges of every direction.
+#
+# One filter gives one map, so one filter can tell one thing. A layer has $K$ of them, and the maps
+# become the channels of the next layer. A filter of that layer looks at all $K$ maps in its window:
+# *an upright edge and a level one* is a corner, which neither map can tell by itself. In a network
+# nobody makes the filters: they start at random, and the gradient derived below shapes them. Those
+# next to the image may well come out as edge filters again: Krizhevsky, Sutskever and Hinton (2012)
+# print 96 that were learnt from photographs, edges in many directions and spots of colour.
+#
+# The eye was there first. A ganglion cell in the cat's retina compares the centre of a small spot
+# with its surround (Kuffler, 1953). Hubel and Wiesel (1959, 1962) found the next steps in the visual
+# cortex: *simple* cells, each of which answers a bar or an edge of one direction at one place, and
+# *complex* cells, which answer that direction anywhere in a larger field, as if they collected from
+# simple ones. Small fields, the same question asked everywhere, larger fields further up: Fukushima
+# (1980) built a network that way, and LeCun and others (1998) trained such networks by their
+# gradient. One thing the cortex does not do: every cell has connections of its own, none are shared.
 #
 # ## How large is the output?
 #
@@ -239,3 +299,190 @@ def conv2d_backward(dout, cache):
     dout: (N, K, OH, OW). Returns (dx, dw, db) of shapes (N, C, H, W), (K, C, FH, FW), (K,).
     """
     raise NotImplementedError
+
+
+# %% [markdown]
+# ## Why: whom does one pixel reach?
+#
+# In a linear layer every output depends on every pixel. Here an image of $8 \times 8$ pixels goes
+# through one filter, once for every pixel, with that pixel a little brighter. The table counts the
+# outputs that change. Write down before you run it, for a $3 \times 3$ filter without padding: **how
+# many outputs does a pixel in the middle, (3, 3), change with stride 1, how many with stride 2? How
+# many does its neighbour (4, 4)? Is there a pixel that changes none?**
+
+
+# %%
+def experiment(quick=False):
+    """How many outputs change when one pixel of an 8 × 8 image does.
+
+    Returns the rows of a table, the first its head: filter, stride, padding, the number of outputs,
+    how many of them change with the pixel "row,column", and how many of the 64 pixels change none.
+    """
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(1, 64, generator=generator)
+    images = torch.cat([image, image + torch.eye(64)]).reshape(65, 1, 8, 8)
+    pixels = ((0, 0), (3, 3), (3, 4), (4, 4), (7, 7))
+    layers = ((3, 1, 0), (3, 1, 1), (3, 2, 0), (3, 2, 1), (4, 2, 1), (1, 2, 0), (8, 1, 0))
+    rows = [("filter", "stride", "padding", "outputs", *(f"{r},{c}" for r, c in pixels), "unseen")]
+    for field, stride, padding in layers[:4] if quick else layers:
+        w = torch.randn(1, 1, field, field, generator=generator)
+        out, _ = conv2d_forward(images, w, torch.zeros(1), stride, padding)
+        moved = (out[1:] - out[0]).abs() > 1e-6
+        changed = moved.flatten(1).sum(1).reshape(8, 8)
+        at = [changed[pixel].item() for pixel in pixels]
+        unseen = (changed == 0).sum().item()
+        rows.append((f"{field}×{field}", stride, padding, out[0].numel(), *at, unseen))
+    return rows
+
+
+# %% [markdown]
+# A pixel reaches the windows that it lies under, and no other output. Along one axis, pixel $h$ lies
+# under the windows $i$ with $Si \le h + P \le Si + F - 1$. Away from the border there are
+# $\lfloor F/S \rfloor$ or $\lceil F/S \rceil$ of them; with rows and columns together, the product.
+#
+# - Stride 1: always $F^2$ in the middle, 9 for $F = 3$. The corner changes a single output without
+#   padding and 4 with $P = 1$: padding gives the border more say.
+# - $F = 3$, $S = 2$: one window or two along each axis, so 1, 2 or 4 outputs, and neighbours differ:
+#   1 at (3, 3), 2 at (3, 4), 4 at (4, 4). Without padding the last row and column are under no window:
+#   pixel (7, 7) changes nothing, and no gradient will ever reach it. With $P = 1$ the parts are
+#   exchanged: 4, 2 and 1.
+# - $F = 4$, $S = 2$: the stride divides the filter, and all three of them change 4.
+# - $F = 1$, $S = 2$: three pixels in four change nothing.
+# - A filter as large as the image is a linear layer: every pixel changes its only output.
+#
+# The gradient travels the same ways back: with a gradient of ones at every output and weights of
+# one, `col2im` gives each pixel exactly its number in this table. Where neighbours have 1, 2 and 4,
+# a gradient carries a chessboard, and so does an image that a network generates with such a stride
+# (Odena, Dumoulin and Olah, 2016).
+
+# %% [markdown]
+# ## Show: four filters, and a field that grows
+#
+# A photograph of Grace Hopper (it comes with matplotlib), made grey and five times smaller by one
+# convolution with stride 5, whose filter takes the mean of $5 \times 5$ pixels and weighs the three
+# colours. Then four filters of $5 \times 5$ in one call of your `conv2d_forward`: one that smooths,
+# two for edges, and one that compares the centre with its surround, as the retina does. Red is
+# positive, blue negative: watch the sign change between the two sides of the collar. The lines
+# along the frame are edges, too: the zeros of the padding are a black border.
+#
+# Below, what one unit sees. On the left and in the middle your `receptive_field`, with dots where
+# your `conv2d_backward` brought a gradient to a pixel: three layers of stride 2 see as far as seven
+# of stride 1. On the right the number of ways from each pixel to one unit: after four layers there
+# are 361 from the pixel in the middle, and one from a corner. A unit sees its whole field, but not
+# evenly.
+
+
+# %%
+def figure(quick=False):
+    """Four filters on a photograph; the receptive field of a unit, layer by layer."""
+    import matplotlib.cbook
+    import matplotlib.pyplot as plt
+
+    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
+        photograph = torch.tensor(plt.imread(file, format="jpg")).permute(2, 0, 1)[None] / 255
+    step = 20 if quick else 5
+    grey = torch.tensor([0.30, 0.59, 0.11]).reshape(1, 3, 1, 1).expand(1, 3, step, step) / step**2
+    image, _ = conv2d_forward(photograph, grey, torch.zeros(1), stride=step)
+
+    smooth = torch.tensor([1, 4, 6, 4, 1]) / 16
+    change = torch.tensor([-1, -2, 0, 2, 1]) / 3  # a step from 0 to 1 gives 1
+    spot = torch.zeros(5, 5)
+    spot[2, 2] = 1
+    blur = smooth.outer(smooth)
+    filters = torch.stack([blur, smooth.outer(change), change.outer(smooth), spot - blur])
+    answers, _ = conv2d_forward(image, filters[:, None], torch.zeros(4), padding=2)
+
+    drawn = plt.figure(figsize=(11, 8.2), layout="constrained")
+    drawn.get_layout_engine().set(hspace=0, wspace=0.04)
+    top, bottom = drawn.subfigures(2, 1, height_ratios=(1.15, 1))
+    panels = top.subplots(2, 5, height_ratios=(3, 1))
+    names = ("smoothing", "upright edges", "level edges", "centre − surround")
+    look = dict(xticks=[], yticks=[])
+    panels[0, 0].imshow(image[0, 0], cmap="gray")
+    panels[0, 0].set(title="the image", **look)
+    panels[1, 0].axis("off")
+    panels[1, 0].text(0.5, 0.5, "the filters:\nred +, blue −", ha="center", va="center")
+    for name, answer, weights, pair in zip(names, answers[0], filters, panels.T[1:], strict=True):
+        if name == "smoothing":
+            pair[0].imshow(answer, cmap="gray")
+        else:
+            pair[0].imshow(answer, cmap="RdBu_r", vmin=-0.5, vmax=0.5)
+        largest = weights.abs().max()
+        pair[1].imshow(weights, cmap="RdBu_r", vmin=-largest, vmax=largest)
+        pair[0].set(title=name, **look)
+        pair[1].set(xlabel=f"sum of weights: {weights.sum().abs():.0f}", **look)
+
+    depths = range(1, 4 if quick else 6)
+    on_image, growth, spread = bottom.subplots(1, 3)
+    on_image.imshow(image[0, 0], cmap="gray")
+    for depth in depths:
+        side = receptive_field([(3, 2)] * depth)
+        corner = (60 - side / 2, 44 - side / 2)
+        square = plt.Rectangle(corner, side, side, fill=False, color=f"C{depth}", linewidth=2)
+        on_image.add_patch(square)
+        square.set_label(f"{depth}: {side}")
+    on_image.set(title="3 × 3 filters, stride 2", **look)
+    legend = dict(title="layers: pixels", loc="center left", bbox_to_anchor=(1, 0.5))
+    on_image.legend(handlelength=1, **legend)
+
+    for at, (field, stride) in enumerate(((3, 2), (5, 1), (3, 1))):
+        stacks = [[(field, stride)] * depth for depth in depths]
+        label = f"{field} × {field}, stride {stride}"
+        growth.plot(depths, [receptive_field(stack) for stack in stacks], f"C{at}", label=label)
+        reached = [(ways(stack) > 0).any(0).sum() for stack in stacks]
+        growth.plot(depths, reached, f"C{at}o")
+    growth.set(title="how far one unit sees", xlabel="layers", ylabel="pixels along one axis")
+    growth.legend(title="dots: by the gradient")
+
+    shown = spread.imshow(ways([(3, 1)] * 4), cmap="Greys")
+    bottom.colorbar(shown, ax=spread, label="ways from the pixel to the unit")
+    spread.set(title="4 layers of 3 × 3, stride 1", xlabel="column (pixels)", ylabel="row (pixels)")
+    spread.set(xticks=range(0, 13, 2), yticks=range(0, 13, 2))
+    return drawn
+
+
+def ways(layers):
+    """The gradient that one unit on top sends to the pixels, where all weights are 1."""
+    size = receptive_field(layers) + 4
+    x, caches = torch.ones(1, 1, size, size), []
+    for field, stride in layers:
+        x, cache = conv2d_forward(x, torch.ones(1, 1, field, field), torch.zeros(1), stride)
+        caches.append(cache)
+    back = torch.zeros_like(x)
+    back[0, 0, x.shape[2] // 2, x.shape[3] // 2] = 1
+    for cache in reversed(caches):
+        back, _, _ = conv2d_backward(back, cache)
+    return back[0, 0]
+
+
+# %% [markdown]
+# ## ★ Extension
+#
+# A *dilated* filter leaves $d - 1$ pixels out between its columns and rows (no points): the window
+# reaches over $(F - 1)\,d + 1$ pixels with the same $F^2$ weights. Give your functions a parameter
+# $d$: only the sizes, and the rows that `im2col` and `col2im` copy, change. Then stack four layers
+# of $3 \times 3$ with $d = 1, 2, 4, 8$ and stride 1. How far does a unit see, and how many outputs
+# does it cost? Compare with the figure's four layers of stride 2.
+#
+# ## Read on
+#
+# - D. Hubel, T. Wiesel: Receptive fields, binocular interaction and functional architecture in the
+#   cat's visual cortex, *Journal of Physiology* 160, 1962, doi:10.1113/jphysiol.1962.sp006837. Simple
+#   and complex cells. Before it: Receptive fields of single neurones in the cat's striate cortex,
+#   1959, doi:10.1113/jphysiol.1959.sp006308.
+# - S. Kuffler: Discharge patterns and functional organization of mammalian retina, *Journal of
+#   Neurophysiology* 16, 1953, doi:10.1152/jn.1953.16.1.37. Centre and surround.
+# - K. Fukushima: Neocognitron, *Biological Cybernetics* 36, 1980, doi:10.1007/BF00344251. The first
+#   stack of such layers, without a gradient.
+# - Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document
+#   recognition, *Proceedings of the IEEE* 86, 1998, doi:10.1109/5.726791. LeNet.
+# - A. Krizhevsky, I. Sutskever, G. Hinton: ImageNet classification with deep convolutional neural
+#   networks, 2012, again in *Communications of the ACM* 60, 2017, doi:10.1145/3065386. Learnt filters.
+# - K. Chellapilla, S. Puri, P. Simard: High performance convolutional neural networks for document
+#   processing, IWFHR 2006. Convolution as a matrix product.
+# - V. Dumoulin, F. Visin: A guide to convolution arithmetic for deep learning, 2016,
+#   arXiv:1603.07285. Sizes, strides and paddings, drawn.
+# - W. Luo, Y. Li, R. Urtasun, R. Zemel: Understanding the effective receptive field in deep
+#   convolutional neural networks, 2016, arXiv:1701.04128. The last panel of the figure.
+# - A. Odena, V. Dumoulin, C. Olah: Deconvolution and checkerboard artifacts, *Distill*, 2016,
+#   doi:10.23915/distill.00003. The experiment, seen in generated images.

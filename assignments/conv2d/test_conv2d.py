@@ -10,7 +10,7 @@ from gradus.checks import points, public
 @public
 @points(1, of="conv_output_size")
 def test_conv_output_size(recorded):
-    """Sizes agree with those worked out by hand."""
+    """Sizes agree with those worked out by hand, first with those of the example on paper."""
     recorded()
 
 

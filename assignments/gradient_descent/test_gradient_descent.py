@@ -39,6 +39,13 @@ def one(x: float) -> list[Tensor]:
 
 
 @public
+@points(3, of="sgd_update")
+def test_sgd_update(recorded):
+    """Each moves by −lr · (gradient + weight_decay · p), first with the example on paper."""
+    recorded()
+
+
+@public
 @points(2, of="epoch_batches")
 def test_epoch_batches_visit_every_example_once(student, rng):
     """An epoch holds each number 0 … n−1 once, in batches of the right sizes."""
@@ -61,13 +68,6 @@ def gather(batches) -> list[Tensor]:
     other = next((kind(b) for b in batches if not isinstance(b, Tensor) or b.ndim != 1), None)
     require(other is None, f"{must} that holds {other}", diagnosis="structure")
     return list(batches)
-
-
-@public
-@points(3, of="sgd_update")
-def test_sgd_update(recorded):
-    """Each parameter moves by −lr · (gradient + weight_decay · parameter); 2 to 1.6 by hand."""
-    recorded()
 
 
 def check_by_hand(student, function, grads, *table, **names):

@@ -10,7 +10,7 @@ from gradus.checks import points, public
 @public
 @points(1, of="sigmoid")
 def test_sigmoid(recorded):
-    """Log-odds become probabilities: ln 3 becomes 3/4."""
+    """Log-odds become probabilities, first those of the example on paper; ln 3 becomes 3/4."""
     recorded()
 
 

@@ -10,7 +10,7 @@ from gradus.checks import points, public
 @public
 @points(2, of="step_decay")
 def test_step_decay(recorded):
-    """The rate is multiplied by the factor exactly at every whole period."""
+    """The factor comes in exactly at every whole period, first in the example on paper."""
     recorded()
 
 

@@ -1,13 +1,51 @@
 # %% [markdown]
 # # Perceptron
 #
-# The oldest artificial neuron, and the first that learned. It can do everything that one
-# hyperplane can do, and nothing else; two layers of it can already do more.
+# A neuron that answers yes or no, and a rule by which it learns from its mistakes. It can do
+# everything that one hyperplane can do, and nothing else; two layers of it can already do more.
+#
+# **Afterwards you can** run the perceptron rule on paper, prove that it ends where a hyperplane
+# separates the classes, and build by hand a network of two layers for what no single unit can do.
+#
+# Before: nothing but vectors and their products. After: *Logistic regression* puts a probability in
+# the place of the threshold, so that there is a gradient to follow.
 #
 # **Conventions.** True is $+1$ and false is $-1$, for labels, inputs and outputs alike. Where a
 # function takes several examples, the first axis counts them. Nothing is modified in place, and
 # dtypes follow the inputs. No gradient appears anywhere: the derivative of a threshold is 0
 # wherever it exists, which is why later units are smooth.
+
+# %% [markdown]
+# ## By hand
+#
+# Four examples with two inputs each; the first, second and fourth have the label $+1$, the third
+# has $-1$. The unit computes $z = w \cdot x + b$ and answers $+1$ where $z \ge 0$, else $-1$. It
+# begins with $w = (0, 0)$ and $b = 0$. Where it is right, nothing happens; where it is wrong,
+# $y\,x$ is added to $w$ and $y$ to $b$.
+#
+# | epoch | $x$ | $y$ | $z$ | answer | $w$ and $b$ afterwards |
+# |---|---|---|---|---|---|
+# | 1 | $(-1, -1)$ | $+1$ | $0$ | $+1$, right | $(0, 0)$, $0$ |
+# | | $(1, -3)$ | $+1$ | $0$ | $+1$, right | $(0, 0)$, $0$ |
+# | | $(-2, 2)$ | $-1$ | $0$ | $+1$, wrong | $(2, -2)$, $-1$ |
+# | | $(2, 3)$ | $+1$ | $4 - 6 - 1 = -3$ | $-1$, wrong | $(4, 1)$, $0$ |
+# | 2 | $(-1, -1)$ | $+1$ | $-4 - 1 + 0 = -5$ | $-1$, wrong | $(3, 0)$, $1$ |
+# | | $(1, -3)$ | $+1$ | $3 + 0 + 1 = 4$ | $+1$, right | $(3, 0)$, $1$ |
+# | | $(-2, 2)$ | $-1$ | $-6 + 0 + 1 = -5$ | $-1$, right | $(3, 0)$, $1$ |
+# | | $(2, 3)$ | $+1$ | $6 + 0 + 1 = 7$ | $+1$, right | $(3, 0)$, $1$ |
+# | 3 | $(-1, -1)$ | $+1$ | $-3 + 0 + 1 = -2$ | $-1$, wrong | $(2, -1)$, $2$ |
+# | | | | $7$, $-4$, $3$ | the others are right | $(2, -1)$, $2$ |
+# | 4 | $(-1, -1)$ | $+1$ | $-2 + 1 + 2 = 1$ | $+1$, right | $(2, -1)$, $2$ |
+# | | $(1, -3)$ | $+1$ | $2 + 3 + 2 = 7$ | $+1$, right | $(2, -1)$, $2$ |
+# | | $(-2, 2)$ | $-1$ | $-4 - 2 + 2 = -4$ | $-1$, right | $(2, -1)$, $2$ |
+# | | $(2, 3)$ | $+1$ | $4 - 3 + 2 = 3$ | $+1$, right | $(2, -1)$, $2$ |
+#
+# Three things to see. At $z = 0$ the unit has an answer, so of the first three examples only the
+# third is a mistake. What mends the fourth example breaks the first, which had been right. And the
+# first needs two mistakes: each lifts its $z$ by $|x|^2 + 1 = 3$, from $-5$ to $-2$ to $1$. There
+# are 2, 1, 1 and 0 mistakes in the four epochs, and only the epoch without a mistake says that the
+# rule has ended. The four rows of the last epoch are the first numbers that `gradus check` asks of
+# you.
 
 # %%
 import torch
@@ -15,8 +53,7 @@ import torch
 # %% [markdown]
 # ## The threshold unit
 #
-# A unit weighs its inputs, adds a bias and fires when the sum reaches 0 (McCulloch and Pitts,
-# 1943):
+# A unit weighs its inputs, adds a bias and fires when the sum reaches 0:
 #
 # $$z = w \cdot x + b, \qquad
 #   h(z) = \begin{cases} +1 & z \ge 0 \\ -1 & z < 0. \end{cases}$$
@@ -25,6 +62,13 @@ import torch
 # with $z = 0$ are a hyperplane: a line for two inputs. Its normal is $w$, and the bias moves it
 # away from the origin. $M$ units side by side share their input: their weights are the columns of
 # $W \in \mathbb{R}^{D \times M}$.
+#
+# The threshold is older than the weights. The neuron of McCulloch and Pitts (1943) has none: its
+# inputs are 0 or 1, excitatory or inhibitory. It fires when the number of excitatory inputs that
+# are 1 reaches a threshold $\theta \ge 1$, and a single inhibitory input that is 1 keeps it silent.
+# The net does not change with time. The unit above can imitate it: with $n$ excitatory inputs,
+# weights $1$ for those, $-n$ for the inhibitory ones, and $b = -\theta$. Weights that change with
+# experience are what Rosenblatt's perceptron (1958) added.
 
 
 # %%
@@ -40,9 +84,10 @@ def threshold_unit(x, w, b):
 # %% [markdown]
 # ## The learning rule
 #
-# Rosenblatt (1958): look at one example at a time. Where the unit is right, leave it alone. Where
-# it is wrong, add the example to the weights if its label is $+1$, subtract it if it is $-1$. The
-# bias is the weight of an input that is always 1:
+# Rosenblatt (1958; with corrections only where the unit is wrong in his book of 1962): look at one
+# example at a time. Where the unit is right, leave it alone. Where it is wrong, add the example to
+# the weights if its label is $+1$, subtract it if it is $-1$. The bias is the weight of an input
+# that is always 1:
 #
 # $$h(w \cdot x + b) \ne y \quad\Longrightarrow\quad w \leftarrow w + y\,x, \qquad
 #   b \leftarrow b + y .$$
@@ -91,6 +136,11 @@ def perceptron_epoch(w, b, x, y):
 #
 # $$k \le R^2 / \gamma^2 .$$
 #
+# In the example by hand $R^2 = 2^2 + 3^2 + 1 = 14$. The weights that were found, $(2, -1)$ and bias
+# $2$, have the length 3 and separate with $\gamma = \tfrac13$, the $z = 1$ of the first point
+# divided by 3. So there can be no more than $14 \cdot 9 = 126$ mistakes; there were 4. It is a
+# bound, not an estimate: what lies between is the subject of the experiment below.
+#
 # Where no hyperplane separates the classes there is always another mistake, so training needs a
 # limit as well.
 
@@ -104,38 +154,6 @@ def perceptron_train(x, y, max_epochs):
     last entry.
     """
     raise NotImplementedError
-
-
-# %% [markdown]
-# Draw what a unit, or later a network, has learned, for instance on random points in the plane:
-#
-#     x = torch.randn(60, 2)
-#     y = threshold_unit(x, torch.tensor([1.0, 2.0]), torch.tensor(0.5))
-#     w, b, mistakes = perceptron_train(x, y, 100)
-#     plot_boundary(lambda points: threshold_unit(points, w, b), x, y)
-
-
-# %%
-def plot_boundary(predict, x, y):
-    """Colour the plane by predict, a function from (N, 2) points to (N,) values −1 and +1.
-
-    x: (N, 2) examples and y: (N,) their labels, drawn on top. Returns matplotlib's axes.
-    """
-    import matplotlib.pyplot as plt
-
-    low, high = x.min(0).values - 0.5, x.max(0).values + 0.5
-    across = torch.linspace(low[0], high[0], 300, dtype=x.dtype)
-    up = torch.linspace(low[1], high[1], 300, dtype=x.dtype)
-    side = predict(torch.cartesian_prod(across, up)).reshape(300, 300).T
-    axes = plt.figure().gca()
-    axes.contourf(across, up, side, levels=[-2, 0, 2], colors=["#f6d5c8", "#cfe0f3"])
-    for label, mark, colour in ((-1, "v", "#b5431f"), (1, "o", "#1f5fa8")):
-        axes.scatter(*x[y == label].T, marker=mark, color=colour, label=f"y = {label:+d}")
-    axes.set_aspect("equal")
-    axes.set_xlabel("first input")
-    axes.set_ylabel("second input")
-    axes.legend()
-    return axes
 
 
 # %% [markdown]
@@ -232,29 +250,235 @@ def xor_network(false, true):
 
 
 # %% [markdown]
-# See its two cuts:
+# ## Why: how many mistakes?
 #
-#     x, network = boolean_inputs(2), xor_network(-1.0, 1.0)
-#     plot_boundary(lambda points: two_layer(points, *network), x, -x[:, 0] * x[:, 1])
+# Halve the margin, and Novikoff's bound is four times as large. The experiment counts the mistakes
+# until there are no more, on three kinds of data:
 #
-# ## Handwritten digits
+# - *cloud*: a hundred points drawn at random in a square and moved, by the same distance each, from
+#   or to a line through its centre, so that the nearest has the distance $\gamma$. The numbers are
+#   means over twenty clouds.
+# - *four points*: $(\gamma, 1)$ and $(\gamma, -\tfrac12)$ with the label $+1$, their negatives with
+#   $-1$. The first input alone decides: $w = (1, 0)$, $b = 0$.
+# - *orthogonal*: $n$ examples of $n - 1$ inputs $\pm 1$, so chosen that any two of them have the
+#   product 0 when the 1 of the bias is counted as an input. All labels are $-1$, so that no weights
+#   are needed: $b = -1$ is right everywhere, with $\gamma = 1$.
 #
-# A Boolean function is known in every row. Of handwriting we have examples, and care for those not
-# seen. An image of $8 \times 8$ pixels is a point in 64 dimensions, where a hyperplane often
-# separates two classes of digits. Which pairs take longest? And what do the weights look like, as
-# an image?
-#
-#     x, y = two_digits(4, 9)
-#     w, b, mistakes = perceptron_train(x[:250], y[:250], 100)
-#     print(mistakes, (threshold_unit(x[250:], w, b) == y[250:]).float().mean())
+# Write down before you run it: **when the margin is halved, by what factor do the mistakes grow on
+# the cloud, and on the four points? Which of the three comes closest to its bound?** What it says
+# is explained below the code.
 
 
 # %%
-def two_digits(negative, positive):
-    """scikit-learn's 8×8 images of two digits. Returns x (N, 64) in [0, 1], y (N,) −1 and +1."""
-    from sklearn.datasets import load_digits
+def experiment(quick=False):
+    """Mistakes until there are no more, and Novikoff's bound, on data of three kinds.
 
-    digits = load_digits()
-    x, y = torch.tensor(digits.data / 16, dtype=torch.float32), torch.tensor(digits.target)
-    kept = (y == negative) | (y == positive)
-    return x[kept], (y[kept] == positive).float() * 2 - 1
+    Returns the rows of a table, the first its head.
+    """
+    generator = torch.Generator().manual_seed(0)
+    margins, draws, sizes = (0.2, 0.1, 0.05, 0.025), 20, (4, 16, 64)
+    if quick:
+        margins, draws, sizes = (0.2,), 1, (4,)
+
+    def counted(x, y, separator):
+        """The margin of a separator, its bias last; the bound; the mistakes of perceptron_train."""
+        inputs = torch.cat([x, torch.ones(len(x), 1)], 1)
+        margin = (y * (inputs @ separator)).min() / separator.norm()
+        bound = inputs.square().sum(1).max() / margin**2
+        return torch.stack([margin, bound, torch.tensor(sum(perceptron_train(x, y, 1000)[2]))])
+
+    def cloud(margin):
+        x, normal = 2 * torch.rand(100, 2, generator=generator) - 1, torch.tensor([0.6, 0.8])
+        z = x @ normal
+        y, push = z.sign(), margin - z.abs().min()
+        return counted(x + push * y[:, None] * normal, y, torch.tensor([0.6, 0.8, 0]))
+
+    def four_points(margin):
+        x = torch.tensor([[margin, 1], [margin, -0.5]])
+        return counted(torch.cat([x, -x]), torch.tensor([1, 1, -1, -1]), torch.tensor([1.0, 0, 0]))
+
+    def orthogonal(n):
+        rows = torch.ones(1, 1)
+        while len(rows) < n:
+            rows = torch.cat([torch.cat([rows, rows], 1), torch.cat([-rows, rows], 1)])
+        return counted(rows[:, :-1], -torch.ones(n), -torch.eye(n)[-1])
+
+    clouds = [torch.stack([cloud(m) for _ in range(draws)]).mean(0) for m in margins]
+    rows = [("data", "margin γ", "bound (R/γ)²", "mistakes")]
+    rows += [("cloud", *counts.tolist()) for counts in clouds]
+    rows += [("four points", *four_points(m).tolist()) for m in margins]
+    rows += [(f"orthogonal, n = {n}", *orthogonal(n).tolist()) for n in sizes]
+    return rows
+
+
+# %% [markdown]
+# Each time the margin is halved, the mistakes on the four points grow about fourfold, from 8 to 26,
+# 104 and 404, as the bound does. On the cloud they go from 4.5 to 7.7, 9.5 and 21, which is 1.7,
+# 1.2 and 2.2 times as many, and in the end two hundred times below the bound. The orthogonal
+# examples have by far the widest margin, and reach the bound exactly: 4, 16 and 64 mistakes.
+#
+# The bound says what may happen to data of which nothing but $R$ and $\gamma$ is known. Look at the
+# two inequalities of its proof.
+#
+# - *Orthogonal*: after $k$ mistakes $w$ and $b$ are minus the sum of the first $k$ examples, the
+#   next one is orthogonal to each of them, so $z = 0$, and the unit says $+1$ again. Every mistake
+#   adds exactly $\gamma$ to $w \cdot w^*$ and exactly $R^2$ to $|w|^2$: both inequalities are
+#   equalities.
+# - *Four points*: each mistake adds exactly $\gamma$ to $w_1$, and $1$ or $-\tfrac12$ to $w_2$,
+#   which swings about 0 and should not be there. It is outvoted only when $\gamma w_1 = k \gamma^2$
+#   has grown to a number that does not depend on $\gamma$: the counts above times $\gamma^2$ are
+#   0.32, 0.26, 0.26 and 0.25.
+# - *Cloud*: most points are much farther from the line than $\gamma$, so that a mistake adds more
+#   than $\gamma$ to $w \cdot w^*$; and where $z$ is far on the wrong side, it adds less than $R^2$
+#   to $|w|^2$. Both inequalities are loose.
+#
+# Neither the number of examples nor that of inputs stands in the bound.
+
+# %% [markdown]
+# ## Show: the line at each mistake, and what one line cannot do
+#
+# The first row is the example by hand, drawn by your functions: a picture for each of the four
+# mistakes, with the line before and after it, and the example that was the mistake ringed.
+#
+# The second row begins with your network for XOR: its two lines, and the region between them.
+# Beside it is the same network as its last unit sees it: a corner of the square for each pair of
+# answers of the hidden units. Two of the four rows of the truth table have come to lie on the same
+# corner, and one line is enough.
+#
+# A Boolean function is known in every row. Of handwriting there are only examples, and what counts
+# are those not seen. An image of $8 \times 8$ pixels is a point in 64 dimensions, where a
+# hyperplane often separates two classes of digits. The figure ends with one unit that tells a 4
+# from a 9: its mistakes in each epoch, and its weights as an image. Which pixels speak for a 9, and
+# why those? Change the two digits in the code: which pair takes longest?
+
+
+# %%
+def figure(digits, quick=False):
+    """The line at each mistake of the example by hand; XOR; one unit for two digits.
+
+    digits: (x_train, y_train, x_test, y_test). Returns a figure.
+    """
+    import matplotlib.pyplot as plt
+
+    drawn = plt.figure(figsize=(11, 6.3), layout="constrained")
+    panels = iter(drawn.subplots(2, 4).flat)
+
+    def sign(label):
+        return "label −1" if label < 0 else "label +1"
+
+    def coloured(axes, side, answer):
+        """The plane in two colours, by what answer says of its (N, 2) points."""
+        across = torch.linspace(-side, side, 20 if quick else 300)
+        plane = answer(torch.cartesian_prod(across, across)).reshape(len(across), -1).T
+        axes.contourf(across, across, plane, levels=[-2, 0, 2], colors=["#f6d5c8", "#cfe0f3"])
+        axes.set(xlim=(-side, side), ylim=(-side, side), aspect="equal")
+
+    def marked(axes, x, y):
+        for label, mark, colour in ((-1, "v", "#b5431f"), (1, "o", "#1f5fa8")):
+            axes.scatter(*x[y == label].T, marker=mark, color=colour, zorder=3, label=sign(label))
+
+    def line(axes, w, b, **style):
+        """The line w · x + b = 0, where there is one."""
+        if w.norm() > 0:
+            foot, along = -b * w / (w @ w), torch.stack([-w[1], w[0]])
+            return axes.axline(foot.tolist(), (foot + along).tolist(), **style)
+
+    def named(axes, places, x):
+        """The rows of the truth table, each at its place; those that share one, side by side."""
+        for place in places.unique(dim=0):
+            rows = ["".join("FT"[int(v > 0)] for v in row) for row in x[(places == place).all(1)]]
+            where = dict(xytext=(0, -15), textcoords="offset points", ha="center")
+            axes.annotate(", ".join(rows), place.tolist(), **where)
+
+    # The example by hand: three epochs, a picture for each mistake.
+    x = torch.tensor([[-1.0, -1.0], [1.0, -3.0], [-2.0, 2.0], [2.0, 3.0]])
+    y = torch.tensor([1.0, 1.0, -1.0, 1.0])
+    w, b, moment = torch.zeros(2), torch.tensor(0.0), 0
+    for at in 3 * [0, 1, 2, 3]:
+        before = w, b
+        w, b, mistake = perceptron_step(w, b, x[at], y[at])
+        if mistake:
+            moment, axes = moment + 1, next(panels)
+            coloured(axes, 4, lambda points, w=w, b=b: threshold_unit(points, w, b))
+            line(axes, *before, color="grey", linestyle="--", label="before")
+            line(axes, w, b, color="black", label="after")
+            marked(axes, x, y)
+            axes.scatter(*x[at], s=160, facecolors="none", edgecolors="black", zorder=4)
+            title = f"mistake {moment}: w = ({w[0]:.0f}, {w[1]:.0f}), b = {b:.0f}".replace("-", "−")
+            axes.set(title=title, xlabel="first input", ylabel="second input")
+    drawn.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+
+    # XOR, as the plane has it and as the last unit sees it.
+    x, (w, b, v, c) = boolean_inputs(2), xor_network(-1.0, 1.0)
+    y, hidden = two_layer(x, w, b, v, c), threshold_unit(x, w, b)
+    axes = next(panels)
+    coloured(axes, 2.5, lambda points: two_layer(points, w, b, v, c))
+    lines = [
+        line(axes, w[:, unit], b[unit], color="black", linestyle=style, label=f"unit {unit + 1}")
+        for unit, style in enumerate(("-", ":"))
+    ]
+    axes.legend(handles=lines, fontsize=8, loc="upper right")
+    marked(axes, x, y)
+    named(axes, x, x)
+    axes.set(title="XOR: the region between two lines", xlabel="first input", ylabel="second input")
+
+    axes = next(panels)
+    coloured(axes, 2.5, lambda points: threshold_unit(points, v, torch.as_tensor(c)))
+    line(axes, v, torch.as_tensor(c), color="black")
+    marked(axes, hidden, y)
+    named(axes, hidden, x)
+    axes.set(
+        title="XOR: what the last unit sees", xlabel="answer of unit 1", ylabel="answer of unit 2"
+    )
+
+    # One unit for two digits.
+    negative, positive = 4, 9
+    (x, y), (x_test, y_test) = (
+        (x[kept][:1000], (labels[kept] == positive).float() * 2 - 1)
+        for x, labels in (digits[:2], digits[2:])
+        for kept in [(labels == negative) | (labels == positive)]
+    )
+    w, b, mistakes = perceptron_train(x, y, 2 if quick else 100)
+    right = (threshold_unit(x_test, w, b) == y_test).double().mean()
+    axes = next(panels)
+    axes.plot(range(1, len(mistakes) + 1), mistakes, color="black", marker=".")
+    axes.set(xlabel="epoch", ylabel=f"mistakes in {len(x)} examples", ylim=0, box_aspect=1)
+    axes.set(title=f"{negative} or {positive}: {right:.1%} of {len(x_test)} unseen right")
+
+    axes = next(panels)
+    size, most = int(x.shape[1] ** 0.5), w.abs().max()
+    shown = axes.imshow(w.reshape(size, -1), cmap="RdBu", vmin=-most, vmax=most)
+    axes.set(title=f"weights: blue says {positive}, red {negative}", xticks=[], yticks=[])
+    drawn.colorbar(shown, ax=axes, shrink=0.6)
+    for axes in drawn.axes:
+        axes.title.set_fontsize(10)
+    return drawn
+
+
+# %% [markdown]
+# ## ★ Extension: an average
+#
+# The last weights are those after the last mistake, which may have mended one example and broken
+# many. Add up $w$ and $b$ after every example, right or wrong, and decide with the sums (no
+# points): this is nearly the averaged perceptron of Freund and Schapire. Tell a 4 from a 9, and an
+# 8 from a 1, with both, after each of the first ten epochs, on digits that were not trained on.
+# Which of the two curves is smoother? And what does the average do where no hyperplane separates
+# the classes?
+#
+# ## Read on
+#
+# - W. McCulloch, W. Pitts: A logical calculus of the ideas immanent in nervous activity, *Bulletin
+#   of Mathematical Biophysics* 5, 1943, doi:10.1007/BF02478259. Neurons as propositions, with
+#   thresholds and without weights.
+# - F. Rosenblatt: The perceptron: a probabilistic model for information storage and organization in
+#   the brain, *Psychological Review* 65, 1958, doi:10.1037/h0042519. Connections that change. His
+#   book of 1962 is *Principles of Neurodynamics*.
+# - A. Novikoff: On convergence proofs on perceptrons, *Proceedings of the Symposium on the
+#   Mathematical Theory of Automata*, 1962, pages 615–622. The three lines above.
+# - M. Minsky, S. Papert: *Perceptrons*, 1969, expanded edition 1988, ISBN 978-0-262-63111-2. What
+#   one unit cannot do, beyond XOR.
+# - T. Cover: Geometrical and statistical properties of systems of linear inequalities with
+#   applications in pattern recognition, *IEEE Transactions on Electronic Computers* EC-14, 1965,
+#   doi:10.1109/PGEC.1965.264137. How many labellings of $N$ points a hyperplane can make.
+# - Y. Freund, R. Schapire: Large margin classification using the perceptron algorithm, *Machine
+#   Learning* 37, 1999, doi:10.1023/A:1007662407062. The extension, and why it works.

@@ -15,7 +15,7 @@ from gradus.checks import call, check_values, kind, points, public, require
 @public
 @points(2, of="threshold_unit")
 def test_threshold_unit(recorded):
-    """+1 where x @ w + b ≥ 0, −1 elsewhere, for one unit and for several."""
+    """+1 where x @ w + b ≥ 0, first on the four points on paper; for one unit and for several."""
     recorded()
 
 

@@ -6,11 +6,48 @@
 # a formula that you can derive with pencil and paper. You have torch tensors, without their softmax
 # and without automatic differentiation.
 #
+# **Afterwards you can** compute a softmax, its logarithm and the cross-entropy without overflow for
+# logits of any size, and derive their gradients one by one and all at once.
+#
+# Before: *Logistic regression* has the case of two classes. After: *Multi-layer perceptron* puts
+# this loss, and its gradient, at the end of a network.
+#
 # **Conventions.** A batch holds $N$ examples with $C$ classes: one example is a row. A forward
 # function returns `(out, cache)`, where `cache` is whatever the backward function needs. A backward
 # function receives `dout`, the gradient of the loss with respect to `out`, and the cache that the
 # forward returned, and returns the gradient of the forward's first argument (labels have none).
 # Nothing is modified in place, neither the arguments nor a cache, and dtypes follow the inputs.
+
+# %% [markdown]
+# ## By hand
+#
+# One example with three classes, numbered from 0; the right one is class 1. The logits are whole
+# numbers, the rest is rounded:
+#
+# | | class 0 | class 1 | class 2 | sum |
+# |---|---|---|---|---|
+# | logits $x$ | $2$ | $0$ | $1$ | |
+# | $e^x$ | $7.389$ | $1$ | $2.718$ | $11.107$ |
+# | $p$, each divided by the sum | $0.6652$ | $0.0900$ | $0.2447$ | $1$ |
+# | $\ln p = x - \ln 11.107$ | $2 - 2.408 = -0.408$ | $-2.408$ | $-1.408$ | |
+# | loss, $-\ln p$ of the right class | | $2.408$ | | |
+# | gradient, $p$ minus 1 at the right class | $0.6652$ | $-0.9100$ | $0.2447$ | $0$ |
+#
+# The last row is derived below. A step against it raises the logit of the right class and lowers
+# the others, most of all the one that got most. The three changes sum to 0.
+#
+# A second example has the logits $(5, 3, 4)$, which are 3 more. Each exponential is $e^3 = 20.09$
+# times as large:
+#
+# | | class 0 | class 1 | class 2 | sum |
+# |---|---|---|---|---|
+# | $e^x$ | $148.41$ | $20.09$ | $54.60$ | $223.10$ |
+# | $p$ | $0.6652$ | $0.0900$ | $0.2447$ | $1$ |
+#
+# The probabilities are the same: only differences of logits count, $x_i - x_j = \ln (p_i / p_j)$.
+# Logits are logarithms of odds, up to a constant that nobody can see. To ten digits $p$ is
+# $(0.6652409558, 0.0900305732, 0.2447284711)$. The softmax of these two rows is the first thing that
+# `gradus check` asks of you.
 
 # %%
 import torch
@@ -19,15 +56,16 @@ import torch
 # ## Softmax
 #
 # The *logits* $x_1, \dots, x_C$ of an example are any real numbers. Softmax (Bridle, 1990) turns
-# them into probabilities:
+# them into probabilities that sum to 1:
 #
 # $$p_i = \frac{e^{x_i}}{\sum_k e^{x_k}} .$$
 #
-# Try $x = (0, \ln 2, \ln 5)$ by hand: $p = (\tfrac18, \tfrac14, \tfrac58)$.
+# Try $x = (0, \ln 2, \ln 5)$: $p = (\tfrac18, \tfrac14, \tfrac58)$.
 #
 # **What it softens.** In spite of its name, softmax does not approximate the maximum, which is one
-# number. It approximates the *argmax* as a one-hot vector: $\operatorname{softmax}(x / T)$ tends to
-# 1 at the largest logit and 0 elsewhere as $T \to 0$. The smooth maximum is its logarithmic
+# number. It approximates the *argmax* as a one-hot vector: where one logit is the largest,
+# $\operatorname{softmax}(x / T)$ tends to 1 there and to 0 elsewhere as the *temperature*
+# $T \to 0$, and to $1/C$ everywhere as $T \to \infty$. The smooth maximum is its logarithmic
 # neighbour, $\max_k x_k \le \ln \sum_k e^{x_k} \le \max_k x_k + \ln C$.
 #
 # **What it does not see.** Add $c$ to all logits of an example: $e^c$ cancels, and $p$ stays. On
@@ -103,7 +141,8 @@ def softmax_backward(dout, cache):
 # late: $e^0$ is 1 and harmless, but a small probability has been rounded to 0 by then, and it is
 # $\ln 0$ that is $-\infty$. In float32 the logits $(200, 0, 0)$ are enough. (To add a small
 # $\varepsilon$ inside the logarithm hides the infinity behind a wrong number: $-200$ becomes
-# $\ln 10^{-8} \approx -18$.) Use the logarithm on paper instead. For every $c$,
+# $\ln 10^{-8} \approx -18$. What it does to the gradient is measured below.) Use the logarithm on
+# paper instead. For every $c$,
 #
 # $$\ln p_i = x_i - \ln \sum_k e^{x_k} = (x_i - c) - \ln \sum_k e^{x_k - c},$$
 #
@@ -189,7 +228,8 @@ def cross_entropy_backward(dout, cache):
 # vanishes only when the answer is right and sure. Check on paper that the two steps give the same.
 #
 # Softmax is a part of this loss: what goes in are logits. Probabilities as input would pass through
-# softmax twice, which trains, slowly, and never becomes sure.
+# softmax twice, which trains, slowly, and never becomes sure: from numbers in $[0, 1]$ softmax makes
+# at most $e / (e + C - 1)$, which is 0.23 for ten classes, so that the loss stays above 1.46.
 
 
 # %%
@@ -213,48 +253,176 @@ def softmax_cross_entropy_backward(dout, cache):
 
 
 # %% [markdown]
-# ## What the shortcut is worth
+# ## Two classes: the sigmoid
 #
-# One sometimes reads that the joint gradient is six to eight times faster. Faster than what? Once
-# your functions work, call `compare_timings()` in a cell of its own. It computes one gradient along
-# five routes, says how far they differ, prints the times and plots them against the number of
-# classes. Which ratio grows with $C$, and which with $N$? What does that say about any single
-# number that is given for "the" speed-up? And which routes would survive the logits $(200, 0, 0)$?
+# Softmax of two logits divides $e^a$ by $e^a + e^b$; divide both by $e^a$:
+#
+# $$\operatorname{softmax}(a, b)_0 = \frac{1}{1 + e^{-(a - b)}} = \sigma(a - b) .$$
+#
+# So the binary case is softmax with the logits $(z, 0)$: class 0 gets $\sigma(z)$, class 1 the rest,
+# $1 - \sigma(z) = \sigma(-z)$. One of two logits is superfluous, for only their difference counts; of
+# $C$ logits, one is. Let $t = 1$ where class 0 is right and $t = 0$ where class 1 is. The *categorical*
+# cross-entropy of one example is then
+#
+# $$-\ln p_{y} = -\bigl[\, t \ln \sigma(z) + (1 - t) \ln (1 - \sigma(z)) \bigr],$$
+#
+# the *binary* cross-entropy of *Logistic regression*, and the gradient with respect to $z$ is
+# $\sigma(z) - t$, again probability minus target. Try it with your functions.
+#
+# With more classes the two differ, and the question decides which is meant. One softmax is for
+# classes of which exactly one is right: raise a logit, and all other probabilities fall. $C$ sigmoids,
+# with $C$ binary losses, are for $C$ questions with an answer each, such as what can be seen in a
+# photograph: there is no sum to share. The logits $(2, 0, 1)$ have the sigmoids
+# $(0.881, 0.500, 0.731)$, which sum to 2.112; the softmax of the same logits is in the table above.
+
+# %% [markdown]
+# ## Why: what does the naive form give?
+#
+# The logits are $(200, 0, 0)$, and the right class is class 1: a sure wrong answer. On paper the loss
+# is 200 and the gradient $(1, -1, 0)$, to 86 decimals. Four routes to them:
+#
+# - $e^x / \sum e^x$ as it stands in the formula, then the logarithm, then back through $1/p_y$ and
+#   the Jacobian;
+# - the same with your `softmax_forward`, which does not overflow;
+# - the same once more, with $10^{-8}$ added to $p$ inside the logarithm;
+# - your log-softmax and the joint gradient.
+#
+# Write down before you run it: **which routes give the right loss in float32, and which in float64?
+# And which of the wrong ones would you notice while a network is trained?**
 
 
 # %%
-def compare_timings(n=64, classes=(4, 16, 64, 256), repeats=20):
-    """Time five routes to the gradient of the loss, on n examples; print a table and plot it."""
-    import time
+def experiment(quick=False):
+    """Loss and gradient at the logits (z, 0, 0) with label 1, along four routes.
 
+    Returns the rows of a table, the first its head. It is as quick as it can be.
+    """
+    rows = [("z", "numbers", "route", "loss", "gradient")]
+    y = torch.tensor([1])
+    for z, dtype in ((200, torch.float32), (200, torch.float64), (1000, torch.float64)):
+        x, one = torch.tensor([[z, 0, 0]], dtype=dtype), torch.ones((), dtype=dtype)
+        naive = x.exp() / x.exp().sum(1, keepdim=True)
+        stable, _ = softmax_forward(x)
+        loss, cache = softmax_cross_entropy_forward(x, y)
+        routes = {
+            "naive p, log(p)": through_p(naive, y),
+            "stable p, log(p)": through_p(stable, y),
+            "stable p, log(p + 1e-8)": through_p(stable, y, 1e-8),
+            "log-softmax, joint": (loss, softmax_cross_entropy_backward(one, cache)),
+        }
+        for route, (loss, gradient) in routes.items():
+            numbers = ", ".join(f"{g:.2g}" for g in gradient[0].tolist())
+            name = str(dtype).removeprefix("torch.")
+            rows.append((z, name, route, float(loss), f"({numbers})"))
+    return rows
+
+
+def through_p(p, y, epsilon=0.0):
+    """The mean of −log(p + epsilon) of the right classes, and its gradient in the logits, by 1/p."""
+    rows = torch.arange(len(y))
+    right = p[rows, y] + epsilon
+    dp = torch.zeros_like(p)
+    dp[rows, y] = -1 / (len(y) * right)
+    return -right.log().mean(), torch.einsum("ni,nij->nj", dp, softmax_jacobian(p))
+
+
+# %% [markdown]
+# In float32 the naive form has the loss $\infty$ and a gradient of NaNs: $e^{200}$ is infinite, so
+# that $p_0$ is $\infty / \infty$ and the others are 0. A softmax that does not overflow changes
+# nothing about it: $p_1 = e^{-200} = 1.4 \cdot 10^{-87}$ lies below the smallest float32 above 0,
+# $1.4 \cdot 10^{-45}$, and the way back is $1/0$ times $0$. In float64 both are right. A test in
+# float64 with these logits finds nothing wrong, and the same code fails once it is trained in
+# float32. At $(1000, 0, 0)$ float64 fails as well.
+#
+# With $\varepsilon = 10^{-8}$ nothing is infinite, and nothing is right: the loss is
+# $-\ln 10^{-8} = 18.42$ in place of 200 or 1000, and the gradient is $(0, 0, 0)$ or of the order of
+# $10^{-79}$. The derivative of $-\ln(p_y + \varepsilon)$ has $1 / (p_y + \varepsilon)$ for
+# $1 / p_y$, so the right gradient is multiplied by
+#
+# $$\frac{p_y}{p_y + \varepsilon} .$$
+#
+# At $(18, 0, 0)$ this is 0.60, at $(25, 0, 0)$ it is 0.0014: an example that is wrong enough teaches
+# nothing any more. NaNs are noticed. This is not, since the loss of all other examples still falls.
+#
+# The last route is right in all three cases, because no probability is computed before its
+# logarithm, and nothing is divided by one.
+
+# %% [markdown]
+# ## Show: temperature, and what the shortcut is worth
+#
+# Above, one distribution at four temperatures: `softmax_forward` of five logits divided by $T$, with
+# its entropy $-\sum_i p_i \ln p_i$. At $T = 0.1$ it is nearly the argmax, yet the logit 1.8 still gets
+# 0.12; at $T = 5$ the entropy is 1.59, hardly below $\ln 5 = 1.61$, that of five equal numbers.
+#
+# Below, the time of one gradient along five routes. One sometimes reads that the joint gradient is
+# six to eight times faster. Faster than what? Write down which ratio grows with the classes $C$ and
+# which with the examples $N$, then draw. The forward passes are done beforehand, in all five.
+#
+# In three runs on two cores, the three routes without a matrix and without a loop took the same time:
+# at the right ends, 0.7 to 1.3 times as long as the joint gradient. Each is a handful of passes over
+# $N \cdot C$ numbers. The Jacobian took about twice as long with 4 classes, and 90 to 180 times with 64
+# examples of 256 classes: it makes $C$ numbers for each one. The loop took 12 to 18 times as long with
+# 16 examples, and 400 to 850 times with 1,024: it calls torch $N$ times. (On a machine that was busy
+# with other work both were in the thousands: a busy machine interrupts long routes most.) So a
+# speed-up says as much about what it is compared with, and where it was measured, as it does
+# about the shortcut. What the shortcut gives is not time: it is one step in place of two, and no
+# division by $p$.
+
+
+# %%
+def figure(quick=False):
+    """One distribution at four temperatures, and the time of five routes to the gradient."""
     import matplotlib.pyplot as plt
 
-    def median_time(route):
+    drawn = plt.figure(figsize=(11, 9.5), layout="constrained")
+    grid = drawn.add_gridspec(2, 4, height_ratios=(2, 3))
+    logits = torch.tensor([[2.0, 0.0, 1.0, 1.8, -1.0]])
+    for at, temperature in enumerate((0.1, 0.5, 1, 5)):
+        p, log_p = (f(logits / temperature)[0][0] for f in (softmax_forward, log_softmax_forward))
+        axes = drawn.add_subplot(grid[0, at])
+        bars = axes.bar([f"{x:g}" for x in logits[0].tolist()], p.tolist())
+        axes.bar_label(bars, fmt="%.2f", fontsize=9)
+        axes.set(ylim=(0, 1.1), xlabel="logit")
+        axes.set_title(f"T = {temperature:g}: entropy {-p @ log_p:.2f} nats", fontsize=10)
+    drawn.axes[0].set_ylabel("probability")
+
+    counts = (4, 16) if quick else (4, 16, 64, 256)
+    panels = {
+        ("classes", "64 examples"): [(64, c) for c in counts],
+        ("examples", "16 classes"): [(4 * n, 16) for n in counts],
+    }
+    for at, ((varied, fixed), sizes) in enumerate(panels.items()):
+        axes = drawn.add_subplot(grid[1, 2 * at : 2 * at + 2])
+        along = [size[1 - at] for size in sizes]
+        seconds = [route_times(n, c, repeats=3 if quick else 15) for n, c in sizes]
+        for marker, route in zip("osD^v", seconds[0], strict=True):
+            times = torch.tensor([taken[route] for taken in seconds])
+            ratio = times[-1] / seconds[-1]["joint"]
+            label = f"{route}: {ratio:,.1f} × joint"
+            axes.loglog(along, 1e6 * times, marker=marker, label=label)
+        axes.set(title=f"one gradient of {fixed}", xlabel=varied, ylabel="time in µs (median)")
+        axes.set_xticks(along, along)
+        axes.minorticks_off()
+        axes.legend(title="at the right end", loc="upper center", bbox_to_anchor=(0.5, -0.12))
+    return drawn
+
+
+def route_times(n, c, repeats):
+    """The median time of each route of gradient_routes, in seconds, for n examples of c classes."""
+    import time
+
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(n, c, generator=generator), torch.randint(c, (n,), generator=generator)
+    medians = {}
+    for name, route in gradient_routes(x, y).items():
+        route()  # the first call is slower, and does not count
         times = []
         for _ in range(repeats):
             start = time.perf_counter()
             route()
             times.append(time.perf_counter() - start)
-        return sorted(times)[repeats // 2]
-
-    seconds = {}
-    for c in classes:
-        routes = gradient_routes(torch.randn(n, c), torch.randint(c, (n,)))
-        joint = routes["joint"]()
-        gap = max(float((route() - joint).abs().max()) for route in routes.values())
-        print(f"{c} classes (the gradients differ by at most {gap:.0e})")
-        for name, route in routes.items():
-            seconds.setdefault(name, []).append(median_time(route))
-            took, ratio = seconds[name][-1], seconds[name][-1] / seconds["joint"][-1]
-            print(f"  {name:<26} {1e6 * took:8.0f} µs {ratio:7.1f} × joint")
-
-    for name, values in seconds.items():
-        plt.loglog(classes, values, marker="o", label=name)
-    plt.xlabel("classes")
-    plt.ylabel("seconds")
-    plt.title(f"One gradient of {n} examples along five routes")
-    plt.legend()
-    plt.show()
+        medians[name] = sorted(times)[repeats // 2]
+    return medians
 
 
 def gradient_routes(x, y):
@@ -274,12 +442,35 @@ def gradient_routes(x, y):
 
     return {
         "joint": lambda: softmax_cross_entropy_backward(one, joint_cache),
-        "through log-softmax": lambda: log_softmax_backward(
+        "two steps, by log-softmax": lambda: log_softmax_backward(
             cross_entropy_backward(one, loss_cache), log_cache
         ),
-        "through softmax": lambda: softmax_backward(dp(), softmax_cache),
-        "through softmax's Jacobian": lambda: torch.einsum("ni,nij->nj", dp(), softmax_jacobian(p)),
+        "two steps, by softmax": lambda: softmax_backward(dp(), softmax_cache),
+        "two steps, by its Jacobian": lambda: torch.einsum("ni,nij->nj", dp(), softmax_jacobian(p)),
         "joint, one by one": lambda: torch.cat(
             [softmax_cross_entropy_backward(one / n, cache) for cache in singles]
         ),
     }
+
+
+# %% [markdown]
+# ## ★ Extension
+#
+# Change the cache (no points). Your joint gradient needs $p$: it either takes exponentials of what
+# the forward pass kept, or the forward pass has kept $p$ itself. Write the other one of the two, and
+# time both passes. With 64 examples of 4,096 classes, a backward that found $p$ in its cache took
+# about half the time of one that found $\ln p$. What does the forward pass pay for it? And is the
+# gradient still right where a probability is rounded to 0?
+#
+# ## Read on
+#
+# - J. Bridle: Probabilistic interpretation of feedforward classification network outputs, with
+#   relationships to statistical pattern recognition, in *Neurocomputing*, 1990,
+#   doi:10.1007/978-3-642-76153-9_28. Where softmax has its name, with this loss and its gradient.
+# - P. Blanchard, D. Higham, N. Higham: Accurately computing the log-sum-exp and softmax functions,
+#   *IMA Journal of Numerical Analysis* 41, 2021, doi:10.1093/imanum/draa038. What rounding does to
+#   the formulas with and without the shift.
+# - G. Hinton, O. Vinyals, J. Dean: Distilling the knowledge in a neural network, 2015,
+#   arXiv:1503.02531. What a high temperature is good for.
+# - C. Guo, G. Pleiss, Y. Sun, K. Weinberger: On calibration of modern neural networks, 2017,
+#   arXiv:1706.04599. One temperature, fitted afterwards, makes the probabilities of a network honest.

@@ -10,7 +10,7 @@ from gradus.checks import points, public
 @public
 @points(1, of="softmax_forward")
 def test_softmax_forward(recorded):
-    """Each row is exp(x) divided by its own sum."""
+    """Each row is exp(x) divided by its own sum, first with those of the example on paper."""
     recorded()
 
 

@@ -10,7 +10,7 @@ from gradus.checks import points, public
 @public
 @points(1, of="feed_forward_forward")
 def test_feed_forward_by_hand(recorded):
-    """The example by hand, and random inputs."""
+    """The example on paper, first with three positions, then with five; and random inputs."""
     recorded()
 
 

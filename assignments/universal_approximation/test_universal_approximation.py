@@ -46,7 +46,7 @@ def check_by_hand(student, function, x, inputs, right, n) -> None:
 @public
 @points(2, of="step_neuron")
 def test_step_neuron(recorded):
-    """½ at the position, ¾ and 0.9 where they belong, 0 and 1 far away."""
+    """½ at the position, ¾ and 0.9 where they belong; first with those of the example on paper."""
     recorded()
 
 
