@@ -74,12 +74,12 @@ STAND_INS = {
 @public
 @points(2, of="rescale")
 def test_rescale(student, rng):
-    """The ends of the source range go to the ends of the target, for bytes as well."""
-    by_hand, share = torch.tensor([51, 127.5, 178.5]).double(), rng.uniform(4, 3, low=-1, high=2)
+    """The source range becomes the target, for bytes as well; first in the example on paper."""
+    by_hand, share = torch.tensor([8, 12, 16]).double(), rng.uniform(4, 3, low=-1, high=2)
     camera = torch.cat([torch.tensor([3, 250]), rng.integers(9, high=256)]).to(torch.uint8)
     for x, source, target, out in (
-        (by_hand, (0, 255), (0, 1), torch.tensor([0.2, 0.5, 0.7]).double()),
-        (by_hand, (0, 255), (-1, 1), torch.tensor([-0.6, 0.0, 0.4]).double()),
+        (by_hand, (0, 16), (-1, 1), torch.tensor([0.0, 0.5, 1.0]).double()),
+        (12.75 * by_hand, (0, 255), (0, 1), torch.tensor([0.4, 0.6, 0.8]).double()),
         (40 * share - 10, (-10, 30), (2.0, -1.5), 2 - 3.5 * share),
         ((40 * share - 10).float(), (-10, 30), (0.0, 1.0), share.float()),
         (camera, (16, 235), (-1, 1), (camera.float() - 16) / 109.5 - 1),
