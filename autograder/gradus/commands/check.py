@@ -99,7 +99,7 @@ def newest(course: Course, topic: Topic) -> Path:
     found = [file for file in found if file.is_file()]
     if not found:
         raise UsageError(f"no {topic.id}.py or {topic.id}.ipynb in {shown(folder)}/")
-    *others, latest = sorted(found, key=lambda file: file.stat().st_mtime)
+    *others, latest = sorted(found[::-1], key=lambda file: file.stat().st_mtime)
     for other in others:
         if latest.stat().st_mtime - other.stat().st_mtime > AT_ONCE:
             print(f"{shown(latest)} (saved after {other.name})", file=sys.stderr)
