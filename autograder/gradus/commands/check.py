@@ -95,11 +95,11 @@ def _whats_next(course: Course, topic: Topic) -> Iterator[str]:
 def newest(course: Course, topic: Topic) -> Path:
     """T.py or T.ipynb in the assignment's folder, whichever was saved last; else UsageError."""
     folder = course.assignment(topic)
-    found = [folder / f"{topic.id}{suffix}" for suffix in (".py", ".ipynb")]
+    found = [folder / f"{topic.id}{suffix}" for suffix in (".ipynb", ".py")]
     found = [file for file in found if file.is_file()]
     if not found:
         raise UsageError(f"no {topic.id}.py or {topic.id}.ipynb in {shown(folder)}/")
-    *others, latest = sorted(found[::-1], key=lambda file: file.stat().st_mtime)
+    *others, latest = sorted(found, key=lambda file: file.stat().st_mtime)
     for other in others:
         if latest.stat().st_mtime - other.stat().st_mtime > AT_ONCE:
             print(f"{shown(latest)} (saved after {other.name})", file=sys.stderr)
