@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Gradus needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-compile --editable '.[instructor,otter,nbgrader,mnist,dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[instructor,otter,nbgrader,mnist,site,dev]'
 	@$(SANDBOX)
 	@touch $@
 

@@ -40,9 +40,16 @@ def check(topic: str, function: str, points: float | None = None) -> float | Non
     """Print how `function` does in the checks, and return its share of `points`, where given.
 
     None where this notebook is itself being graded, and where only hidden checks judge the
-    function. Raises UsageError when the topic's tests are not to be found.
+    function. When the topic's tests are not to be found that is printed; with `points`, which
+    somebody may count, it raises UsageError.
     """
-    checks = judged(topic, function)
+    try:
+        checks = judged(topic, function)
+    except UsageError as error:
+        if points is not None:
+            raise
+        print(error)
+        return None
     if not checks:
         print(f"{function} is judged by hidden checks only")
         return None
@@ -51,17 +58,20 @@ def check(topic: str, function: str, points: float | None = None) -> float | Non
 
 
 def show(topic: str, view: str = "figure") -> None:
-    """Show the topic's figure, or its "experiment", made by what the cells so far define.
-
-    Raises UsageError, with what to do, where it cannot be made.
+    """Show the topic's figure, or its "experiment", made by what the cells so far define; where
+    it cannot be made, what to do.
     """
     cells = _cells()
     if cells is None:
         return
     from IPython.display import HTML, Image, display
 
-    chosen = load_course(find_course()).topic(topic)
-    drawn = draw(chosen, f"{topic}.ipynb", cells, view, fork=False)  # a kernel has threads
+    try:
+        chosen = load_course(find_course()).topic(topic)
+        drawn = draw(chosen, f"{topic}.ipynb", cells, view, fork=False)  # a kernel has threads
+    except UsageError as error:
+        print(error)
+        return
     if drawn.output:
         print(drawn.output.rstrip())
     made: Any = Image(drawn.picture) if drawn.picture else HTML(html_table(drawn.rows))  # type: ignore[no-untyped-call]

@@ -95,7 +95,7 @@ def _whats_next(course: Course, topic: Topic) -> Iterator[str]:
 def newest(course: Course, topic: Topic) -> Path:
     """T.py or T.ipynb in the assignment's folder, whichever was saved last; else UsageError."""
     folder = course.assignment(topic)
-    found = [folder / f"{topic.id}{suffix}" for suffix in (".py", ".ipynb")]
+    found = [folder / f"{topic.id}{suffix}" for suffix in (".ipynb", ".py")]
     found = [file for file in found if file.is_file()]
     if not found:
         raise UsageError(f"no {topic.id}.py or {topic.id}.ipynb in {shown(folder)}/")

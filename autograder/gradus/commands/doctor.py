@@ -40,6 +40,7 @@ def examine(course: Course | None) -> Iterator[Finding]:
     yield from _torch()
     yield from _isolation(course)
     yield _package("notebooks", "jupytext", "nbformat", extra="instructor")
+    yield _package("figures", "matplotlib", extra="student")
     yield _package("mutants for gradus audit", "cosmic_ray", extra="instructor")
     yield _torchvision()
     yield _tool("otter", "otter-grader", extra="otter")
