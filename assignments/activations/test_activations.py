@@ -8,6 +8,13 @@ from gradus.checks import points, public
 
 
 @public
+@points(2, of="leaky_relu_backward")
+def test_leaky_relu_backward(recorded):
+    """The gradient passes where x > 0, elsewhere times the slope; first in the example on paper."""
+    recorded()
+
+
+@public
 @points(1, of="sigmoid_forward")
 def test_sigmoid_forward(recorded):
     """ln 4 gives 0.8, and ±1000 give 1 and 0."""
@@ -25,13 +32,6 @@ def test_sigmoid_backward(recorded):
 @points(1, of="tanh_backward")
 def test_tanh_backward(recorded):
     """The slope is that of tanh: 0.64 where the output is 0.6."""
-    recorded()
-
-
-@public
-@points(2, of="leaky_relu_backward")
-def test_leaky_relu_backward(recorded):
-    """The gradient passes where x > 0, and is multiplied by the slope elsewhere, 0 included."""
     recorded()
 
 

@@ -18,7 +18,7 @@ FANS = (200, 300)  # 60,000 weights
 @public
 @points(2, of="rescale")
 def test_rescale(recorded):
-    """The ends of the source range go to the ends of the target, for bytes as well."""
+    """The source range becomes the target, for bytes as well; first in the example on paper."""
     recorded()
 
 
