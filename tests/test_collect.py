@@ -107,6 +107,12 @@ def unreadable(found: Found) -> str:
     return str(caught.value)
 
 
+def test_names_that_print_alike_have_a_row_each(tmp_path):
+    """Linux takes an é for one character or for two, and both names look the same."""
+    tree(tmp_path, "Ren\u00e9.py", "Rene\u0301.py")
+    assert sorted(names(tmp_path)) == ["Ren\u00e9", "Ren\u00e9 (2)"]
+
+
 def test_nothing_but_a_plain_file_of_text_is_read(tmp_path):
     secret = tmp_path / "hidden_tests.py"
     secret.write_text("SECRET = 1\n")

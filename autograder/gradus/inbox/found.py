@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -135,5 +136,7 @@ def distinct(found: Iterable[Found]) -> list[Found]:
 
 
 def printable(name: str) -> str:
-    """`name` with everything that a terminal might obey, and broken Unicode, written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    """`name` with everything that a terminal might obey, and broken Unicode, written as escapes;
+    an é is one character, however a Mac writes it."""
+    whole = unicodedata.normalize("NFC", name)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in whole)
