@@ -13,6 +13,7 @@ from gradus.checks.failure import Leaf
 from gradus.checks.leaves import is_right
 
 WRONG = 2  # outputs that are shown, at most
+MOST = 80  # numbers of a tensor that are shown
 
 Shown = tuple[Comparison, Sequence[Leaf] | None]  # leaves: None where there was no value
 
@@ -23,7 +24,8 @@ def show_calls(calls: Sequence[Shown]) -> str:
     if not calls:
         return ""
     comparison, leaves = min(wrong or calls, key=lambda call: _size(call[0]))
-    return "\n".join([*_call(comparison), *_outcome(leaves)])
+    head = ["The smallest call of this check that goes wrong:"] if wrong else []
+    return "\n".join([*head, *_call(comparison), *_outcome(comparison, leaves)])
 
 
 def _is_right(call: Shown) -> bool:
@@ -42,9 +44,6 @@ def _call(c: Comparison) -> Iterator[str]:
             yield f"{c.function}_backward(dout, cache), the cache of {c.function}_forward({names}):"
         case "forward":
             yield f"{c.function}_forward({names}):"
-        case "raises":
-            yield f"{c.function}({', '.join(map(repr, c.inputs.values()))}):"
-            return
         case _:
             yield f"{c.function}({names}):"
     given: dict[str, Any] = dict(c.inputs)
@@ -55,7 +54,12 @@ def _call(c: Comparison) -> Iterator[str]:
             yield from _value(path, leaf)
 
 
-def _outcome(leaves: Sequence[Leaf] | None) -> Iterator[str]:
+def _outcome(c: Comparison, leaves: Sequence[Leaf] | None) -> Iterator[str]:
+    if c.kind == "raises":
+        yield f"  expected: a ValueError, for {c.when}"
+        return
+    if leaves is None:
+        yield "  yours: no value, for the reason above"
     wrong = [leaf for leaf in leaves or () if not is_right(leaf.mine, leaf.right)]
     for leaf in wrong[:WRONG] if wrong else leaves or ():
         if wrong:
@@ -80,6 +84,11 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
+def _number(value: float) -> str:
+    """Four digits that mean something; no zero has a sign."""
+    return f"{value + 0.0:.4g}" if isinstance(value, float) else str(value)
+
+
 def _has_parts(value: Any) -> bool:
     return isinstance(value, Tensor | list | tuple | Mapping)
 
@@ -91,9 +100,16 @@ def _value(name: str, value: Any) -> Iterator[str]:
     if value.ndim == 0:
         yield f"  {name} = {value.item():.6g}"
         return
-    numbers = value.detach().cpu().double().numpy()
+    numbers = value.detach().cpu()
+    texts = [_number(v) for v in numbers.flatten()[:MOST].tolist()]
+    width = max(map(len, texts), default=0)
+    formatter: Any = {"all": lambda v: f"{_number(v.item()):>{width}}"}
     text = numpy.array2string(
-        numbers, max_line_width=72, precision=4, suppress_small=True, threshold=80, edgeitems=2
+        (numbers.double() if numbers.is_floating_point() else numbers).numpy(),
+        max_line_width=72,
+        threshold=MOST,
+        edgeitems=2,
+        formatter=formatter,
     )
     lines = text.splitlines()
     if len(lines) == 1:

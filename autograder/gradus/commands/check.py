@@ -29,7 +29,9 @@ def check(topic_id: str, path: Path | None, watch: bool, function: str | None = 
     topic = course.topic(topic_id)
     tests = course.public_test_file(topic)
     if not tests.is_file():
-        raise UsageError(f"no {shown(tests)}: make it with `gradus build {topic.id}`")
+        is_students = not course.solution(topic).is_file()
+        what = "it is not in your folder yet" if is_students else f"`gradus build {topic.id}` first"
+        raise UsageError(f"no {shown(tests)}: {what}")
     file = path or newest(course, topic)
     if not file.is_file():
         raise UsageError(f"no file {shown(file)}")
@@ -56,7 +58,7 @@ def check(topic_id: str, path: Path | None, watch: bool, function: str | None = 
             code = 0 if result.score == result.max_score else 1
             if watch and console.is_terminal:
                 console.clear()
-            console.print(render(result, topic, file.name))
+            console.print(render(result, topic, file.name, function is None))
             if function is None:
                 record_progress(course, topic, result.score, result.max_score)
                 for line in _whats_next(course, topic) if not code else ():
@@ -86,9 +88,12 @@ def _whats_next(course: Course, topic: Topic) -> Iterator[str]:
     yield f"gradus show {topic.id}               the figure, drawn by your functions"
     yield f"gradus show {topic.id} experiment    write down first what you expect"
     done = {id for id, p in read_progress(course).items() if p.score >= p.max_score}
-    for other in course.topics:
+    at = course.topics.index(topic)
+    for other in [*course.topics[at:], *course.topics[:at]]:
         if other.id not in done and done.issuperset(other.needs):
-            yield f"gradus check {other.id}    {other.title}, the next topic"
+            there = course.public_test_file(other).is_file()
+            how = f"gradus check {other.id}    " if there else ""
+            yield f"{how}{other.title}, the next topic{'' if there else ': not in your folder yet'}"
             return
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from gradus.course import Course, Topic, UsageError, shown
 from gradus.files import write_whole
@@ -74,7 +76,7 @@ def _read_hints(course: Course, topic: Topic) -> dict[str, list[str]]:
 
 def _print(console: Console, at: int, text: str) -> None:
     console.print(f"[bold]{at + 1}. {HINTS[at]}[/]")
-    console.print(f"   {text}", markup=False)
+    console.print(Padding(Text(text), (0, 0, 0, 3)))
 
 
 def _used_file(course: Course) -> Path:

@@ -127,8 +127,8 @@ def _place(course: Course, topic: Topic, solution: Solution) -> Iterator[str]:
     titles = {other.id: other.title for other in course.topics}
     before = ", ".join(titles[name] for name in topic.needs)
     after = ", ".join(other.title for other in course.topics if topic.id in other.needs)
-    steps = [f"{word}: {names}." for word, names in (("Before", before), ("After", after)) if names]
-    if steps:
+    steps = [f"Before: {before or 'nothing'}.", *([f"After: {after}."] if after else [])]
+    if before or after:
         yield from ("", " ".join(steps))
     if objectives := solution.objectives():
         yield from ("", f"Afterwards you can {objectives}")
