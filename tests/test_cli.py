@@ -120,9 +120,9 @@ def test_list_shows_the_topics_in_order_with_my_points(folder):
     lines = gradus("list").stdout.splitlines()
     first, second = (next(line for line in lines if name in line) for name in ("first", "second"))
     assert lines.index(first) < lines.index(second)
-    assert first.split() == ["first", "First", "steps", "3", "20", "●●●○○", "✔", "3/3"]
-    assert second.split() == ["second", "Second", "steps", "5", "45", "●●●●●", "2.5/5"]
-    assert lines[-2].split() == ["all", "8", "65"]
+    assert first.split() == ["first", "First", "steps", "20", "●●●○○", "3", "of", "3", "✔"]
+    assert second.split() == ["second", "Second", "steps", "45", "●●●●●", "2.5", "of", "5"]
+    assert lines[-1].split() == ["all", "65", "of", "8"]
 
     (folder / ".gradus" / "progress.json").write_text("{")
     done = gradus("list")

@@ -218,7 +218,7 @@ def test_what_is_not_python_scores_nothing_and_says_why(runs):
     results = valid(runs["broken"].results)
     assert sum(t["score"] for t in results["tests"]) == 0
     assert sum(t["max_score"] for t in results["tests"]) == 20
-    assert "SyntaxError: invalid syntax: def f(:" in results["output"]
+    assert "SyntaxError: invalid syntax (column 7): def f(:" in results["output"]
 
 
 @pytest.mark.parametrize(
