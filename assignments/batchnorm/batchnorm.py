@@ -46,8 +46,8 @@
 #   running statistics after this one step, it has $(4 - 0.4) / \sqrt{1.4} = 3.0$ and
 #   $(8 - 0.8) / \sqrt{2.9} = 4.2$: until these have caught up, the two modes are two functions.
 #
-# The first row, for this $\gamma$, is the first that `gradus check` asks of you; then come $\mu$ and
-# $\sigma^2$ of this $x$.
+# The running statistics at the start, for $\gamma = (2, 2)$, are the first that `gradus check` asks of
+# you; then come $\mu$ and $\sigma^2$ of this $x$.
 
 # %%
 import torch
@@ -165,7 +165,8 @@ def batchnorm_forward(x, gamma, beta, running, training, retention=0.9, eps=1e-5
 # %% [markdown]
 # ## Backward, in training
 #
-# $\beta$ and $\gamma$ are shared by all examples, so their gradients are sums over the batch:
+# Write $\bar y_n$ for $\partial L / \partial y_n$, the `dout` of the code. $\beta$ and $\gamma$ are shared by
+# all examples, so their gradients are sums over the batch:
 #
 # $$\frac{\partial L}{\partial \beta} = \sum_n \bar y_n, \qquad
 #   \frac{\partial L}{\partial \gamma} = \sum_n \bar y_n\, \hat x_n .$$
@@ -187,7 +188,7 @@ def batchnorm_forward(x, gamma, beta, running, training, retention=0.9, eps=1e-5
 #
 # (In the last, $\mu$ depends on $x_n$ too, but that part has the factor $\sum_m (x_m - \mu) = 0$.)
 # Put them in, write $s\,(x - \mu)$ as $\hat x$ wherever it appears, and factor out $s$: what is
-# left in the bracket is $g_n$ and two averages over the batch.
+# left in the bracket is $g_n$ and two averages over the batch, the second multiplied by $\hat x_n$.
 #
 # Two properties to test your result with: $\sum_n \partial L / \partial x_n = 0$, for a constant
 # added to the column changes nothing; and $\sum_n \hat x_n\, \partial L / \partial x_n \approx 0$,
@@ -424,7 +425,8 @@ def experiment(digits, quick=False):
 # %% [markdown]
 # At 0.1 both learn, and the normalised network is ahead after 3 epochs (0.91 against 0.69). At 1.0 the
 # plain one answers all digits with one class, after 3 epochs (0.09) and after 15 (0.10); the normalised
-# one has 0.94 and 0.97. From weights at half their size the plain one has 0.43 after 15 epochs, from
+# one has 0.94 and, in the end, between 0.95 and 0.97: at this rate the last digits depend on how sums
+# are rounded, so yours may differ from a right one's. From weights at half their size the plain one has 0.43 after 15 epochs, from
 # twice the size it overflows and stays at 0.11; the normalised one reaches 0.97 and 0.93.
 #
 # Why: multiply a column $w$ of the weights before a normalised layer by $c > 0$. The mean and the
@@ -436,8 +438,8 @@ def experiment(digits, quick=False):
 # - The gradient is perpendicular to $w$, so every step makes $w$ longer:
 #   $\lVert w - \eta \nabla L \rVert^2 = \lVert w \rVert^2 + \eta^2 \lVert \nabla L \rVert^2$. A step
 #   that is too long makes the weights long, and then the gradients are small: the network lowers its
-#   own rate. The last column shows it: the normalised network's first weights are 1.44 times as long at
-#   the end where the rate is 1.0, and 1.01 times where it is 0.1.
+#   own rate. The last column shows it: the normalised network's first weights are about 1.4 times as
+#   long at the end where the rate is 1.0, and 1.01 times where it is 0.1.
 # - Only the direction of $w$ counts. A step turns it by about
 #   $\eta \lVert \nabla L \rVert / \lVert w \rVert$, in which the size of the start is squared: half the
 #   weights is four times the rate, twice the weights a quarter of it. That is why the last row is behind

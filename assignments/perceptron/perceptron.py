@@ -312,8 +312,8 @@ def experiment(quick=False):
 
 
 # %% [markdown]
-# Each time the margin is halved, the mistakes on the four points grow about fourfold, from 8 to 26,
-# 104 and 404, as the bound does. On the cloud they go from 4.5 to 7.7, 9.5 and 21, which is 1.7,
+# Each time the margin is halved, the mistakes on the four points grow three- to fourfold, from 8 to
+# 26, 104 and 404, as the bound does. On the cloud they go from 4.5 to 7.7, 9.5 and 21, which is 1.7,
 # 1.2 and 2.2 times as many, and in the end two hundred times below the bound. The orthogonal
 # examples have by far the widest margin, and reach the bound exactly: 4, 16 and 64 mistakes.
 #
@@ -338,7 +338,8 @@ def experiment(quick=False):
 # ## Show: the line at each mistake, and what one line cannot do
 #
 # The first row is the example by hand, drawn by your functions: a picture for each of the four
-# mistakes, with the line before and after it, and the example that was the mistake ringed.
+# mistakes, with the line before and after it (before the first, all weights are 0 and there is none),
+# and the example that was the mistake ringed.
 #
 # The second row begins with your network for XOR: its two lines, and the region between them.
 # Beside it is the same network as its last unit sees it: a corner of the square for each pair of
