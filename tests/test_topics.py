@@ -72,25 +72,40 @@ class Links(HTMLParser):
         self.found += [value for key, value in attributes if key in ("href", "src") and value]
 
 
-def test_the_site_has_a_page_for_each_topic_and_needs_no_network(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("course")
     two = ("gradient_descent", "lr_schedules")
-    (tmp_path / "solutions").mkdir()
+    (root / "solutions").mkdir()
     for name in two:
-        shutil.copy(ROOT / "solutions" / f"{name}.py", tmp_path / "solutions")
+        shutil.copy(ROOT / "solutions" / f"{name}.py", root / "solutions")
     entries = "\n".join(f"  - {{id: {name}, title: {name}, points: 1}}" for name in two)
-    (tmp_path / "course.yaml").write_text(f"title: A course\ntopics:\n{entries}\n")
+    (root / "course.yaml").write_text(f"title: A course\ntopics:\n{entries}\n")
     command = [sys.executable, "-m", "gradus", "site", "--quick"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    tmp_path /= "dist/site"
+    return root / "dist/site"
+
+
+def test_the_site_has_a_page_for_each_topic_and_needs_no_network(site: Path) -> None:
     for page in ("index.html", "gradient_descent.html", "lr_schedules.html"):
         links = Links()
-        links.feed((tmp_path / page).read_text())
+        links.feed((site / page).read_text())
         inside = [link for link in links.found if not link.startswith(("#", "https://", "data:"))]
         for link in inside:
-            target = re.split(r"[?#]", link)[0]
-            assert (tmp_path / target).is_file(), link
-        text = (tmp_path / page).read_text()
+            assert (site / re.split(r"[?#]", link)[0]).is_file(), link
+        text = (site / page).read_text()
         assert not re.search(r'(src|<link[^>]*href)="https?://', text)
         assert "BEGIN SOLUTION" not in text
-    assert list((tmp_path / "_images").glob("*.png"))
+    assert len(list((site / "_images").glob("*.png"))) == 2
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")
+def test_a_browser_draws_every_formula(site: Path) -> None:
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=9000"]
+    page = (site / "lr_schedules.html").as_uri()
+    done = subprocess.run(
+        ["chromium", *options, "--dump-dom", page], capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.count("<mjx-container") > 100
+    assert "<mjx-merror" not in done.stdout

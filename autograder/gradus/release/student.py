@@ -15,7 +15,7 @@ from gradus.release.public import check_public, public_tests
 from gradus.solution import Solution
 from gradus.tools.notebook import write_notebook
 from gradus.tools.questions import question_cells
-from gradus.tools.wheel import wheel_name
+from gradus.tools.wheel import requirement, wheel_name
 
 _IMPORT = "from gradus.notebook import check, show"
 
@@ -97,6 +97,11 @@ def _readme(course: Course, topic: Topic, solution: Solution, checks: Iterable[C
         f'    pip install "{wheel_name()}[student]"',
         f"    gradus check {topic.id}              # --watch: again whenever you save",
         f"    jupyter lab {topic.id}.ipynb",
+        "",
+        "The first line brings torch, scikit-learn, matplotlib and JupyterLab, about 1.5 GB. On"
+        f' Linux without a GPU put `pip install "{requirement("torch")}" --index-url'
+        " https://download.pytorch.org/whl/cpu` before it, or gigabytes more come. To use a torch"
+        " that is there, make the environment with `python -m venv --system-site-packages`.",
         "",
         f"Write these functions in `{topic.id}.py`, or in the notebook; hand in that one file.",
         "",

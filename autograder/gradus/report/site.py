@@ -20,7 +20,7 @@ from gradus.files import write_tree, write_whole
 from gradus.solution import Solution
 
 SOURCES = "sources.txt"  # in the site: a digest of what it was made of
-_WIDTH, _HEIGHT, _GAP = 250, 40, 24  # of a topic on the map, in pixels
+_WIDTH, _HEIGHT, _GAP = 290, 40, 24  # of a topic on the map, in pixels
 _STYLE = """\
 img { background: white; border-radius: .4rem }
 .formula { overflow-x: auto; overflow-y: hidden; margin: 1rem 0 }
@@ -68,6 +68,7 @@ def make_site(course: Course, out: Path, advance: Callable[[str], None], quick: 
         "html_static_path": ["_static"],
         "html_css_files": ["gradus.css"],
         "html_copy_source": False,
+        "html_show_copyright": False,
         "html_show_sphinx": False,
     }
     warnings = io.StringIO()
