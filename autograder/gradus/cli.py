@@ -99,7 +99,7 @@ def check(topic: str, words: tuple[str, ...], watch: bool) -> int:
 @click.option("--html", type=PATH, help="Write it as a page, which opens without a network.")
 @click.option(
     "--data",
-    type=click.Choice(["digits", "mnist"]),  # gradus.drawing.DATA
+    type=click.Choice(["digits", "mnist"]),
     default="digits",
     show_default=True,
     help="For topics that learn from images: `gradus data mnist` fetches the larger set.",

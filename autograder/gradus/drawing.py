@@ -21,7 +21,6 @@ from gradus.sandbox.launcher import Launcher
 from gradus.student import Student
 
 VIEWS = ("figure", "experiment")
-DATA = ("digits", "mnist")
 # A student's own machine and a student's own time: enough for MNIST, and no more than a limit.
 _LIMITS = dict(check_seconds=3600.0, submission_seconds=3600.0, memory_mb=8192, message_mb=512)
 
@@ -76,7 +75,7 @@ def _drawn(view: str, value: Any, output: str) -> Drawn:
     if view == "figure" and isinstance(value, bytes):
         return Drawn(picture=value, output=output)
     rows = isinstance(value, list) and all(isinstance(row, tuple | list) for row in value)
-    if view == "experiment" and rows:
+    if view == "experiment" and rows and value:
         return Drawn(rows=value, output=output)
     due = "a figure of matplotlib's" if view == "figure" else "a list of rows"
     raise UsageError(f"{view}() has returned a {type(value).__name__}: it must return {due}")
