@@ -191,8 +191,8 @@ def test_a_backward_beside_a_forward_with_a_known_mistake_keeps_its_points(in_cl
 
 def test_one_function_is_shown_with_its_numbers(course):
     said = at_home(course, changed(course, ADDED), "scale_forward")
-    assert "scale_forward(x, w): x = [[1. 2.]] w = [3. 4.]" in said
-    assert "out, yours = [[4. 6.]] out, expected = [[3. 8.]]" in said
+    assert "scale_forward(x, w): x = [[1 2]] w = [3 4]" in said
+    assert "out, yours = [[4 6]] out, expected = [[3 8]]" in said
     assert "scale_backward" not in said
     assert "no check of 'tiny' is about a function 'skale'" in at_home(
         course, changed(course), "skale"

@@ -33,6 +33,7 @@ from gradus.results import CheckResult, Isolation, Result, Status, SubmissionSta
 from gradus.sandbox.launcher import Launcher
 from gradus.student import Student
 
+SMALLEST = "The smallest call of this check that goes wrong:"
 EDGE = 0.25  # of a function's points, at most, for what it should refuse, or for a dtype
 
 
@@ -300,7 +301,7 @@ def _attempt(
         worth = sum(i.points for i in of_function)
         share = max(0.0, 1 - EDGE * worth / info.points)
         status = Status.PARTIAL if share else status
-    calls = show_calls(notes.shown) if subject.show else ""
+    calls = show_calls(notes.shown, SMALLEST) if subject.show else ""
     needed = message.removesuffix(NOT_YET)
     if status is Status.NOT_IMPLEMENTED and needed not in (message, info.function):
         message = f"it needs {needed}, which{NOT_YET}"

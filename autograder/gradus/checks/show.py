@@ -18,14 +18,14 @@ MOST = 80  # numbers of a tensor that are shown
 Shown = tuple[Comparison, Sequence[Leaf] | None]  # leaves: None where there was no value
 
 
-def show_calls(calls: Sequence[Shown]) -> str:
-    """The smallest call that went wrong, or the smallest of all."""
+def show_calls(calls: Sequence[Shown], head: str = "") -> str:
+    """The smallest call that went wrong, under a heading, or the smallest of all."""
     wrong = [call for call in calls if not _is_right(call)]
     if not calls:
         return ""
     comparison, leaves = min(wrong or calls, key=lambda call: _size(call[0]))
-    head = ["The smallest call of this check that goes wrong:"] if wrong else []
-    return "\n".join([*head, *_call(comparison), *_outcome(comparison, leaves)])
+    above = [head] if head and wrong else []
+    return "\n".join([*above, *_call(comparison), *_outcome(comparison, leaves)])
 
 
 def _is_right(call: Shown) -> bool:
