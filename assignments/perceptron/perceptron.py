@@ -73,7 +73,7 @@ import torch
 
 # %%
 def threshold_unit(x, w, b):
-    """+1 where x @ w + b ≥ 0, else −1 (McCulloch and Pitts, 1943).
+    """+1 where x @ w + b ≥ 0, else −1 (a threshold unit with weights; Rosenblatt, 1958).
 
     x: (N, D), or one example (D,). One unit: w (D,), b (); M units: w (D, M), b (M,).
     Returns (N,) or (N, M), without N for one example: values −1 and +1 in the dtype of x.
