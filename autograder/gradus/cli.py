@@ -45,6 +45,12 @@ def _course() -> Course:
     return load_course(find_course())
 
 
+def _sorted_out(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The submissions among the words of a command, and the others."""
+    paths = [word for word in words if word.endswith((".py", ".ipynb"))]
+    return paths, [word for word in words if word not in paths]
+
+
 @click.group()
 @click.version_option(package_name="gradus")
 def cli() -> None:
@@ -85,8 +91,7 @@ def check(topic: str, words: tuple[str, ...], watch: bool) -> int:
     """
     from gradus.commands.check import check
 
-    paths = [word for word in words if word.endswith((".py", ".ipynb"))]
-    functions = [word for word in words if word not in paths]
+    paths, functions = _sorted_out(words)
     if len(paths) > 1 or len(functions) > 1:
         raise click.UsageError("one FUNCTION and one PATH at most")
     path = Path(paths[0]) if paths else None
@@ -119,8 +124,7 @@ def show(topic: str, words: tuple[str, ...], html: Path | None, data: str) -> No
     """
     from gradus.commands.show import show
 
-    paths = [word for word in words if word.endswith((".py", ".ipynb"))]
-    views = [word for word in words if word not in paths]
+    paths, views = _sorted_out(words)
     if len(paths) > 1 or len(views) > 1 or set(views) - {"figure", "experiment"}:
         raise click.UsageError("`experiment`, and one PATH, is all that may follow the topic")
     view = views[0] if views else "figure"

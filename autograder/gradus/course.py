@@ -57,6 +57,10 @@ class Topic(_Strict):
     thresholds: dict[str, dict[str, float]] = Field(default_factory=dict)
     limits: Limits = Limits()
 
+    def settings(self) -> str:
+        """What of it scores depend on, as JSON."""
+        return self.model_dump_json(exclude=set(FOR_READERS))
+
 
 class Nbgrader(_Strict):
     """What `gradus build --target nbgrader` passes on."""

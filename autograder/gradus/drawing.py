@@ -81,6 +81,12 @@ def _drawn(view: str, value: Any, output: str) -> Drawn:
     raise UsageError(f"{view}() has returned a {type(value).__name__}: it must return {due}")
 
 
+def views_in(cell: str) -> list[str]:
+    """The views that a cell's code defines, in its order."""
+    functions = [node.name for node in ast.parse(cell).body if isinstance(node, ast.FunctionDef)]
+    return [name for name in functions if name in VIEWS]
+
+
 def _taking_digits(filename: str, source: bytes) -> set[str]:
     """The functions with a parameter `digits`, of a .py file or a notebook."""
     from gradus.inside.loading import Unreadable, read

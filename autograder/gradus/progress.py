@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 from rich.table import Table
 
 from gradus.course import Course, Topic, UsageError, shown
 from gradus.files import write_whole
+
+T = TypeVar("T")
 
 
 class Progress(BaseModel):
@@ -23,19 +26,12 @@ class Progress(BaseModel):
 
 
 _PROGRESS = TypeAdapter(dict[str, Progress])
+_HINTS_USED = TypeAdapter(dict[str, dict[str, int]])
 
 
 def read_progress(course: Course) -> dict[str, Progress]:
     """Progress by topic, empty before the first check; UsageError when the file is damaged."""
-    file = _file(course)
-    try:
-        return _PROGRESS.validate_json(file.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except ValidationError:
-        raise UsageError(
-            f"{shown(file)} is damaged: delete it, and `gradus check` starts anew"
-        ) from None
+    return _read(_file(course), _PROGRESS, ", and `gradus check` starts anew")
 
 
 def record_progress(course: Course, topic: Topic, score: float, max_score: float) -> None:
@@ -43,6 +39,18 @@ def record_progress(course: Course, topic: Topic, score: float, max_score: float
     progress = read_progress(course)
     progress[topic.id] = Progress(score=score, max_score=max_score, when=datetime.now(UTC))
     write_whole(_file(course), _PROGRESS.dump_json(progress, indent=1) + b"\n")
+
+
+def read_hints_used(course: Course) -> dict[str, dict[str, int]]:
+    """How many hints were read, by topic and function; UsageError when the file is damaged."""
+    return _read(_file(course, "hints"), _HINTS_USED)
+
+
+def record_hints_used(course: Course, topic: Topic, function: str, count: int) -> None:
+    """Remember how many hints for a function of `topic` were read."""
+    used = read_hints_used(course)
+    used.setdefault(topic.id, {})[function] = count
+    write_whole(_file(course, "hints"), _HINTS_USED.dump_json(used, indent=1) + b"\n")
 
 
 def topics_table(course: Course, progress: dict[str, Progress]) -> Table:
@@ -78,5 +86,14 @@ def _reached(progress: Progress | None, points: int) -> str:
     return f"{progress.score:>2g} of {points}{mark}"
 
 
-def _file(course: Course) -> Path:
-    return course.root / ".gradus" / "progress.json"
+def _read(file: Path, kept: TypeAdapter[dict[str, T]], then: str = "") -> dict[str, T]:
+    try:
+        return kept.validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValidationError:
+        raise UsageError(f"{shown(file)} is damaged: delete it{then}") from None
+
+
+def _file(course: Course, name: str = "progress") -> Path:
+    return course.root / ".gradus" / f"{name}.json"

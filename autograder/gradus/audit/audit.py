@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 
@@ -20,7 +21,7 @@ from gradus.audit.trusted import AT_ONCE, grade_trusted, trusted_processes
 from gradus.audit.verdicts import Accuracy
 from gradus.audit.whole import missing_of
 from gradus.checks.plugin import PUBLIC_SALT
-from gradus.checks.recorded import load_recording
+from gradus.checks.recorded import Recording, load_recording
 from gradus.course import Course, Topic, UsageError, check_points, shown
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.jobs import Job
@@ -28,7 +29,6 @@ from gradus.mistakes.prepare import prepare, sources_of
 from gradus.mistakes.read import Alternative, Equivalent, Mistake
 from gradus.mistakes.reference import Reference
 from gradus.results import Isolation, Result
-from gradus.solution import Solution
 
 Advance = Callable[[int, int], None]  # (jobs done, jobs known of)
 
@@ -184,8 +184,11 @@ class _Audit:
             course, topic, self.sources, options.salts, with_mutants=options.mutants
         )
         self.unnoticed = prepare(course, topic, SALT).unnoticed
-        self._try_page()
-        self._ask_for_the_rest()
+        page = course.public_test_file(topic)
+        recording = load_recording(page, PUBLIC_SALT)
+        if recording is not None:
+            self._try_page(page, recording)
+        self._ask_for_the_rest(recording)
 
     def run(self, trusted: ProcessPoolExecutor, advance: Advance) -> None:
         """Grade all answers and judge the results. Raises CannotGrade."""
@@ -235,26 +238,20 @@ class _Audit:
             alive = [name for name in answers.mutants if name not in caught]
             self._judge_mutants([answers.mutants[n] for n in alive if _is_full(results[n])])
 
-    def _try_page(self) -> None:
+    def _try_page(self, page: Path, recording: Recording) -> None:
         """The solution passes the checks that students get."""
-        page = self.course.public_test_file(self.topic)
-        recording = load_recording(page, PUBLIC_SALT)
-        if recording is None:
-            return
         failing = failing_page(page, self.sources, PUBLIC_SALT, recording.comparisons)
         self.found.problems += [f"at home the solution fails {text}" for text in failing]
         for name in answers_by_name(page, self.sources.functions):
             self.found.problems.append(f"{shown(page)} ships {name}, which students write")
 
-    def _ask_for_the_rest(self) -> None:
+    def _ask_for_the_rest(self, recording: Recording | None) -> None:
         """What students have beside the stubs and the checks."""
-        source = self.course.solution(self.topic)
-        page = self.course.public_test_file(self.topic)
         first = next((check.name for check in self.answers.checks if check.public), "")
-        recording = load_recording(page, PUBLIC_SALT)
         calls = recording.comparisons.get(first) if recording else ()
         by_hand = calls[0] if calls else None
-        self.found.problems += missing_of(Solution.read(source), shown(source), by_hand)
+        solution = self.answers.solution
+        self.found.problems += missing_of(solution, solution.filename, by_hand)
 
     def _judge_answers(
         self, results: dict[str, Result], noticed: Mapping[str, Mapping[str, Noticed]]

@@ -28,7 +28,8 @@ def missing_of(solution: Solution, name: str, by_hand: Comparison | None) -> Ite
 
     `by_hand` is the first comparison of the first public check, where that is one of comparisons.
     """
-    if not (set(solution.sections()) & set(SECTIONS) or solution.hints()):
+    there = [section for section in solution.sections() if section in SECTIONS]
+    if not there and not solution.hints():
         return
     if by_hand is None or not _is_small(by_hand):
         yield (
@@ -37,7 +38,6 @@ def missing_of(solution: Solution, name: str, by_hand: Comparison | None) -> Ite
         )
     if not solution.objectives():
         yield f"{name}: no paragraph begins with {OBJECTIVES}: say what, in one sentence"
-    there = [section for section in solution.sections() if section in SECTIONS]
     if there != list(SECTIONS):
         lacking = [section for section in SECTIONS if section not in there]
         what = f"no section '## {lacking[0]}'" if lacking else "in another order"
@@ -84,7 +84,7 @@ def _view(solution: Solution, name: str, view: str) -> Iterator[str]:
         yield f"{name}: {view}(quick=True) raises {type(error).__name__}: {error}"
         return
     if view == "figure":
-        fine = len(as_png(made)) > 0 if hasattr(made, "savefig") else False
+        fine = hasattr(made, "savefig") and len(as_png(made)) > 0
         due = "a figure of matplotlib's"
     else:
         fine = isinstance(made, list) and len({len(row) for row in made}) == 1 and len(made) > 1

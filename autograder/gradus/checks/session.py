@@ -26,7 +26,7 @@ from gradus.checks.recorded import Recording, load_recording
 from gradus.checks.rng import derive_seed, submission_seed
 from gradus.checks.show import show_calls
 from gradus.checks.stand_ins import StandIns, choices, documented, usable
-from gradus.course import FOR_READERS, Topic, UsageError
+from gradus.course import Topic, UsageError
 from gradus.errors import NOT_YET, LoadError, Raised, SubmissionError
 from gradus.jobs import CheckInfo, Job
 from gradus.results import CheckResult, Isolation, Result, Status, SubmissionStatus
@@ -50,15 +50,11 @@ def list_checks(test_file: Path) -> list[CheckInfo]:
 
 def tests_version(test_file: Path, topic: Topic, salt: str) -> str:
     """A digest of all that a score depends on besides the submission."""
-    parts = (test_file.read_bytes(), _settings(topic), salt.encode())
+    parts = (test_file.read_bytes(), topic.settings().encode(), salt.encode())
     digest = hashlib.sha256(gradus.__version__.encode())
     for part in parts:
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()[:16]
-
-
-def _settings(topic: Topic) -> bytes:
-    return topic.model_dump_json(exclude=set(FOR_READERS)).encode()
 
 
 def run_session(

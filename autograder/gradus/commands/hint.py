@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
 from gradus.course import Course, Topic, UsageError, shown
-from gradus.files import write_whole
+from gradus.progress import read_hints_used, record_hints_used
 from gradus.solution import HINTS
 
 HINTS_FILE = "hints.json"
 
 _FILE = TypeAdapter(dict[str, list[str]])  # by function
-_USED = TypeAdapter(dict[str, dict[str, int]])  # how many, by topic and function
 
 
 def hint(course: Course, topic_id: str, function: str | None, everything: bool) -> None:
@@ -27,8 +23,7 @@ def hint(course: Course, topic_id: str, function: str | None, everything: bool) 
     """
     topic = course.topic(topic_id)
     hints = _read_hints(course, topic)
-    used = read_used(course)
-    of_topic = used.get(topic.id, {})
+    of_topic = read_hints_used(course).get(topic.id, {})
     console = Console(highlight=False)
     if function is None:
         for name, texts in hints.items():
@@ -47,19 +42,7 @@ def hint(course: Course, topic_id: str, function: str | None, everything: bool) 
     if count < len(texts):
         console.print(f"[dim]  {count} of {len(texts)}: the same command gives the next one[/]")
     if not everything:
-        used[topic.id] = {**of_topic, function: count}
-        write_whole(_used_file(course), json.dumps(used, indent=1).encode() + b"\n")
-
-
-def read_used(course: Course) -> dict[str, dict[str, int]]:
-    """How many hints were read, by topic and function; UsageError when the file is damaged."""
-    file = _used_file(course)
-    try:
-        return _USED.validate_json(file.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except ValidationError:
-        raise UsageError(f"{shown(file)} is damaged: delete it") from None
+        record_hints_used(course, topic, function, count)
 
 
 def _read_hints(course: Course, topic: Topic) -> dict[str, list[str]]:
@@ -77,7 +60,3 @@ def _read_hints(course: Course, topic: Topic) -> dict[str, list[str]]:
 def _print(console: Console, at: int, text: str) -> None:
     console.print(f"[bold]{at + 1}. {HINTS[at]}[/]")
     console.print(Padding(Text(text), (0, 0, 0, 3)))
-
-
-def _used_file(course: Course) -> Path:
-    return course.root / ".gradus" / "hints.json"

@@ -15,7 +15,7 @@ from gradus.checks.recorded import (
     recording_file,
     tests_digest,
 )
-from gradus.course import FOR_READERS, Course, Topic
+from gradus.course import Course, Topic
 from gradus.files import read_text, write_whole
 from gradus.mistakes.perform import Sources
 from gradus.mistakes.read import Mistakes, read_mistakes
@@ -53,8 +53,7 @@ _CODE = (
 
 def sources_digest(course: Course, topic: Topic, salt: str) -> str:
     """Of all that a recording depends on: a topic's files, the salt, and the code that records."""
-    settings = topic.model_dump_json(exclude=set(FOR_READERS))
-    digest = hashlib.sha256(f"{salt}\0{settings}\0".encode())
+    digest = hashlib.sha256(f"{salt}\0{topic.settings()}\0".encode())
     digest.update(Solution.read(course.solution(topic)).code().encode())
     code = [Path(gradus.__file__).parent / name for name in _CODE]
     for path in (course.test_file(topic), course.mistakes(topic), *code):

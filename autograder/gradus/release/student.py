@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from gradus.course import COURSE_FILE, Course, Topic, shown
-from gradus.drawing import VIEWS
+from gradus.drawing import views_in
 from gradus.files import pack_zip, read_text
 from gradus.jobs import CheckInfo
 from gradus.mistakes.prepare import prepare_public
@@ -64,15 +63,9 @@ def _notebook(topic: Topic, stub: str, checks: Collection[CheckInfo]) -> str:
         if cell.kind == "code":
             asked = [question.function for question in cell.questions]
             calls = [f'check("{topic.id}", "{name}")' for name in asked if name in public]
-            calls += [f'show("{topic.id}", "{view}")' for view in _views(cell.source)]
+            calls += [f'show("{topic.id}", "{view}")' for view in views_in(cell.source)]
             cells += [("code", call) for call in calls]
     return write_notebook((kind, source, {}) for kind, source in cells)
-
-
-def _views(source: str) -> Iterator[str]:
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef) and node.name in VIEWS:
-            yield node.name
 
 
 def _readme(course: Course, topic: Topic, solution: Solution, checks: Iterable[CheckInfo]) -> str:

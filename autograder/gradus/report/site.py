@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import html
 import io
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import gradus
 from gradus.course import Course, Topic, UsageError
 from gradus.distribution import pip_install
-from gradus.drawing import VIEWS, draw, html_table
+from gradus.drawing import draw, html_table, views_in
 from gradus.files import write_tree, write_whole
 from gradus.solution import Solution
 
@@ -105,7 +104,7 @@ def _pages(course: Course, topic: Topic, quick: bool) -> dict[str, bytes]:
     parts = []
     for kind, source in stub.cells():
         parts.append(source if kind == "markdown" else f"```python\n{source}\n```")
-        for view in _views(source) if kind == "code" else ():
+        for view in views_in(source) if kind == "code" else ():
             name = f"{topic.id}.py"
             drawn = draw(topic, name, solution.text.encode(), view, quick=quick)
             if drawn.picture:
@@ -123,12 +122,6 @@ def _pages(course: Course, topic: Topic, quick: bool) -> dict[str, bytes]:
     lines += ["", f"After: {after}"] if after else []
     files[f"{topic.id}.md"] = "\n".join([*lines, "", text.strip(), ""]).encode()
     return files
-
-
-def _views(source: str) -> Iterator[str]:
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef) and node.name in VIEWS:
-            yield node.name
 
 
 def _index(course: Course) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -17,6 +18,7 @@ _TAG = "py3-none-any"
 _KEPT = ("METADATA", "entry_points.txt")
 
 
+@cache
 def make_wheel() -> tuple[str, bytes]:
     """File name and bytes of Gradus's wheel; the same files, the same bytes.
 
