@@ -14,15 +14,17 @@ from gradus.checks import (
     check_raises,
     check_result,
     descend,
+    double,
     forward_backward,
     points,
     public,
     require,
+    unpack,
 )
 from gradus.checks.data import digits
 
-EXTREME = torch.tensor([1000.0, -1000.0, 90.0, -90.0, 1.5, -1.5]).double()
-NEAR = torch.tensor([0.0, math.log(2), math.log(4), -0.25]).double()
+EXTREME = double([1000.0, -1000.0, 90.0, -90.0, 1.5, -1.5])
+NEAR = double([0.0, math.log(2), math.log(4), -0.25])
 SELU = (1.6732632423543772, 1.0507009873554805)  # Klambauer et al., 2017
 
 
@@ -86,8 +88,8 @@ def check_slope(student, rng, name, reference, **options) -> None:
 @points(2, of="leaky_relu_backward")
 def test_leaky_relu_backward(student, rng):
     """The gradient passes where x > 0, elsewhere times the slope; first in the example on paper."""
-    x, dout = torch.tensor([[-2.0, 0, 1, 2, 5], [3, -4, 5, -6, 7]]).double()
-    passed = torch.tensor([0.0, 0, 5, -6, 7]).double()
+    x, dout = double([[-2.0, 0, 1, 2, 5], [3, -4, 5, -6, 7]])
+    passed = double([0.0, 0, 5, -6, 7])
     by_hand = dict(dout=dout, cache=(x, 0.0))
     check_result(student, "leaky_relu_backward", by_hand, passed, "gradient of x")
     for slope in (0.3, 0.0, 0.01):
@@ -98,8 +100,8 @@ def test_leaky_relu_backward(student, rng):
 @points(1, of="sigmoid_forward")
 def test_sigmoid_forward(student, rng):
     """ln 4 gives 0.8, and ±1000 give 1 and 0."""
-    by_hand = torch.tensor([0.0, math.log(4), -math.log(9)]).double()
-    check_forward(student, "sigmoid", dict(x=by_hand), torch.tensor([0.5, 0.8, 0.1]).double())
+    by_hand = double([0.0, math.log(4), -math.log(9)])
+    check_forward(student, "sigmoid", dict(x=by_hand), double([0.5, 0.8, 0.1]))
     check_curve(student, rng, "sigmoid", torch.sigmoid)
 
 
@@ -185,7 +187,7 @@ def test_swish_backward(student, rng):
 @points(2, of="maxout_backward")
 def test_maxout_backward(student, rng):
     """Only the largest piece gets the gradient; of equal ones, the first."""
-    ties = torch.tensor([[[3.0, 5, 5, 1], [2, 2, 2, 2], [-7, -9, -8, -7]]]).double()
+    ties = double([[[3.0, 5, 5, 1], [2, 2, 2, 2], [-7, -9, -8, -7]]])
     for x in (rng.distinct(5, 3, 4), rng.distinct(1, 2, 6), 1000 * rng.distinct(2, 3, 1), ties):
         check_gradients(student, "maxout", dict(x=x), largest, dout=rng.normal(*x.shape[:2]))
 
@@ -194,8 +196,8 @@ def test_maxout_backward(student, rng):
 @points(1, of="bru_forward")
 def test_bru_forward(student, rng):
     """With r = 2, the inputs 0, 2 and 6 give 0.5, 2.5 and 4.5; r must be positive."""
-    by_hand = torch.tensor([0.0, 2.0, 6.0, -1000.0]).double()
-    right = torch.tensor([0.5, 2.5, 4.5, -0.5]).double()
+    by_hand = double([0.0, 2.0, 6.0, -1000.0])
+    right = double([0.5, 2.5, 4.5, -0.5])
     check_forward(student, "bru", dict(x=by_hand), right)
     for r in (3.5, 0.5, 1):
         check_curve(student, rng, "bru", bru, r=r)
@@ -258,12 +260,11 @@ def test_train_on_digits(student, rng, topic):
         start = call(student, "start", [64, 24, 10], seed)
         given = data.x_train, data.y_train, start, name
         result = call(student, "train", *given, steps=100, lr=0.7)
-        params = result[0] if isinstance(result, tuple | list) and len(result) == 2 else ()
-        listed = params if isinstance(params, tuple | list) else ()
-        shapes = [getattr(p, "shape", None) for p in listed]
-        text = "train must return ((w1, b1, w2, b2), losses), the weights in their shapes"
+        params, _ = unpack("train", result, "(w1, b1, w2, b2)", "losses")
+        w1, b1, w2, b2 = unpack("train", params, "w1", "b1", "w2", "b2")
+        shapes = [getattr(p, "shape", None) for p in (w1, b1, w2, b2)]
+        text = "train must return the weights in the shapes in which they were given"
         require(shapes == [p.shape for p in start], text, diagnosis="structure")
-        w1, b1, w2, b2 = params
         answers = (CURVES[name](data.x_test @ w1 + b1) @ w2 + b2).argmax(1)
         shares_read.append(float((answers == data.y_test).double().mean()))
     check_at_least(min(shares_read), topic.thresholds["digits"]["accuracy"], "accuracy")

@@ -15,6 +15,7 @@ from gradus.checks import (
     check_result,
     check_update,
     descend,
+    double,
     points,
     public,
     require,
@@ -29,7 +30,7 @@ DIGITS = dict(epochs=8, lr=0.02, batch_size=32)
 def step(optimiser, params, grads, state, *more, weight_decay=0.0, **settings):
     """(params, state) after one step of one of torch's optimisers, which change copies in place."""
     p, m, v = ([x.clone() for x in xs] for xs in (params, state["m"], state["v"]))
-    t = [torch.tensor(state["t"], dtype=torch.float64) for _ in params]
+    t = [double(state["t"]) for _ in params]
     settings = dict(foreach=False, maximize=False, weight_decay=weight_decay, **settings)
     optimiser(p, list(grads), m, v, *more, t, **settings)
     return p, {"t": state["t"] + 1, "m": m, "v": v}
@@ -53,7 +54,7 @@ def adamax(params, grads, state, lr, beta1, beta2, eps=1e-8):
 
 def nadam(params, grads, state, lr, beta1, beta2, eps=1e-8):
     """NAdam; torch's schedule for beta1 is over at once when its speed is 1e9."""
-    products = [torch.tensor(beta1 ** state["t"], dtype=torch.float64) for _ in params]
+    products = [double(beta1 ** state["t"]) for _ in params]
     settings = dict(lr=lr, beta1=beta1, beta2=beta2, eps=eps, momentum_decay=1e9)
     return step(torch_nadam, params, grads, state, products, **settings)
 
@@ -100,7 +101,7 @@ def check_steps(student, function, rule, rng, **settings):
 @points(1, of="adam_init")
 def test_adam_init(student, rng):
     """Zeros like the parameters, first those of the example on paper, and no update counted."""
-    paper, zero = torch.tensor([[10, 10], [0, 0]], dtype=torch.float64)
+    paper, zero = double([[10, 10], [0, 0]])
     params = [*tensors(rng), rng.normal(), rng.normal(2, 3, 1).float()]
     on_paper = [paper], {"t": 0, "m": [zero], "v": [zero]}
     for given, state in (on_paper, (params, start(params))):
@@ -255,7 +256,7 @@ def test_newton_schulz(student, rng):
 def test_newton_schulz_of_almost_nothing(student, rng):
     """A matrix of zeros, and one of norm 1e-7, stay finite."""
     for norm in (0.0, 1e-7):
-        g = torch.tensor([[0.0, 0.0], [norm, 0.0], [0.0, 0.0]], dtype=torch.float64)
+        g = double([[0.0, 0.0], [norm, 0.0], [0.0, 0.0]])
         out = call(student, "newton_schulz", g)
         finite = isinstance(out, Tensor) and bool(out.isfinite().all())
         require(finite, f"a matrix of norm {norm:g} gives NaN or infinity", diagnosis="not finite")

@@ -15,9 +15,10 @@ from gradus.checks import (
     check_result,
     check_update,
     descend,
+    double,
     points,
     public,
-    require,
+    unpack,
 )
 from gradus.checks.data import digits
 
@@ -68,7 +69,7 @@ def tensors(rng, scale=1.0):
 
 
 def doubles(*rows):
-    return [torch.tensor(row, dtype=torch.float64) for row in rows]
+    return [double(row) for row in rows]
 
 
 def plus(params, *steps):
@@ -261,12 +262,8 @@ def test_train_on_digits(student, rng, topic):
     for done, (name, settings) in enumerate(DIGITS.items()):
         inputs = data.x_train, data.y_train, start_from, name, 6, 50, seed
         trained = call(student, "train", *inputs, **settings)
-        paired = isinstance(trained, tuple | list) and len(trained) == 2
-        require(paired, "train must return (params, losses)", diagnosis="structure")
-        predictions, accuracy = (
-            call(student, "predict", data.x_test, trained[0]),
-            f"{name} accuracy",
-        )
+        params, _ = unpack("train", trained, "params", "losses")
+        predictions, accuracy = call(student, "predict", data.x_test, params), f"{name} accuracy"
         with credit(done / 3):
             check_accuracy(predictions, data.y_test, topic.thresholds["digits"][accuracy], accuracy)
 

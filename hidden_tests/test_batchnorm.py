@@ -13,10 +13,13 @@ from gradus.checks import (
     check_raises,
     check_result,
     descend,
+    double,
     forward_backward,
+    kind,
     points,
     public,
     require,
+    unpack,
 )
 from gradus.checks.data import digits
 
@@ -81,7 +84,7 @@ def layer(rng, *shape, size=1.0):
 @points(1, of="init_running")
 def test_init_running(student, rng):
     """The running mean starts at 0, the running variance at 1."""
-    by_hand = torch.tensor([[2, 2], [0, 0], [1, 1]]).double()
+    by_hand = double([[2, 2], [0, 0], [1, 1]])
     drawn = torch.stack([x := rng.normal(4), torch.zeros_like(x), torch.ones_like(x)])
     for gamma, *start in (by_hand, drawn):
         check_result(student, "init_running", dict(gamma=gamma), start, "running", same_dtype=True)
@@ -91,8 +94,8 @@ def test_init_running(student, rng):
 @points(1, of="batch_statistics")
 def test_batch_statistics(student, rng):
     """Mean and biased variance of each column, first of those of the example on paper."""
-    x = torch.tensor([[1, 0], [3, 10], [4, 10], [5, 10], [7, 10]]).double()
-    by_hand = tuple(torch.tensor([[4, 8], [4, 16]]).double())
+    x = double([[1, 0], [3, 10], [4, 10], [5, 10], [7, 10]])
+    by_hand = tuple(double([[4, 8], [4, 16]]))
     check_result(student, "batch_statistics", dict(x=x), by_hand, ("mean", "var"))
     x = rng.normal(5, 3, mean=0.5)
     for rows in (x, x[:2], 1000 * x, 1e-3 * x):
@@ -104,19 +107,18 @@ def test_batch_statistics_at_the_edges(student, rng):
     """A large mean costs the variance no digits; a single row is refused."""
     x = (1024 * rng.normal(64, 3)).round().float() / 1024  # x + 1000 is exact in float32
     near, far = (variance(call(student, "batch_statistics", rows)) for rows in (x, x + 1000))
-    require(
-        near.shape == far.shape and torch.allclose(near, far, rtol=1e-3),
-        "1000 is added to x, in float32: the variance must stay what it was",
-        "No two large, nearly equal numbers may be subtracted: first the mean, then the squares.",
-        diagnosis="cancellation",
-    )
+    same = near.shape == far.shape and torch.allclose(near, far, rtol=1e-3)
+    text = "1000 is added to x, in float32: the variance must stay what it was"
+    why = "No two large, nearly equal numbers may be subtracted: first the mean, then the squares."
+    require(same, text, why, diagnosis="cancellation")
     check_raises(student, "batch_statistics", x[:1], when="the batch is a single row, (1, 3)")
 
 
 def variance(value):
-    pair = isinstance(value, (tuple, list)) and len(value) == 2 and isinstance(value[1], Tensor)
-    require(pair, "batch_statistics must return (mean, var), two tensors", diagnosis="structure")
-    return value[1]
+    _, var = unpack("batch_statistics", value, "mean", "var")
+    text = f"var must be a tensor, got {kind(var)}"
+    require(isinstance(var, Tensor), text, diagnosis="structure")
+    return var
 
 
 @public
@@ -283,7 +285,6 @@ def test_train_on_digits(student, rng, topic):
     """The trained network reads handwritten digits that it has not seen."""
     data = digits(rng)
     trained = call(student, "train", data.x_train, data.y_train, seed=rng.seed(), **DIGITS)
-    pair = isinstance(trained, (tuple, list)) and len(trained) == 2
-    require(pair, "train must return (params, running)", diagnosis="structure")
-    predictions = call(student, "predict", data.x_test, *trained)
+    model = unpack("train", trained, "params", "running")
+    predictions = call(student, "predict", data.x_test, *model)
     check_accuracy(predictions, data.y_test, topic.thresholds["digits"]["accuracy"])

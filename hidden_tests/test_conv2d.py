@@ -230,9 +230,8 @@ def test_col2im_counts_windows(student, rng):
     windows = [[1, 2, 3, 2, 1], [2, 4, 6, 4, 2], [2, 4, 6, 4, 2], [1, 2, 3, 2, 1]]
     expected = torch.tensor(windows).double().expand(2, 3, 4, 5)
     cols = torch.ones(2, 3 * 3 * 3, 2 * 3, dtype=torch.float64)
-    check_result(
-        student, "col2im", dict(cols=cols, x_shape=(2, 3, 4, 5), fh=3, fw=3), expected, "image"
-    )
+    inputs = dict(cols=cols, x_shape=(2, 3, 4, 5), fh=3, fw=3)
+    check_result(student, "col2im", inputs, expected, "image")
     check_image(student, rng.normal(2, 3 * 2 * 3, 3 * 3), (2, 3, 4, 5), 2, 3)
 
 

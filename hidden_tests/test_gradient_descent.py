@@ -14,6 +14,7 @@ from gradus.checks import (
     check_update,
     check_values,
     descend,
+    double,
     kind,
     points,
     public,
@@ -67,7 +68,7 @@ def bowl(k=1.0):
 
 
 def one(x: float) -> list[Tensor]:
-    return [torch.tensor([x], dtype=torch.float64)]
+    return [double([x])]
 
 
 def tensors(rng, scale=1.0):
@@ -82,7 +83,7 @@ def zeros(params):
 @points(3, of="sgd_update")
 def test_sgd_update(student, rng):
     """Each moves by −lr · (gradient + weight_decay · p), first with the example on paper."""
-    by_hand = [torch.tensor(values).double() for values in ([8, 1], [8, 4], [4, -1])]
+    by_hand = [double(values) for values in ([8, 1], [8, 4], [4, -1])]
     w, g, expected = ([x] for x in by_hand)
     check_update(student, "sgd_update", w, g, None, (expected, None), options=dict(lr=0.5))
     params, grads = tensors(rng), tensors(rng)
@@ -104,12 +105,9 @@ def test_epoch_batches_visit_every_example_once(student, rng):
         given = f"epoch_batches({n}, {size}, seed)"
         batches = gather(call(student, "epoch_batches", n, size, rng.seed()))
         seen, mine = torch.cat(batches).tolist(), [len(b) for b in batches]
-        require(
-            sorted(seen) == list(range(n)),
-            f"{given} must hold each of 0 … {n - 1} once: {len(set(seen))} different are in it",
-            "The last batch may be smaller, and counts." if mine == sizes[:-1] else "",
-            diagnosis="not a partition",
-        )
+        text = f"{given} must hold each of 0 … {n - 1} once: {len(set(seen))} different are in it"
+        why = "The last batch may be smaller, and counts." if mine == sizes[:-1] else ""
+        require(sorted(seen) == list(range(n)), text, why, diagnosis="not a partition")
         check_values(mine, sizes, f"{given}, the batches' sizes")
 
 
@@ -206,13 +204,9 @@ def check_rates(student, params, objective, *cases):
 
 
 def require_end(objective, given=""):
-    require(
-        objective.calls <= CALLS,
-        f"the search does not end{given}: it has called the objective hundreds of times",
-        "Each trial starts from params, at shrink times the rate before, and that rate is in the "
-        "condition, too.",
-        diagnosis="endless",
-    )
+    text = f"the search does not end{given}: it has called the objective hundreds of times"
+    why = "Each trial starts from params; the rate is shrink times the last, in the condition, too."
+    require(objective.calls <= CALLS, text, why, diagnosis="endless")
 
 
 @public

@@ -18,10 +18,12 @@ from gradus.checks import (
     check_raises,
     check_result,
     descend,
+    double,
     kind,
     points,
     public,
     require,
+    unpack,
 )
 from gradus.checks.data import digits
 
@@ -75,11 +77,11 @@ STAND_INS = {
 @points(2, of="rescale")
 def test_rescale(student, rng):
     """The source range becomes the target, for bytes as well; first in the example on paper."""
-    by_hand, share = torch.tensor([8, 12, 16]).double(), rng.uniform(4, 3, low=-1, high=2)
+    by_hand, share = double([8, 12, 16]), rng.uniform(4, 3, low=-1, high=2)
     camera = torch.cat([torch.tensor([3, 250]), rng.integers(9, high=256)]).to(torch.uint8)
     for x, source, target, out in (
-        (by_hand, (0, 16), (-1, 1), torch.tensor([0.0, 0.5, 1.0]).double()),
-        (12.75 * by_hand, (0, 255), (0, 1), torch.tensor([0.4, 0.6, 0.8]).double()),
+        (by_hand, (0, 16), (-1, 1), double([0.0, 0.5, 1.0])),
+        (12.75 * by_hand, (0, 255), (0, 1), double([0.4, 0.6, 0.8])),
         (40 * share - 10, (-10, 30), (2.0, -1.5), 2 - 3.5 * share),
         ((40 * share - 10).float(), (-10, 30), (0.0, 1.0), share.float()),
         (camera, (16, 235), (-1, 1), (camera.float() - 16) / 109.5 - 1),
@@ -95,7 +97,7 @@ def test_rescale(student, rng):
 @points(2, of="fit_standardiser")
 def test_fit_standardiser(student, rng):
     """Mean and standard deviation of each feature: 1, 3, 5 has mean 3 and variance 8/3."""
-    by_hand = torch.tensor([[1.0], [3.0], [5.0]]).double()
+    by_hand = double([[1.0], [3.0], [5.0]])
     far = torch.cat([rng.normal(6, 3), torch.zeros(2, 3)]).roll(1, 0) + 1e6
     for x in (by_hand, far, rng.normal(7, 4) * rng.uniform(4, low=0.1, high=1000)):
         right = tuple(torch.from_numpy(getattr(x.numpy(), f)(0)) for f in ("mean", "std"))
@@ -345,6 +347,5 @@ def test_train_on_digits(student, rng, topic):
     data = digits(rng)
     arguments = data.x_train, data.y_train, data.x_test
     value = call(student, "train", *arguments, seed=rng.seed(), **DIGITS)
-    text = "train must return (params, losses, predictions)"
-    require(isinstance(value, tuple | list) and len(value) == 3, text, diagnosis="structure")
-    check_accuracy(value[2], data.y_test, topic.thresholds["digits"]["accuracy"])
+    *_, predictions = unpack("train", value, "params", "losses", "predictions")
+    check_accuracy(predictions, data.y_test, topic.thresholds["digits"]["accuracy"])

@@ -7,6 +7,7 @@ from torch.nn import functional
 from gradus.checks import (
     check_forward,
     check_gradients,
+    double,
     forward,
     forward_backward,
     kind,
@@ -30,10 +31,6 @@ def layernorm(x, gamma, beta, eps=1e-5):
 STAND_INS = {**forward_backward("layernorm", layernorm)}
 
 
-def doubles(*values):
-    return (torch.tensor(v).double() for v in values)
-
-
 def layer(rng, *shape, axes=1, scale=1.0, shift=0.0):
     """Random inputs of a layer over the last axes: x, gamma, beta."""
     x, last = scale * rng.normal(*shape) + shift, shape[-axes:]
@@ -44,7 +41,7 @@ def layer(rng, *shape, axes=1, scale=1.0, shift=0.0):
 @points(1, of="layernorm_forward")
 def test_layernorm_by_hand(student):
     """The worked example comes out: two rows, one of them without any spread."""
-    x, gamma, beta, out = doubles(ROWS, GAMMA, BETA, OUT)
+    x, gamma, beta, out = map(double, (ROWS, GAMMA, BETA, OUT))
     inputs = dict(x=x, gamma=gamma, beta=beta)
     check_forward(student, "layernorm", inputs, out, options=dict(eps=EPS))
 
@@ -108,7 +105,7 @@ def test_layernorm_rows_are_independent(student, rng):
 @points(1, of="layernorm_backward")
 def test_layernorm_backward_by_hand(student):
     """The gradients of the worked example come out."""
-    x, gamma, beta, dout = doubles(ROWS, GAMMA, BETA, DOUT)
+    x, gamma, beta, dout = map(double, (ROWS, GAMMA, BETA, DOUT))
     inputs = dict(x=x, gamma=gamma, beta=beta)
     check_gradients(student, "layernorm", inputs, layernorm, dout=dout, options=dict(eps=EPS))
 

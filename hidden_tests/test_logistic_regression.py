@@ -16,10 +16,12 @@ from gradus.checks import (
     check_result,
     check_update,
     descend,
+    double,
     forward_backward,
     points,
     public,
     require,
+    unpack,
 )
 from gradus.checks.data import digits
 
@@ -68,18 +70,14 @@ def labels(rng, n=N) -> Tensor:
     return y[rng.permutation(n)]
 
 
-def double(*values) -> Tensor:
-    return torch.tensor(values).double()
-
-
 @public
 @points(1, of="sigmoid")
 def test_sigmoid(student, rng):
     """Log-odds become probabilities, first those of the example on paper; ln 3 becomes 3/4."""
-    on_paper = double(0.1192029220, 0.2689414214, 0.5, 0.7310585786)
-    check_result(student, "sigmoid", dict(z=double(-2, -1, 0, 1)), on_paper, "a")
-    by_hand = torch.tensor([0.0, math.log(3), -math.log(3), math.log(4), -math.log(9)]).double()
-    check_result(student, "sigmoid", dict(z=by_hand), double(0.5, 0.75, 0.25, 0.8, 0.1), "a")
+    on_paper = double([0.1192029220, 0.2689414214, 0.5, 0.7310585786])
+    check_result(student, "sigmoid", dict(z=double([-2, -1, 0, 1])), on_paper, "a")
+    by_hand = double([0.0, math.log(3), -math.log(3), math.log(4), -math.log(9)])
+    check_result(student, "sigmoid", dict(z=by_hand), double([0.5, 0.75, 0.25, 0.8, 0.1]), "a")
     for z in (rng.normal(5, 3), rng.normal(1)):
         check_result(student, "sigmoid", dict(z=z), torch.sigmoid(z), "a")
 
@@ -102,7 +100,7 @@ def test_bce_with_logits_forward(student, rng):
     for targets in (y.double(), y, soft):
         check_forward(student, "bce_with_logits", dict(z=z, y=targets), bce(z, targets))
     for odds, target, by_hand in ((3, 1.0, 4 / 3), (3, 0.0, 4), (1e-5, 1.0, 1 + 1e5)):
-        inputs = dict(z=double(odds).log(), y=double(target))
+        inputs = dict(z=double([odds]).log(), y=double([target]))
         check_forward(student, "bce_with_logits", inputs, math.log(by_hand))
 
 
@@ -110,11 +108,11 @@ def test_bce_with_logits_forward(student, rng):
 def test_bce_with_logits_forward_extreme(student):
     """Logits of ±1000 and ±40 have a finite loss: a sure wrong answer at −1000 costs 1000."""
     for z, y in (
-        (double(1000, -900, 0.5), double(1, 0, 1)),
-        (double(-1000), double(1)),
-        (double(1000), double(0)),
-        (double(40, -40, 0.5), double(0, 1, 1)),
-        (double(800, -800, 0.5), double(0.25, 0.75, 1)),
+        (double([1000, -900, 0.5]), double([1, 0, 1])),
+        (double([-1000]), double([1])),
+        (double([1000]), double([0])),
+        (double([40, -40, 0.5]), double([0, 1, 1])),
+        (double([800, -800, 0.5]), double([0.25, 0.75, 1])),
     ):
         check_forward(student, "bce_with_logits", dict(z=z, y=y), bce(z, y))
 
@@ -143,7 +141,7 @@ def test_bce_with_logits_backward(student, rng):
         (scores, of_class),
         (scores, rng.uniform(N)),
         (scores[:1], of_class[:1]),
-        (double(1000, -1000, 1000, -1000, 40, -40, 0.3), double(1, 1, 0, 0, 0, 1, 1)),
+        (double([1000, -1000, 1000, -1000, 40, -40, 0.3]), double([1, 1, 0, 0, 0, 1, 1])),
     ):
         check_gradients(student, "bce_with_logits", dict(z=z, y=y), bce, wrt=["z"], dout=dout)
 
@@ -179,8 +177,8 @@ def test_gd_update(student, rng):
 @points(2, of="predict")
 def test_predict(student, rng):
     """1 where the probability is at least 0.5, and 0 elsewhere; a tie counts as 1."""
-    w, b = double(0.5, -0.25), torch.tensor(0.75).double()
-    z = double(0.0, 0.125, 0.375, -0.125, -0.375, 0.625, -0.625, 3, -3, 1000, -1000)
+    w, b = double([0.5, -0.25]), double(0.75)
+    z = double([0.0, 0.125, 0.375, -0.125, -0.375, 0.625, -0.625, 3, -3, 1000, -1000])
     z = z[rng.permutation(len(z))]
     second = rng.integers(len(z), low=-2, high=3).double()
     x = torch.stack([2 * (z - b + 0.25 * second), second], 1)  # exact, so that a tie is one
@@ -199,7 +197,7 @@ def test_predict(student, rng):
 def test_train_steps(student, rng):
     """From zeros, each step descends the gradient over all examples; losses are those before it."""
     x, y = rng.normal(9, D), labels(rng, 9)
-    zeros = torch.zeros(D).double(), torch.tensor(0.0).double()
+    zeros = torch.zeros(D).double(), double(0.0)
     start = "params after one step with lr = 1e-12"
     for steps, lr, name in ((1, 1e-12, start), (1, 0.7, "params"), (3, 0.7, "params")):
         update, batches = partial(step, lr=lr), [()] * steps
@@ -213,17 +211,11 @@ def test_train_on_digits(student, rng, topic):
     """The trained unit tells nines from other digits that it has not seen."""
     data = digits(rng, test=700)  # seventy nines: fewer make the accuracy swing
     result = call(student, "train", data.x_train, (data.y_train == 9).long(), **DIGITS)
-    params = result[0] if isinstance(result, (tuple, list)) and len(result) == 2 else None
-    require(
-        isinstance(params, (tuple, list))
-        and len(params) == 2
-        and isinstance(params[0], Tensor)
-        and params[0].shape == (64,)
-        and torch.as_tensor(params[1]).numel() == 1,
-        "train must return (params, losses), params (w, b) of shapes (64,) and ()",
-        diagnosis="structure",
-    )
-    w, b = params
+    params, _ = unpack("train", result, "params", "losses")
+    w, b = unpack("train", params, "w", "b")
+    fits = getattr(w, "shape", None) == (64,) and torch.as_tensor(b).numel() == 1
+    text = "train must return params (w, b) of shapes (64,) and ()"
+    require(fits, text, diagnosis="structure")
     answers, nine = data.x_test.double() @ w.double() + b >= 0, data.y_test == 9
     recognised = [float((answers == nine)[group].double().mean()) for group in (nine, ~nine)]
     threshold = topic.thresholds["digits"]["balanced accuracy"]

@@ -3,9 +3,8 @@
 import math
 
 import torch
-from torch import Tensor
 
-from gradus.checks import check_raises, check_result, points, public
+from gradus.checks import check_raises, check_result, double, points, public
 
 
 def cycle_of(t, period, mult):
@@ -30,10 +29,6 @@ def whole_number(rng, low: int, high: int) -> int:
     return int(rng.integers(1, low=low, high=high))
 
 
-def tensor(numbers) -> Tensor:
-    return torch.tensor(numbers, dtype=torch.float64)
-
-
 def check_rates(student, function: str, times, rates, **inputs) -> None:
     """`function(t, *inputs)` is as expected at all times; whole ones are passed as integers."""
     for t, rate in zip(map(float, times), map(float, rates), strict=True):
@@ -47,8 +42,8 @@ def test_step_decay(student, rng):
     """The factor comes in exactly at every whole period, first in the example on paper."""
     by_hand = dict(lr=8, period=3, factor=0.5)
     check_rates(student, "step_decay", [3, 2, 9], [4, 8, 1], **by_hand)
-    periods = tensor([0, 0.25, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 5, 400.75])
-    behind = tensor([0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 5, 400])
+    periods = double([0, 0.25, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 5, 400.75])
+    behind = double([0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 5, 400])
     random = whole_number(rng, 4, 9), decimal(rng, 0.1, 2), decimal(rng, 0.2, 0.9)
     for period, lr, factor in ((3, 0.8, 0.5), random, (0.5, 0.3, 0.1), (5, 0.2, 1.0)):
         inputs = dict(lr=lr, period=period, factor=factor)
@@ -59,7 +54,7 @@ def test_step_decay(student, rng):
 @points(2, of="exponential_decay")
 def test_exponential_decay(student, rng):
     """The rate halves every ln 2 / rate epochs, and is 0 in the end."""
-    t = tensor([0, 1, 0.5, 2.25, 7])
+    t = double([0, 1, 0.5, 2.25, 7])
     for lr, rate in ((0.8, 0.7), (decimal(rng, 0.5, 2), decimal(rng, 0.1, 0.6)), (0.3, 0)):
         expected = torch.exp(-rate * t).mul(lr)
         check_rates(student, "exponential_decay", t, expected, lr=lr, rate=rate)
@@ -72,7 +67,7 @@ def test_exponential_decay(student, rng):
 @points(2, of="inverse_time_decay")
 def test_inverse_time_decay(student, rng):
     """The rates 0.6, 0.4, 0.3, …; half of the first after 1/rate epochs."""
-    t = tensor([0, 1, 2, 3.5, 8, 1000])
+    t = double([0, 1, 2, 3.5, 8, 1000])
     by_hand = [0.6, 0.4, 0.3, 0.6 / 2.75, 0.12, 0.6 / 501]
     first, k = decimal(rng, 0.5, 2), decimal(rng, 0.2, 0.8)
     more = first * torch.lerp(torch.ones(6).double(), 1 + t, k).reciprocal()
@@ -84,8 +79,8 @@ def test_inverse_time_decay(student, rng):
 @points(3, of="triangular")
 def test_triangular(student, rng):
     """Up from lr_min in half a cycle, down in the other half, and again."""
-    halves = tensor([0, 0.25, 0.5, 1, 1.25, 1.75, 2, 2.5, 3, 4, 7, 7.75])
-    up = tensor([0, 0.25, 0.5, 1, 0.75, 0.25, 0, 0.5, 1, 0, 1, 0.25])
+    halves = double([0, 0.25, 0.5, 1, 1.25, 1.75, 2, 2.5, 3, 4, 7, 7.75])
+    up = double([0, 0.25, 0.5, 1, 0.75, 0.25, 0, 0.5, 1, 0, 1, 0.25])
     half = whole_number(rng, 3, 9)
     low, high = decimal(rng, 0.01, 0.2), decimal(rng, 0.5, 2)
     for h, lo, hi in ((4, 0.1, 0.5), (half, low, high), (2.5, 0, 1), (1, 0.3, 0.3)):
@@ -152,7 +147,7 @@ def test_cosine_restarts(student, rng):
         (period, 3, triple, 0, high),
         (4, 2, double, 0.3, 0.3),
     ):
-        periods, share = tensor(table).T
+        periods, share = double(table).T
         expected = lo + (hi - lo) * (1 + torch.cos(math.pi * share)) / 2
         inputs = dict(lr_min=lo, lr_max=hi, period=p, mult=mult)
         check_rates(student, "cosine_restarts", p * periods, expected, **inputs)
@@ -164,6 +159,6 @@ def test_linear_warmup(student, rng):
     """From lr / warmup at the first update to lr at the last one of the warm-up, then constant."""
     random = whole_number(rng, 5, 12)
     for warmup, lr in ((4, 0.8), (random, decimal(rng, 0.1, 2)), (1, 0.5), (0, 0.3)):
-        ramp = tensor([i / warmup for i in range(1, warmup + 1)] + [1, 1, 1])
+        ramp = double([i / warmup for i in range(1, warmup + 1)] + [1, 1, 1])
         check_rates(student, "linear_warmup", range(warmup + 3), lr * ramp, lr=lr, warmup=warmup)
     check_rates(student, "linear_warmup", [10**6], [0.3], lr=0.3, warmup=random)

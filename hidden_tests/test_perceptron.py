@@ -11,10 +11,12 @@ from gradus.checks import (
     check_raises,
     check_result,
     check_values,
+    double,
     kind,
     points,
     public,
     require,
+    unpack,
 )
 from gradus.checks.data import digits
 
@@ -68,12 +70,12 @@ STAND_INS = {
 @points(2, of="threshold_unit")
 def test_threshold_unit(student, rng):
     """+1 where x @ w + b ≥ 0, first on the four points on paper; for one unit and for several."""
-    paper = torch.tensor([[-1.0, -1.0], [1.0, -3.0], [-2.0, 2.0], [2.0, 3.0]]).double()
-    w, b = torch.tensor([2.0, -1.0]).double(), torch.tensor(2.0).double()
-    cases = [(paper, w, b, torch.tensor([1.0, 1.0, -1.0, 1.0]).double())]
-    corners = torch.tensor([[2.0, 1.0], [1.0, 3.0], [-1.0, 1.0], [-2.0, -2.0]]).double()
-    w, b = torch.tensor([1.0, -2.0]).double(), torch.tensor(0.0).double()
-    cases.append((corners, w, b, torch.tensor([1.0, -1.0, -1.0, 1.0]).double()))
+    paper = double([[-1, -1], [1, -3], [-2, 2], [2, 3]])
+    corners = double([[2, 1], [1, 3], [-1, 1], [-2, -2]])
+    cases = [
+        (paper, double([2, -1]), double(2), double([1, 1, -1, 1])),
+        (corners, double([1, -2]), double(0), double([1, -1, -1, 1])),
+    ]
     for n, m, size in ((9, 5, 1), (1, 5, 1000), (6, 4, 1)):
         x, w, b = size * rng.normal(n, 3), rng.normal(3, m), rng.normal(m)
         right = torch.nn.functional.linear(x, w.T, b).sign()
@@ -94,7 +96,7 @@ def test_perceptron_step(student, rng):
     for sign, y in ((-z, 1.0), (z, 1.0), (z, -1.0), (-z, -1.0), (0, -1.0), (0, 1.0)):
         start, bias, wrong = sign * w, sign * b, y * (sign * z or 1) < 0
         after = (torch.add(start, x, alpha=y), bias + y) if wrong else (start, bias)
-        inputs = dict(w=start, b=bias, x=x, y=torch.tensor(y).double())
+        inputs = dict(w=start, b=bias, x=x, y=double(y))
         names = ("w", "b", "mistake")
         check_result(student, "perceptron_step", inputs, (*after, wrong), names)
 
@@ -103,7 +105,7 @@ def test_perceptron_step(student, rng):
 @points(1, of="perceptron_step")
 def test_perceptron_step_refuses_other_labels(student, rng):
     """Labels other than −1 and +1 are refused."""
-    one = torch.tensor(1.0).double()
+    one = double(1.0)
     for y, x in product((0.0, 2.0, -1.5), rng.normal(4, 3)):
         w, b = rng.normal(3), rng.normal(1)[0]
         check_raises(student, "perceptron_step", w, b, x, y * one, when=f"the label is {y:g}")
@@ -138,8 +140,8 @@ def check_training(student, x, y, max_epochs, w, b, mistakes):
 def test_perceptron_train_by_hand(student):
     """Four points in the plane: three epochs with mistakes and one without."""
     # Worth doing on paper: epoch 1 ends at w = (4, 1), b = 0; epoch 2 at (3, 0), 1.
-    x = torch.tensor([[-1.0, -1.0], [1.0, -3.0], [-2.0, 2.0], [2.0, 3.0]]).double()
-    y = torch.tensor([1.0, 1.0, -1.0, 1.0]).double()
+    x = double([[-1.0, -1.0], [1.0, -3.0], [-2.0, 2.0], [2.0, 3.0]])
+    y = double([1.0, 1.0, -1.0, 1.0])
     path = torch.tensor([[4.0, 1.0, 0.0], [3.0, 0.0, 1.0], [2.0, -1.0, 2.0], [2.0, -1.0, 2.0]])
     for limit, epochs in ((50, 4), (4, 4), (2, 2), (1, 1)):
         *w, b = path[epochs - 1].double()
@@ -166,18 +168,9 @@ def test_train_on_digits(student, rng, topic):
     train_on, test_on = ((t == 4) | (t == 9) for t in (data.y_train, data.y_test))
     y, y_test = (t.float() * 2 - 1 for t in (data.y_train == 9, data.y_test == 9))
     value = call(student, "perceptron_train", data.x_train[train_on], y[train_on], 100)
-    w, b, _ = unpacked("perceptron_train", value, "w", "b", "mistakes")
+    w, b, _ = unpack("perceptron_train", value, "w", "b", "mistakes")
     answers = call(student, "threshold_unit", data.x_test[test_on], w, b)
     check_accuracy(answers, y_test[test_on], topic.thresholds["digits"]["accuracy"])
-
-
-def unpacked(function, value, *names):
-    """The values that `function` returned: as many as there are names."""
-    several = isinstance(value, (tuple, list))
-    got = f"{len(value)} values" if several else kind(value)
-    text = f"{function} must return ({', '.join(names)}), got {got}"
-    require(several and len(value) == len(names), text, diagnosis="structure")
-    return value
 
 
 def check_table(table, rows, columns, name):
@@ -228,9 +221,9 @@ def test_is_separable(student):
 @points(1, of="is_separable")
 def test_is_separable_in_space(student, rng):
     """Points on two sides of a hyperplane, and a point between two others; the limit of epochs."""
-    check_separable(student, rng.normal(1, 4), torch.tensor([-1.0]).double(), 2, True)
+    check_separable(student, rng.normal(1, 4), double([-1.0]), 2, True)
     x = torch.cat([ends := rng.normal(2, 5), ends.mean(0, keepdim=True)])
-    check_separable(student, x, torch.tensor([1.0, 1.0, -1.0]).double(), 30, False)
+    check_separable(student, x, double([1.0, 1.0, -1.0]), 30, False)
     check_separable(student, *two_sides(rng), 2000, True)
 
 
@@ -258,9 +251,9 @@ def test_xor_network(student, rng):
     """Your two_layer answers the rows FF, FT, TF, TT right, whatever numbers F and T are."""
     for false, true in encodings(rng):
         network = xor_weights(student, false, true)
-        rows = torch.tensor(list(product((false, true), repeat=2))).double()
+        rows = double(list(product((false, true), repeat=2)))
         answers = student.two_layer(rows, *network)
-        right = torch.tensor([-1.0, 1.0, 1.0, -1.0]).double()
+        right = double([-1.0, 1.0, 1.0, -1.0])
         check_values(answers, right, f"answers for F = {false:.4g}, T = {true:.4g}")
 
 
@@ -281,7 +274,7 @@ def test_xor_network_with_noise(student, rng):
 def xor_weights(student, false, true):
     """The student's network in float64, with its shapes checked."""
     value = call(student, "xor_network", false, true)
-    w, b, v, c = unpacked("xor_network", value, "w", "b", "v", "c")
+    w, b, v, c = unpack("xor_network", value, "w", "b", "v", "c")
     for name, mine, shape in (("w", w, (2, 2)), ("b", b, (2,)), ("v", v, (2,)), ("c", c, ())):
         number = name == "c" and isinstance(mine, (int, float))
         fits = isinstance(mine, Tensor) and mine.shape == shape

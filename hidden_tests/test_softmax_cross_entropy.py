@@ -12,6 +12,7 @@ from gradus.checks import (
     check_gradients,
     check_raises,
     check_result,
+    double,
     forward_backward,
     points,
     public,
@@ -40,7 +41,7 @@ STAND_INS = {
 
 def ordinary(rng) -> list[Tensor]:
     """Logits of a batch, of one example with another number of classes, and of a sure one."""
-    return [rng.normal(N, C), rng.normal(1, 3), torch.tensor([[-12.0, 0.0, 2.0]]).double()]
+    return [rng.normal(N, C), rng.normal(1, 3), double([[-12.0, 0.0, 2.0]])]
 
 
 def extreme(rng) -> Tensor:
@@ -70,8 +71,8 @@ def check_backward(student, name, inputs, reference, dout):
 @points(1, of="softmax_forward")
 def test_softmax_forward(student, rng):
     """Each row is exp(x) divided by its own sum, first with those of the example on paper."""
-    x = torch.tensor([[2, 0, 1], [5, 3, 4]], dtype=torch.float64)
-    p = torch.tensor([[0.6652409558, 0.0900305732, 0.2447284711]] * 2, dtype=torch.float64)
+    x = double([[2, 0, 1], [5, 3, 4]])
+    p = double([[0.6652409558, 0.0900305732, 0.2447284711]] * 2)
     check_forward(student, "softmax", dict(x=x), p)
     for x in ordinary(rng):
         check_forward(student, "softmax", dict(x=x), softmax(x))

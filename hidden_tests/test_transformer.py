@@ -10,6 +10,7 @@ from gradus.checks import (
     check_gradients,
     check_raises,
     check_result,
+    double,
     forward_backward,
     points,
     public,
@@ -85,11 +86,11 @@ def ffn_params(rng, d, f, o):
 @points(1, of="feed_forward_forward")
 def test_feed_forward_by_hand(student, rng):
     """The example on paper, first with three positions, then with five; and random inputs."""
-    hand = {name: torch.tensor(value).double() for name, value in BY_HAND_PARAMS.items()}
-    three = torch.tensor([[[3, 4, 1], [1, 4, 3], [0, 1, 2]]]).double()
-    right = torch.tensor([[[10, 17, 5], [3, 27, 6], [-2, 16, 3]]]).double()
+    hand = {name: double(value) for name, value in BY_HAND_PARAMS.items()}
+    three = double([[[3, 4, 1], [1, 4, 3], [0, 1, 2]]])
+    right = double([[[10, 17, 5], [3, 27, 6], [-2, 16, 3]]])
     check_forward(student, "feed_forward", dict(x=three, params=hand), right)
-    z, y = torch.tensor([BY_HAND_Z]).double(), torch.tensor([BY_HAND_Y]).double()
+    z, y = double([BY_HAND_Z]), double([BY_HAND_Y])
     check_forward(student, "feed_forward", dict(x=z, params=hand), y)
     params = ffn_params(rng, 5, 7, 6)
     for x in (rng.normal(2, 3, 5), rng.normal(1, 1, 5)):
@@ -145,7 +146,7 @@ def test_attention_forward(student, rng):
 def test_attention_forward_causal(student, rng):
     """With a causal mask nothing shows of later tokens, however large they are."""
     q, k, v = rng.normal(2, 5, 6), rng.normal(2, 5, 6), rng.normal(2, 5, 7)
-    louder = torch.tensor([1, 1, 1, 1e5, 1e5]).double()[:, None]
+    louder = double([1, 1, 1, 1e5, 1e5])[:, None]
     check_attention(student, q, k, v, causal(5))
     check_attention(student, q.abs(), louder * k.abs(), louder * v, causal(5))
 

@@ -11,10 +11,12 @@ from gradus.checks import (
     check_raises,
     check_result,
     check_values,
+    double,
     kind,
     points,
     public,
     require,
+    unpack,
 )
 
 
@@ -39,7 +41,7 @@ def box_parameters(left, right, height, k):
 def ends(n, low, high):
     """Left and right sides of n towers on [low, high]; the outermost are far away."""
     inner, far = grid(low, high, n + 1)[1:-1], high - low
-    return torch.cat([tensor(low - far), inner]), torch.cat([inner, tensor(high + far)])
+    return torch.cat([double([low - far]), inner]), torch.cat([inner, double([high + far])])
 
 
 def box_approximation(values, low, high, sharpness):
@@ -57,10 +59,6 @@ STAND_INS = dict(
 )
 
 
-def tensor(*numbers) -> Tensor:
-    return torch.tensor(numbers, dtype=torch.float64)
-
-
 def grid(low, high, count) -> Tensor:
     """`count` numbers from low to high."""
     return torch.linspace(low, high, count, dtype=torch.float64)
@@ -74,9 +72,7 @@ def decimal(rng, low: float, high: float) -> float:
 def neurons(student, function, inputs, n, dtype=torch.float64):
     """(w1, b1, w2) from `function`: one input, one output, and at most 2n hidden neurons."""
     value = call(student, function, *inputs.values())
-    three = isinstance(value, tuple | list) and len(value) == 3
-    text = f"{function} must return (w1, b1, w2), got {kind(value)}"
-    require(three, text, diagnosis="structure")
+    unpack(function, value, "w1", "b1", "w2")
     hidden = value[1].numel() if isinstance(value[1], Tensor) else 2 * n
     shapes = dict(w1=(1, hidden), b1=(hidden,), w2=(hidden, 1))
     for (name, shape), part in zip(shapes.items(), value, strict=True):
@@ -104,9 +100,9 @@ def check_sum(student, function, x, inputs, right, n) -> None:
 @points(2, of="step_neuron")
 def test_step_neuron(student, rng):
     """½ at the position, ¾ and 0.9 where they belong; first with those of the example on paper."""
-    inputs = dict(x=tensor(-1, 0, 1, 2, 3, 4, 5), position=2, steepness=100)
-    check_result(student, "step_neuron", inputs, tensor(0, 0, 0, 0.5, 1, 1, 1), "out")
-    odds = tensor(1, 1 / 3, 3, 1 / 9, 9, 1e-6)
+    inputs = dict(x=double([-1, 0, 1, 2, 3, 4, 5]), position=2, steepness=100)
+    check_result(student, "step_neuron", inputs, double([0, 0, 0, 0.5, 1, 1, 1]), "out")
+    odds = double([1, 1 / 3, 3, 1 / 9, 9, 1e-6])
     for p, k in ((0.5, 10), (decimal(rng, 1, 9), decimal(rng, 2, 9)), (-3.25, 1000), (0, 0.5)):
         inputs = dict(x=p + odds.log() / k, position=p, steepness=k)
         check_result(student, "step_neuron", inputs, odds / (1 + odds), "out")
@@ -125,16 +121,16 @@ def test_step_neuron(student, rng):
 def test_tower(student, rng):
     """The height inside, half of it at the sides, 0 outside; less when the sides are gentle."""
     random = decimal(rng, -3, 0), decimal(rng, 1, 3), decimal(rng, 2, 5)
-    inside = tensor(0, 0, 0, 1, 2, 2, 2, 1, 0, 0, 0) / 2
+    inside = double([0, 0, 0, 1, 2, 2, 2, 1, 0, 0, 0]) / 2
     for left, right, h in ((1.0, 2.0, 3.0), random, (*random[:2], -random[2])):
         w = right - left
-        x = left + w * tensor(-1000, -1, -0.1, 0, 0.1, 0.5, 0.9, 1, 1.1, 2, 1000)
+        x = left + w * double([-1000, -1, -0.1, 0, 0.1, 0.5, 0.9, 1, 1.1, 2, 1000])
         inputs = dict(x=x, left=left, right=right, height=h, steepness=1000 / w)
         check_result(student, "tower", inputs, h * inside, "out")
         for share in (0.75, 0.9):  # the first neuron's value in the middle
             k = 2 * math.log(share / (1 - share)) / w
-            inputs |= dict(x=tensor(left + w / 2), steepness=k)
-            check_result(student, "tower", inputs, tensor(h * (2 * share - 1)), "out")
+            inputs |= dict(x=double([left + w / 2]), steepness=k)
+            check_result(student, "tower", inputs, double([h * (2 * share - 1)]), "out")
             inputs["x"] = grid(left - 3 * w, right + 3 * w, 24).reshape(6, 4)
             check_result(student, "tower", inputs, box(*inputs.values()), "out")
 
@@ -144,8 +140,9 @@ def test_tower(student, rng):
 def test_tower_raises(student, rng):
     """A tower whose sides are swapped, or in one place, is refused."""
     left = decimal(rng, -2, 2)
-    inputs = dict(x=tensor(left - 9, left + 1), left=left, right=left + 2, height=3.0, steepness=99)
-    check_result(student, "tower", inputs, tensor(0, 3), "out")
+    inputs = dict(left=left, right=left + 2, height=3.0, steepness=99)
+    inputs |= dict(x=double([left - 9, left + 1]))
+    check_result(student, "tower", inputs, double([0, 3]), "out")
     for right in (left - decimal(rng, 0.1, 2), left):
         check_raises(student, "tower", rng.normal(4), left, right, 1.0, 5.0, when="left ≥ right")
 
@@ -155,11 +152,11 @@ def test_tower_raises(student, rng):
 def test_tower_2d(student, rng):
     """The height inside the rectangle, half of it at the sides, 0 in the arms and the corners."""
     # In units of the rectangle: below it, on its lower side, inside, on its upper side, above it.
-    places, wall = tensor(-1000, -1, 0, 0.5, 1, 2, 1000), tensor(0, 0, 0.5, 1, 0.5, 0, 0)
+    places, wall = double([-1000, -1, 0, 0.5, 1, 2, 1000]), double([0, 0, 0.5, 1, 0.5, 0, 0])
     total = torch.cartesian_prod(wall, wall).sum(1)
     # A strength of ln 9 makes 1/28, 1/4, 3/4 of the sums 0, 1, 2.
     for n, h, odds in ((49, 1.0, 1e90), (49, 3.0, 1e90), (49, -0.4, 1e90), (49, 2.5, 9), (1, 3, 9)):
-        low, size = rng.normal(2), tensor(decimal(rng, 0.5, 1), decimal(rng, 1.5, 3))
+        low, size = rng.normal(2), double([decimal(rng, 0.5, 1), decimal(rng, 1.5, 3)])
         inputs = dict(x=(low + size * torch.cartesian_prod(places, places))[-n:])
         inputs |= dict(low=low, high=low + size, height=h)
         inputs |= dict(steepness=1000.0, strength=math.log(odds))
@@ -181,9 +178,10 @@ def test_network(student, rng):
 @points(1, of="tower_network")
 def test_tower_network_by_hand(student):
     """Two towers of known heights, at their middles, sides, and outside."""
-    inputs = dict(left=tensor(1, 4), right=tensor(2, 7), height=tensor(3, -2), steepness=100.0)
-    x = tensor(-1000, -5.5, -1.5, 0, 1, 1.5, 2, 3, 4, 5.5, 7, 8, 1000)
-    right = tensor(0, 0, 0, 0, 1.5, 3, 1.5, 0, -1, -2, -1, 0, 0)
+    left, right, height = double([1, 4]), double([2, 7]), double([3, -2])
+    inputs = dict(left=left, right=right, height=height, steepness=100.0)
+    x = double([-1000, -5.5, -1.5, 0, 1, 1.5, 2, 3, 4, 5.5, 7, 8, 1000])
+    right = double([0, 0, 0, 0, 1.5, 3, 1.5, 0, -1, -2, -1, 0, 0])
     check_by_hand(student, "tower_network", x, inputs, right, 2)
 
 
@@ -193,7 +191,7 @@ def test_tower_network(student, rng):
     for n, k in ((5, 3.0), (1, 0.7), (4, 40.0)):
         left, height = 2 * rng.normal(n), rng.normal(n)
         right = left + rng.uniform(n, low=0.5, high=2)
-        x = torch.cat([3 * rng.normal(30), tensor(-1000, 1000)])
+        x = torch.cat([3 * rng.normal(30), double([-1000, 1000])])
         inputs = dict(left=left, right=right, height=height, steepness=k)
         total = box(x[:, None], *inputs.values()).sum(1)
         check_sum(student, "tower_network", x, inputs, total, n)
@@ -211,8 +209,8 @@ def test_approximate_by_hand(student):
         ((2,), 0.0, 0.1, (2, 2, 2, 2, 2)),
     ):
         x, n = grid(low, high, len(right)), len(values)
-        inputs = dict(values=tensor(*values), low=low, high=high, sharpness=80.0)
-        check_by_hand(student, "approximate", x, inputs, tensor(*right), n)
+        inputs = dict(values=double(values), low=low, high=high, sharpness=80.0)
+        check_by_hand(student, "approximate", x, inputs, double(right), n)
 
 
 @points(1, of="approximate")
@@ -256,9 +254,9 @@ def test_approximate_error_falls(student, rng):
 @points(1, of="fit")
 def test_fit_by_hand(student):
     """With sides that are nearly vertical, each height is the mean of its examples."""
-    x, y = tensor(2.5, 0.2, 1.9, 0.5, 1.1, 2.2, 1.5), tensor(7, 1, -6, 4, 2, 9, -5)
+    x, y = double([2.5, 0.2, 1.9, 0.5, 1.1, 2.2, 1.5]), double([7, 1, -6, 4, 2, 9, -5])
     inputs = dict(x=x[:, None], y=y, n=3, low=0.0, high=3.0, sharpness=1000.0)
-    right = tensor(8, 2.5, -3, 2.5, -3, 8, -3)
+    right = double([8, 2.5, -3, 2.5, -3, 8, -3])
     check_by_hand(student, "fit", x, inputs, right, 3)
 
 

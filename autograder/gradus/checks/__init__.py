@@ -5,7 +5,7 @@ A hidden test imports everything it needs from here:
     from gradus.checks import check_gradients, check_values, points, public
 """
 
-from gradus.checks.calls import call, forward
+from gradus.checks.calls import call, forward, unpack
 from gradus.checks.comparison import (
     check_forward,
     check_gradients,
@@ -16,7 +16,7 @@ from gradus.checks.comparison import (
 )
 from gradus.checks.failure import CheckFailed, kind, require
 from gradus.checks.marks import hidden, points, public, visibility
-from gradus.checks.rng import Rng
+from gradus.checks.rng import Rng, double
 from gradus.checks.stand_ins import forward_backward
 from gradus.checks.training import check_accuracy, check_at_least, descend
 
@@ -33,6 +33,7 @@ __all__ = [
     "check_update",
     "check_values",
     "descend",
+    "double",
     "forward",
     "forward_backward",
     "hidden",
@@ -40,5 +41,6 @@ __all__ = [
     "points",
     "public",
     "require",
+    "unpack",
     "visibility",
 ]

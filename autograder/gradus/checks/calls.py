@@ -43,11 +43,18 @@ def unpack_forward(name: str, value: Any, also: Sequence[str] = ()) -> tuple[Any
 
     Raises CheckFailed with diagnosis `structure` if it is not.
     """
-    if not isinstance(value, (tuple, list)) or len(value) != 2 + len(also):
-        got = f"{len(value)} values" if isinstance(value, (tuple, list)) else kind(value)
-        raise CheckFailed(
-            f"{name}_forward must return ({', '.join(('out', 'cache', *also))}), got {got}",
-            "" if value is None else "cache is what the backward needs, any object, or None.",
-            diagnosis="structure",
-        )
-    return tuple(value)
+    more = "" if value is None else "cache is what the backward needs, any object, or None."
+    return unpack(f"{name}_forward", value, "out", "cache", *also, more=more)
+
+
+def unpack(function: str, value: Any, *names: str, more: str = "") -> tuple[Any, ...]:
+    """The values that `function` has returned: as many as there are names.
+
+    Raises CheckFailed with diagnosis `structure`, and `more` after what is wrong, if it is not.
+    """
+    several = isinstance(value, (tuple, list))
+    if several and len(value) == len(names):
+        return tuple(value)
+    got = f"{len(value)} values" if several else kind(value)
+    text = f"{function} must return ({', '.join(names)}), got {got}"
+    raise CheckFailed(text, more, diagnosis="structure")

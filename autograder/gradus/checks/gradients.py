@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
-from gradus.checks.calls import unpack_forward
-from gradus.checks.failure import CheckFailed, kind
+from gradus.checks.calls import unpack, unpack_forward
 from gradus.checks.record import current
 from gradus.checks.rng import Rng
 
@@ -63,14 +62,7 @@ def unpack_gradients(
         wrapped = isinstance(gradients, (tuple, list)) and len(gradients) == 1
         if nested or not wrapped:
             return (gradients,)
-    if not isinstance(gradients, (tuple, list)) or len(gradients) != len(names):
-        many = isinstance(gradients, (tuple, list))
-        got = f"{len(gradients)} values" if many else kind(gradients)
-        listed = ", ".join(f"d{n}" for n in names)
-        raise CheckFailed(
-            f"{name}_backward must return ({listed}), got {got}", diagnosis="structure"
-        )
-    return gradients
+    return unpack(f"{name}_backward", gradients, *(f"d{n}" for n in names))
 
 
 def right_for_own_forward(

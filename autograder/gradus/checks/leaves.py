@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradus.checks.calls import unpack
 from gradus.checks.failure import CheckFailed, kind
 from gradus.checks.record import current
 from gradus.checks.tolerance import agree
@@ -59,12 +60,7 @@ def pair_named(actual: Any, expected: Any, name: str | Sequence[str], function: 
     """`pair_leaves` where a tuple is returned whose parts have names: ("params", "losses")."""
     if isinstance(name, str):
         return pair_leaves(actual, expected, name)
-    if not isinstance(actual, (list, tuple)) or len(actual) != len(name):
-        many = isinstance(actual, (list, tuple))
-        got = f"{len(actual)} values" if many else kind(actual)
-        text = f"{function} must return ({', '.join(name)}), got {got}"
-        raise CheckFailed(text, diagnosis="structure")
-    triples = zip(actual, expected, name, strict=True)
+    triples = zip(unpack(function, actual, *name), expected, name, strict=True)
     return [leaf for mine, right, part in triples for leaf in pair_leaves(mine, right, part)]
 
 

@@ -1,8 +1,9 @@
-"""Seeded random inputs for checks."""
+"""Inputs of checks: seeded random ones, and numbers from paper."""
 
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +18,11 @@ def derive_seed(*parts: str) -> int:
 def submission_seed(*parts: str) -> int:
     """The seed of a submission's own randomness, which tells nothing of the inputs' seed."""
     return derive_seed("submission", *parts) % 2**31
+
+
+def double(numbers: Any) -> Tensor:
+    """A number, or nested lists of numbers, as a float64 tensor."""
+    return torch.tensor(numbers, dtype=torch.float64)
 
 
 class Rng:
