@@ -101,14 +101,14 @@ def test_triangular_raises(student, rng):
 def test_restart_cycle(student, rng):
     """Elapsed time and length of the cycle, also exactly at the restarts."""
     constant = [(0, 0, 1), (0.75, 0.75, 1), (1, 0, 1), (2.5, 0.5, 1), (3, 0, 1), (8.25, 0.25, 1)]
-    double = [(0, 0, 1), (0.5, 0.5, 1), (1, 0, 2), (2.5, 1.5, 2), (3, 0, 4), (4, 1, 4)]
-    double += [(6.75, 3.75, 4), (7, 0, 8), (14, 7, 8), (15, 0, 16), (16, 1, 16)]
+    twice = [(0, 0, 1), (0.5, 0.5, 1), (1, 0, 2), (2.5, 1.5, 2), (3, 0, 4), (4, 1, 4)]
+    twice += [(6.75, 3.75, 4), (7, 0, 8), (14, 7, 8), (15, 0, 16), (16, 1, 16)]
     triple = [(0.25, 0.25, 1), (1, 0, 3), (3.5, 2.5, 3), (4, 0, 9), (13, 0, 27), (40, 0, 81)]
     triple += [(120, 80, 81), (121, 0, 243), (122, 1, 243)]
     for mult, table, period in (
-        (2, double, 2),
+        (2, twice, 2),
         (1, constant, whole_number(rng, 3, 10)),
-        (2, double, whole_number(rng, 3, 10)),
+        (2, twice, whole_number(rng, 3, 10)),
         (3, triple, 1),
         (3, triple, whole_number(rng, 3, 10)),
     ):
@@ -135,17 +135,17 @@ def test_restart_cycle_raises(student, rng):
 def test_cosine_restarts(student, rng):
     """Half a cosine from lr_max towards lr_min in each cycle, each mult times as long."""
     single = [(0, 0), (0.25, 0.25), (0.5, 0.5), (0.75, 0.75), (1, 0), (2.25, 0.25), (3, 0)]
-    double = [(0, 0), (0.25, 0.25), (0.75, 0.75), (1, 0), (1.5, 0.25), (2, 0.5), (2.5, 0.75)]
-    double += [(3, 0), (4, 0.25), (6, 0.75), (7, 0), (9, 0.25)]
+    twice = [(0, 0), (0.25, 0.25), (0.75, 0.75), (1, 0), (1.5, 0.25), (2, 0.5), (2.5, 0.75)]
+    twice += [(3, 0), (4, 0.25), (6, 0.75), (7, 0), (9, 0.25)]
     triple = [(0.5, 0.5), (1, 0), (1.75, 0.25), (2.5, 0.5), (4, 0), (6.25, 0.25), (13, 0)]
     period = whole_number(rng, 3, 10)
     low, high = decimal(rng, 0.01, 0.2), decimal(rng, 0.5, 2)
     for p, mult, table, lo, hi in (
-        (4, 2, double, 0, 1),
-        (period, 2, double, low, high),
+        (4, 2, twice, 0, 1),
+        (period, 2, twice, low, high),
         (period, 1, single, low, high),
         (period, 3, triple, 0, high),
-        (4, 2, double, 0.3, 0.3),
+        (4, 2, twice, 0.3, 0.3),
     ):
         periods, share = double(table).T
         expected = lo + (hi - lo) * (1 + torch.cos(math.pi * share)) / 2

@@ -140,8 +140,8 @@ def test_tower(student, rng):
 def test_tower_raises(student, rng):
     """A tower whose sides are swapped, or in one place, is refused."""
     left = decimal(rng, -2, 2)
-    inputs = dict(left=left, right=left + 2, height=3.0, steepness=99)
-    inputs |= dict(x=double([left - 9, left + 1]))
+    inputs = dict(x=double([left - 9, left + 1]))
+    inputs |= dict(left=left, right=left + 2, height=3.0, steepness=99)
     check_result(student, "tower", inputs, double([0, 3]), "out")
     for right in (left - decimal(rng, 0.1, 2), left):
         check_raises(student, "tower", rng.normal(4), left, right, 1.0, 5.0, when="left ≥ right")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,6 +123,12 @@ class Student:
                 self._clock.begin(self._launcher.limits.check_seconds)
         self.load()
         self._trace.notes = list(self.notes)
+
+    @contextmanager
+    def apart(self, seconds: float) -> Iterator[None]:
+        """Calls in it may compute so many seconds, whatever the check has computed."""
+        with self._clock.apart(seconds):
+            yield
 
     def end(self) -> Trace:
         """Ends the check."""

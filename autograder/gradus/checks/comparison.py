@@ -35,7 +35,8 @@ class Comparison:
     also: what a forward returns after (out, cache), by name, to be compared where it is not None.
     dout, wrt, out: of gradients, what arrives from above, the inputs whose gradients come back,
     and what the forward returns.
-    when: of an error, what is wrong with the arguments.
+    when: of an error, what is wrong with the arguments; of another, what is special about it.
+    repeat: a size of the axes that are repeated before it is called, and how often (`many.py`).
     """
 
     kind: Kind
@@ -51,6 +52,7 @@ class Comparison:
     sizes: Mapping[str, float] = field(default_factory=dict)
     same_dtype: bool = False
     when: str = ""
+    repeat: tuple[int, int] = (0, 1)
 
 
 def check_result(

@@ -18,6 +18,7 @@ from gradus.checks.evidence import evidence
 from gradus.checks.failure import MIXED_DTYPES, CheckFailed, Leaf
 from gradus.checks.judging import JUDGES, all_right, judge_backward, judged, lend, note
 from gradus.checks.leaves import is_right
+from gradus.checks.many import judge_many
 from gradus.checks.record import current
 from gradus.errors import Raised
 
@@ -32,13 +33,16 @@ if TYPE_CHECKING:
 
 def call_again(student: Student) -> None:
     """At the end of a check that has passed, note what is wrong with the first call of each
-    function in float32, or when it comes again after the others, and with those at an edge."""
+    function in float32, or when it comes again after the others, with those at an edge, and with
+    many rows."""
     notes = current()
     notes.inside = True
     for comparison, returned in notes.first.values():
         note(partial(_judge_again, student, comparison, returned))
     for comparison in notes.edges:
         note(partial(_judge_edge, student, comparison))
+    for comparison in notes.many:
+        note(partial(judge_many, student, comparison))
 
 
 def _judge_again(student: Student, c: Comparison, returned: Any) -> list[Leaf]:

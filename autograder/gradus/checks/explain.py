@@ -19,6 +19,7 @@ from gradus.checks.failure import CheckFailed, Leaf, WrongValue
 from gradus.checks.fingerprint import Transcript, transcript
 from gradus.checks.judging import all_right, saying
 from gradus.checks.known import Kind, Known, path_matches, whole_matches
+from gradus.checks.many import judge_many
 from gradus.checks.record import Record
 from gradus.checks.show import show_calls
 from gradus.checks.tolerance import closeness
@@ -35,8 +36,8 @@ def conclude(
 ) -> BaseException | None:
     """What a check says that has ended with `error`, or without one, after what it has noted.
 
-    A check that has passed calls the functions of `student` once more; one that has not, for no
-    reason that is known, with small numbers.
+    A check that has passed calls the functions of `student` once more, one that passes beside a
+    wrong forward with many rows; one that has not, for no reason that is known, with small numbers.
     """
     if student is not None and error is None and not notes.failures:
         try:
@@ -47,6 +48,12 @@ def conclude(
     if not notes.failures:
         return error
     found = explain(notes)
+    if student is not None and found is None:
+        try:
+            for comparison in notes.many:
+                judge_many(student, comparison)
+        except (CheckFailed, SubmissionError) as failure:
+            return failure
     if student is None or not isinstance(notes.failures[0], WrongValue):
         return found
     if isinstance(found, CheckFailed) and found.diagnosis is None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -73,6 +74,15 @@ class LocalStudent:
         self.names.update({name: _called_back(f) for name, f in stand_ins.items()})
         torch.default_generator.manual_seed(seed)  # torch.manual_seed asks for other devices
         random.seed(seed)
+
+    @contextmanager
+    def apart(self, seconds: float) -> Iterator[None]:
+        """As Student.apart."""
+        before, self._allowance = self._allowance, Allowance(seconds)
+        try:
+            yield
+        finally:
+            self._allowance = before
 
     def end(self) -> Trace:
         """Ends the check."""

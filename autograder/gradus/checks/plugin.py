@@ -32,6 +32,7 @@ class Subject:
     known: Recorded = field(default_factory=dict)
     edges: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     small: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
+    many: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)  # by the function
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of each function
     uses: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of other functions
     show: bool = False  # the calls of each check, for a student to follow
@@ -41,7 +42,7 @@ class Subject:
         if recording is not None:
             self.known, self.parameters = recording.known, recording.parameters
             self.edges, self.small = recording.edges, recording.small
-            self.uses = recording.uses
+            self.many, self.uses = recording.many, recording.uses
 
 
 SUBJECT: pytest.StashKey[Subject] = pytest.StashKey()

@@ -24,8 +24,9 @@ class Record:
     functions that have failed a check before this one, `passed` those that have passed one, `told`
     those that were told of their dtypes, and `said` what was said of the forward. `votes` says of a
     mistake in how many of the function's failed checks it fits, `explained` which ones fit all that
-    is wrong in one. `edges` are calls to be made when it has passed, `small` one to show when
-    nothing explains why it has not. With `keep` its calls are kept, too.
+    is wrong in one. `edges` are calls to be made when it has passed, and `many` one with
+    many rows; `small` is one to show when nothing explains why it has not. With `keep` its calls
+    are kept, too.
     """
 
     seed: int = 0
@@ -38,6 +39,7 @@ class Record:
     told: frozenset[str] = frozenset()
     edges: Sequence[Comparison] = ()
     small: Sequence[Comparison] = ()
+    many: Sequence[Comparison] = ()
     said: str = ""
     votes: Mapping[str, int] = field(default_factory=dict)
     explained: Collection[str] = ()

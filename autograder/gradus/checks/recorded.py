@@ -18,7 +18,7 @@ from gradus.checks.comparison import Comparison
 from gradus.checks.known import Known, Recorded
 from gradus.wire.frames import Decoder, Encoder
 
-FORMAT = 4
+FORMAT = 5
 _LIMIT = 64 << 20  # bytes of the tensors in one file
 
 
@@ -27,9 +27,9 @@ class Recording:
     """What was recorded of a topic's checks, and of which sources.
 
     `edges` are the calls that are made when a check has passed, `small` those when nothing explains
-    why it has not; `parameters` the names of each function's; `uses` the functions that each may
-    be expected to call; `unnoticed` the arguments ("train: epochs") that no check of their function
-    notices.
+    why it has not; `many`, by its name, one of each backward, to be repeated; `parameters` the
+    names of each function's; `uses` the functions that each may be expected to call; `unnoticed`
+    the arguments ("train: epochs") that no check of their function notices.
     """
 
     sources: str  # a digest of all that it depends on
@@ -39,6 +39,7 @@ class Recording:
     unnoticed: Sequence[str] = ()
     edges: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     small: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
+    many: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     uses: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -52,7 +53,7 @@ class Recording:
                     for name, comparisons in of_checks.items()
                 }
             )
-            for of_checks in (self.comparisons, self.edges, self.small)
+            for of_checks in (self.comparisons, self.edges, self.small, self.many)
         ]
         known = {name: [k.packed() for k in found] for name, found in self.known.items()}
         data: bytes = msgpack.packb(
@@ -78,7 +79,7 @@ class Recording:
             if content["format"] != FORMAT:
                 raise ValueError("made by another version of Gradus")
             decoder = Decoder(bytearray(content["tensors"]), _nothing_opaque)
-            compared, edges, small = (
+            compared, edges, small, many = (
                 {name: [Comparison(**c) for c in found] for name, found in of_checks.items()}
                 for of_checks in map(decoder.decode, content["calls"])
             )
@@ -93,6 +94,7 @@ class Recording:
                 content["unnoticed"],
                 edges,
                 small,
+                many,
                 content["parameters"],
                 content["uses"],
             )

@@ -278,6 +278,7 @@ def _attempt(
         known=subject.known.get(item.name, ()),
         edges=subject.edges.get(item.name, ()),
         small=() if shown else subject.small.get(item.name, ()),
+        many=subject.many.get(info.function, ()),
         lost=lost,
         passed=passed,
         told=told,

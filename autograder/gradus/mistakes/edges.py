@@ -48,7 +48,7 @@ def edges_of(
     names = reference.namespace({})
     solution = LocalStudent(names, seconds=SECONDS)
     last = {run.function: run.name for run in runs}
-    others = _alternatives(runs, reference)
+    others = alternatives_of(runs, reference)
     asked = {key for run in runs for c in run.on_reference.comparisons for key in _visited(c)}
     found: dict[str, list[Comparison]] = {}
     for run in runs:
@@ -67,7 +67,8 @@ def edges_of(
     return found
 
 
-def _alternatives(runs: Sequence[Run], reference: Reference) -> list[LocalStudent]:
+def alternatives_of(runs: Sequence[Run], reference: Reference) -> list[LocalStudent]:
+    """The written right answers."""
     written = runs[0].sources.mistakes.alternatives if runs else ()
     names = [reference.namespace(reference.parts(one)) for one in written]
     return [LocalStudent(of_one, seconds=SECONDS) for of_one in names]

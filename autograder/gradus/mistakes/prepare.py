@@ -46,8 +46,9 @@ _CODE = (
     "checks/fingerprint.py",
     *("checks/gradients.py", "checks/judging.py", "checks/leaves.py", "checks/local.py"),
     *("checks/rng.py", "checks/tolerance.py", "checks/training.py"),
-    *("mistakes/edges.py", "mistakes/perform.py", "mistakes/recorder.py", "mistakes/rules.py"),
-    *("mistakes/runs.py", "mistakes/small.py", "mistakes/variants.py"),
+    *("checks/many.py", "mistakes/edges.py", "mistakes/many.py", "mistakes/perform.py"),
+    *("mistakes/recorder.py", "mistakes/rules.py", "mistakes/runs.py"),
+    *("mistakes/small.py", "mistakes/variants.py"),
 )
 
 
@@ -71,7 +72,7 @@ def prepare(
     if found is None or found.sources != digest:
         sources = sources_of(course, topic)
         known, unnoticed = record_mistakes(sources, salt, advance=advance)
-        _, edges, small = calls_of(sources, salt)
+        _, edges, small, many = calls_of(sources, salt)
         reference = Reference(sources.solution)
         found = Recording(
             digest,
@@ -80,6 +81,7 @@ def prepare(
             unnoticed=unnoticed,
             edges=edges,
             small=small,
+            many=many,
             parameters=reference.parameters(),
             uses=reference.uses(sources.mistakes.alternatives),
         )
@@ -99,6 +101,6 @@ def prepare_public(course: Course, topic: Topic) -> Recording:
         return found
     sources = sources_of(course, topic)
     known, _ = record_mistakes(sources, PUBLIC_SALT, public_only=True)
-    comparisons, edges, small = calls_of(sources, PUBLIC_SALT, public_only=True)
+    comparisons, edges, small, many = calls_of(sources, PUBLIC_SALT, public_only=True)
     about = (digest, tests_digest(course.test_file(topic)), known)
-    return Recording(*about, comparisons, edges=edges, small=small)
+    return Recording(*about, comparisons, edges=edges, small=small, many=many)

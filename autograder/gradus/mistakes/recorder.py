@@ -22,6 +22,7 @@ from gradus.checks.known import Known, Recorded
 from gradus.checks.session import collect
 from gradus.errors import Raised, TimedOut
 from gradus.mistakes.edges import edges_of
+from gradus.mistakes.many import many_calls
 from gradus.mistakes.perform import Sources, one_thread, perform, processes
 from gradus.mistakes.reference import Reference
 from gradus.mistakes.rules import GRADIENTS
@@ -192,25 +193,27 @@ Compared = dict[str, Sequence[Comparison]]  # by the check's name
 
 def calls_of(
     sources: Sources, salt: str, *, public_only: bool = False
-) -> tuple[Compared, Compared, Compared]:
-    """What each of the checks compares that do no more than that, the calls at an edge, and the
-    small ones."""
+) -> tuple[Compared, Compared, Compared, Compared]:
+    """What each of the checks compares that do no more than that, the calls at an edge, the small
+    ones, and, by the function's name, those with many rows."""
     compared: Compared = {}
     edges: Compared = {}
     small: Compared = {}
+    many: Compared = {}
 
     def loop(items: Sequence[pytest.Item]) -> None:
         reference = Reference(sources.solution)
         runs = runs_of(items, sources, reference, salt, public_only=public_only)
         edges.update(edges_of(runs, reference))
         small.update(small_calls(runs, reference))
+        many.update(many_calls(runs, reference))
         for run in runs:
             if not run.on_reference.properties:
                 compared[run.name] = run.on_reference.comparisons
 
     with one_thread():
         collect(sources.test_file, loop)
-    return compared, edges, small
+    return compared, edges, small, many
 
 
 def _seen(

@@ -1,0 +1,181 @@
+"""Of each backward a call with so many numbers that differences of its forward do not end.
+
+What a check gives is repeated along one axis, that of the rows where they do not matter to each
+other. What is right for it is what the solution returns, which repeats itself, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_map
+
+from gradus.checks import record
+from gradus.checks.comparison import Comparison
+from gradus.checks.conventions import leaves_of
+from gradus.checks.judging import all_right, judged
+from gradus.checks.local import LocalStudent
+from gradus.checks.many import SECONDS as LIMIT
+from gradus.checks.many import repeated
+from gradus.checks.tolerance import agree
+from gradus.mistakes.edges import SECONDS, alternatives_of, asks_back, right_call
+from gradus.mistakes.reference import Reference
+from gradus.mistakes.runs import Run
+from gradus.student import Student
+
+DIFFERENCES = 12.0  # seconds, by a rough count, that they should take
+ROWS = 8192  # at most: a matrix of rows by rows still fits into the memory of a submission
+
+
+def many_calls(runs: Sequence[Run], reference: Reference) -> dict[str, list[Comparison]]:
+    """One call of each backward for which there is one, by the function's name."""
+    record.start(0)  # whatever the solution does here is no part of a check
+    solution = LocalStudent(reference.namespace({}), seconds=SECONDS)
+    others = alternatives_of(runs, reference)
+    asked: dict[str, list[Comparison]] = {}
+    for run in runs:
+        for c in run.on_reference.comparisons:
+            if c.kind == "gradients" and judged(c) == run.function and not asks_back(c):
+                asked.setdefault(run.function, []).append(c)
+    found = {}
+    for function, comparisons in asked.items():
+        calls = (c for c in _calls(comparisons, solution) if all(_can(o, c) for o in others))
+        if call := next(calls, None):
+            found[function] = [call]
+    return found
+
+
+def _calls(comparisons: Sequence[Comparison], solution: LocalStudent) -> Iterator[Comparison]:
+    """The best first: many rows that are independent; then along another axis."""
+    for c in comparisons:
+        rows = next(iter(_sizes(c)), 1)
+        if rows > 1 and _is_independent(c, rows, solution):
+            yield from _call(c, rows, solution, ROWS)
+    fewest = sorted(comparisons, key=_numbers)  # rows, so that loops over them end
+    for independent in (True, False):
+        for c in fewest:
+            for size in _sizes(c):
+                if size > 1 and independent == _is_independent(c, size, solution):
+                    yield from _call(c, size, solution, 2 * ROWS)
+
+
+def _call(c: Comparison, size: int, solution: LocalStudent, rows: int) -> Iterator[Comparison]:
+    """The call, with as many rows as it takes to make differences slow, if so many are allowed."""
+    numbers = sum(x.numel() for x in _tensors(c.expected) if size in x.shape)
+    if numbers == size or (numbers and _each_by_itself(c, solution)):
+        rows = 32 * ROWS  # nobody makes a matrix of them
+    times, seconds = 1, 0.0
+    while numbers and seconds < DIFFERENCES and size * 2 * times <= rows:
+        times *= 2
+        seconds = times * numbers * _seconds(repeated(replace(c, repeat=(size, times))), solution)
+    if seconds < 1.5 * LIMIT:
+        return
+    right = right_call(solution, repeated(replace(c, repeat=(size, times))))
+    if right is None:
+        return
+    expected = tree_map(lambda x: _part(x, size, size * times), right.expected)
+    when = f"{size * times} in place of {size}"
+    call = replace(c, expected=expected, out=None, repeat=(size, times), when=when)
+    if _agree(repeated(call).expected, right.expected):
+        yield call
+
+
+def _seconds(c: Comparison, solution: LocalStudent) -> float:
+    """Of one forward, and what it takes to change a number and to look at the output: counted, and
+    not measured, so that the same is recorded everywhere."""
+    inputs, options = tree_map(_copy, (dict(c.inputs), dict(c.options)))
+    with _Work() as work:
+        solution.names[f"{c.function}_forward"](*inputs.values(), **options)
+    return float(25e-6 + 3e-6 * work.operators + 1e-9 * work.numbers)
+
+
+class _Work(TorchDispatchMode):
+    """Counts the operators that are called, and the numbers that they read and write."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operators: int = 0
+        self.numbers: int = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        value = func(*args, **(kwargs or {}))
+        self.operators += 1
+        self.numbers += sum(x.numel() for x in _tensors([args, value]))
+        return value
+
+
+def _each_by_itself(c: Comparison, solution: LocalStudent) -> bool:
+    """Whether each number of the output depends on one number of an input."""
+    leaves = _tensors(c.expected)
+    alike = all(c.dout is not None and x.shape == c.dout.shape for x in leaves)
+    return alike and all(_is_independent(c, d, solution) for x in leaves for d in x.shape)
+
+
+def _is_independent(c: Comparison, size: int, solution: LocalStudent) -> bool:
+    """Whether a row's gradients stay what they are beside other rows, along axes of this size."""
+    others = {d for x in _tensors([dict(c.inputs), c.dout]) for d in x.shape}
+    times = next(n for n in (2, 3, 5, 7, 11) if n * size not in others)
+
+    def changed(x: Any) -> Any:
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            return x
+        for axis, d in enumerate(x.shape):
+            if d == times * size:
+                shape = [d if n == axis else 1 for n in range(x.ndim)]
+                x = x + (torch.arange(d) >= size).reshape(shape) / 2
+        return x
+
+    many = repeated(replace(c, repeat=(size, times)))
+    inputs, dout = tree_map(changed, (dict(many.inputs), many.dout))
+    one = right_call(solution, many)
+    two = right_call(solution, replace(many, inputs=inputs, dout=dout))
+    if one is None or two is None:
+        return False
+    first, second = (
+        [_part(x, size, size * times) for x in _tensors(c.expected) if size * times in x.shape]
+        for c in (one, two)
+    )
+    return bool(first) and _agree(first, second)
+
+
+def _part(x: Any, size: int, of: int) -> Any:
+    """The first rows of a tensor, so many, along the axes that have `of` of them."""
+    if not isinstance(x, Tensor):
+        return x
+    return x[tuple(slice(size) if d == of else slice(None) for d in x.shape)].clone()
+
+
+def _copy(x: Any) -> Any:
+    return x.clone() if isinstance(x, Tensor) else x
+
+
+def _can(other: LocalStudent, c: Comparison) -> bool:
+    """Whether an answer that is right in another way makes the call in half the time."""
+    try:
+        with other.apart(LIMIT / 2):
+            return all_right(leaves_of(cast(Student, other), repeated(c)))
+    except Exception:
+        return False
+
+
+def _agree(some: Any, others: Any) -> bool:
+    pairs = zip(_tensors(some), _tensors(others), strict=True)
+    return all(bool(b.isfinite().all()) and agree(a, b) for a, b in pairs)
+
+
+def _sizes(c: Comparison) -> list[int]:
+    """The lengths of the inputs' axes, each once."""
+    return list(dict.fromkeys(d for x in _tensors(dict(c.inputs)) for d in x.shape))
+
+
+def _numbers(c: Comparison) -> int:
+    return sum(x.numel() for x in _tensors(dict(c.inputs)))
+
+
+def _tensors(values: Any) -> list[Tensor]:
+    return [x for x in tree_flatten(values)[0] if isinstance(x, Tensor)]
