@@ -139,7 +139,7 @@ def _judge_in_float32(student: Student, c: Comparison, returned: Any) -> None:
     Values are not compared: what float32 loses is another question. Raises CheckFailed with
     diagnosis `dtype`.
     """
-    inputs, options, dout = _in_float32((list(c.inputs.values()), dict(c.options), c.dout))
+    inputs, options, dout = in_float32((list(c.inputs.values()), dict(c.options), c.dout))
     before = tree_flatten((list(c.inputs.values()), dict(c.options)))[0]
     if not any(map(_is_double, before)) or any(map(callable, before)):  # a function of float64's
         return
@@ -163,7 +163,7 @@ def _judge_in_float32(student: Student, c: Comparison, returned: Any) -> None:
             raise CheckFailed(text, MIXED_DTYPES, diagnosis="dtype")
 
 
-def _in_float32(value: Any) -> Any:
+def in_float32(value: Any) -> Any:
     """Every float64 tensor in it as float32."""
     return tree_map(lambda x: x.float() if _is_double(x) else x, value)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,6 +33,7 @@ class Subject:
     edges: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     small: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     many: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)  # by the function
+    float32: Mapping[str, float] = field(default_factory=dict)
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of each function
     uses: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of other functions
     show: bool = False  # the calls of each check, for a student to follow
@@ -43,6 +44,7 @@ class Subject:
             self.known, self.parameters = recording.known, recording.parameters
             self.edges, self.small = recording.edges, recording.small
             self.many, self.uses = recording.many, recording.uses
+            self.float32 = recording.float32
 
 
 SUBJECT: pytest.StashKey[Subject] = pytest.StashKey()
@@ -94,7 +96,8 @@ def _recording(test_file: Path) -> Recording | None:
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """A check that pytest runs by itself says what the student should read, and no more."""
-    if SUBJECT in pyfuncitem.config.stash or pyfuncitem.get_closest_marker("points") is None:
+    points = pyfuncitem.get_closest_marker("points")
+    if SUBJECT in pyfuncitem.config.stash or points is None:
         return (yield)
     from gradus.checks import record
     from gradus.checks.explain import conclude
@@ -103,10 +106,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     from gradus.errors import SubmissionError
 
     recording = _recording(pyfuncitem.path)
-    about = {
-        part: getattr(recording, part).get(pyfuncitem.name, ()) if recording else ()
-        for part in ("known", "edges", "small")
-    }
+    about: dict[str, Any] = {}
+    if recording is not None:
+        name, function = pyfuncitem.name, points.kwargs["of"]
+        about = {
+            part: getattr(recording, part).get(name, ()) for part in ("known", "edges", "small")
+        }
+        about |= dict(
+            many=recording.many.get(function, ()), float32=recording.float32.get(name, 1.0)
+        )
     seed = derive_seed(PUBLIC_SALT, _topic_id(pyfuncitem.path), pyfuncitem.name)
     notes, error, result = record.start(seed, **about), None, None
     try:

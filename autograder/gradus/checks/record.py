@@ -26,7 +26,7 @@ class Record:
     mistake in how many of the function's failed checks it fits, `explained` which ones fit all that
     is wrong in one. `edges` are calls to be made when it has passed, and `many` one with
     many rows; `small` is one to show when nothing explains why it has not. With `keep` its calls
-    are kept, too.
+    are kept, too. `float32` is the part of the tolerance for float32 that it allows.
     """
 
     seed: int = 0
@@ -40,6 +40,7 @@ class Record:
     edges: Sequence[Comparison] = ()
     small: Sequence[Comparison] = ()
     many: Sequence[Comparison] = ()
+    float32: float = 1.0
     said: str = ""
     votes: Mapping[str, int] = field(default_factory=dict)
     explained: Collection[str] = ()

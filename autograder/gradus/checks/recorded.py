@@ -27,9 +27,10 @@ class Recording:
     """What was recorded of a topic's checks, and of which sources.
 
     `edges` are the calls that are made when a check has passed, `small` those when nothing explains
-    why it has not; `many`, by its name, one of each backward, to be repeated; `parameters` the
-    names of each function's; `uses` the functions that each may be expected to call; `unnoticed`
-    the arguments ("train: epochs") that no check of their function notices.
+    why it has not; `many`, by its name, one of each backward, to be repeated; `float32` the part of
+    float32's tolerance that each check allows; `parameters` the names of each function's; `uses`
+    the functions that each may be expected to call; `unnoticed` the arguments ("train: epochs")
+    that no check of their function notices.
     """
 
     sources: str  # a digest of all that it depends on
@@ -40,6 +41,7 @@ class Recording:
     edges: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     small: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     many: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
+    float32: Mapping[str, float] = field(default_factory=dict)
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     uses: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -64,6 +66,7 @@ class Recording:
                 "known": known,
                 "unnoticed": list(self.unnoticed),
                 "calls": calls,
+                "float32": dict(self.float32),
                 "parameters": {name: list(names) for name, names in self.parameters.items()},
                 "uses": {name: list(names) for name, names in self.uses.items()},
                 "tensors": b"".join(bytes(part) for part in encoder.parts),
@@ -95,6 +98,7 @@ class Recording:
                 edges,
                 small,
                 many,
+                content["float32"],
                 content["parameters"],
                 content["uses"],
             )

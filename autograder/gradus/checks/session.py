@@ -279,6 +279,7 @@ def _attempt(
         edges=subject.edges.get(item.name, ()),
         small=() if shown else subject.small.get(item.name, ()),
         many=subject.many.get(info.function, ()),
+        float32=subject.float32.get(item.name, 1.0),
         lost=lost,
         passed=passed,
         told=told,

@@ -7,10 +7,12 @@ import math
 import torch
 from torch import Tensor
 
+from gradus.checks.record import current
+
 # Relative tolerance by the precision that the student computed in: above what the course's own
 # solutions lose there (in float32 at most 9e-5 in nearly all runs of checks; docs/decisions.md),
-# below the smallest mistake that a check is about (an eps on the wrong side of a root is about
-# 1e-5, in float64).
+# of which a check may allow a part that was recorded for it; below the smallest mistake that a
+# check is about (an eps on the wrong side of a root is about 1e-5, in float64).
 RELATIVE = {torch.float64: 1e-7, torch.float32: 2e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 # And relative to the largest magnitude, for entries near zero: a sum that cancels rounds like its
 # terms.
@@ -24,8 +26,12 @@ def closeness(actual: Tensor, expected: Tensor, dtype: torch.dtype | None = None
     near-zero entries of a gradient are judged on the gradient's own scale. NaN equals nothing,
     infinities equal themselves. Both are compared in float64.
     """
-    relative = RELATIVE.get(dtype or actual.dtype, 1e-7)
-    of_largest = OF_THE_LARGEST.get(dtype or actual.dtype, 1e-3 * relative)
+    dtype = dtype or actual.dtype
+    relative = RELATIVE.get(dtype, 1e-7)
+    of_largest = OF_THE_LARGEST.get(dtype, 1e-3 * relative)
+    if dtype is torch.float32:
+        part = current().float32
+        relative, of_largest = part * relative, part * of_largest
     a, e = actual.double(), expected.double()
     tolerance = relative * e.abs() + of_largest * largest_magnitude(e) + 1e-12
     return (a == e) | ((a - e).abs() <= tolerance)

@@ -6,6 +6,8 @@ other. What is right for it is what the solution returns, which repeats itself, 
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -157,7 +159,7 @@ def _copy(x: Any) -> Any:
 def _can(other: LocalStudent, c: Comparison) -> bool:
     """Whether an answer that is right in another way makes the call in half the time."""
     try:
-        with other.apart(LIMIT / 2):
+        with other.apart(LIMIT / 2), contextlib.redirect_stdout(io.StringIO()):
             return all_right(leaves_of(cast(Student, other), repeated(c)))
     except Exception:
         return False

@@ -47,7 +47,7 @@ _CODE = (
     *("checks/gradients.py", "checks/judging.py", "checks/leaves.py", "checks/local.py"),
     *("checks/rng.py", "checks/tolerance.py", "checks/training.py"),
     *("checks/many.py", "mistakes/edges.py", "mistakes/many.py", "mistakes/perform.py"),
-    *("mistakes/recorder.py", "mistakes/rules.py", "mistakes/runs.py"),
+    *("mistakes/precision.py", "mistakes/recorder.py", "mistakes/rules.py", "mistakes/runs.py"),
     *("mistakes/small.py", "mistakes/variants.py"),
 )
 
@@ -72,16 +72,17 @@ def prepare(
     if found is None or found.sources != digest:
         sources = sources_of(course, topic)
         known, unnoticed = record_mistakes(sources, salt, advance=advance)
-        _, edges, small, many = calls_of(sources, salt)
+        calls = calls_of(sources, salt)
         reference = Reference(sources.solution)
         found = Recording(
             digest,
             tests_digest(test_file),
             known,
             unnoticed=unnoticed,
-            edges=edges,
-            small=small,
-            many=many,
+            edges=calls.edges,
+            small=calls.small,
+            many=calls.many,
+            float32=calls.float32,
             parameters=reference.parameters(),
             uses=reference.uses(sources.mistakes.alternatives),
         )
@@ -101,6 +102,14 @@ def prepare_public(course: Course, topic: Topic) -> Recording:
         return found
     sources = sources_of(course, topic)
     known, _ = record_mistakes(sources, PUBLIC_SALT, public_only=True)
-    comparisons, edges, small, many = calls_of(sources, PUBLIC_SALT, public_only=True)
-    about = (digest, tests_digest(course.test_file(topic)), known)
-    return Recording(*about, comparisons, edges=edges, small=small, many=many)
+    calls = calls_of(sources, PUBLIC_SALT, public_only=True)
+    return Recording(
+        digest,
+        tests_digest(course.test_file(topic)),
+        known,
+        calls.comparisons,
+        edges=calls.edges,
+        small=calls.small,
+        many=calls.many,
+        float32=calls.float32,
+    )

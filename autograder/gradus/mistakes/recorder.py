@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from gradus.errors import Raised, TimedOut
 from gradus.mistakes.edges import edges_of
 from gradus.mistakes.many import many_calls
 from gradus.mistakes.perform import Sources, one_thread, perform, processes
+from gradus.mistakes.precision import float32_costs
 from gradus.mistakes.reference import Reference
 from gradus.mistakes.rules import GRADIENTS
 from gradus.mistakes.runs import SLOW, Run, runs_of
@@ -191,29 +192,35 @@ def _merged(
 Compared = dict[str, Sequence[Comparison]]  # by the check's name
 
 
-def calls_of(
-    sources: Sources, salt: str, *, public_only: bool = False
-) -> tuple[Compared, Compared, Compared, Compared]:
-    """What each of the checks compares that do no more than that, the calls at an edge, the small
-    ones, and, by the function's name, those with many rows."""
-    compared: Compared = {}
-    edges: Compared = {}
-    small: Compared = {}
-    many: Compared = {}
+@dataclass(frozen=True)
+class Calls:
+    """Of a Recording the fields of these names; `comparisons` of checks that only compare."""
+
+    comparisons: Compared = field(default_factory=dict)
+    edges: Compared = field(default_factory=dict)
+    small: Compared = field(default_factory=dict)
+    many: Compared = field(default_factory=dict)
+    float32: dict[str, float] = field(default_factory=dict)
+
+
+def calls_of(sources: Sources, salt: str, *, public_only: bool = False) -> Calls:
+    """What the solution returns in each check, and in calls that are made of the checks' own."""
+    calls = Calls()
 
     def loop(items: Sequence[pytest.Item]) -> None:
         reference = Reference(sources.solution)
         runs = runs_of(items, sources, reference, salt, public_only=public_only)
-        edges.update(edges_of(runs, reference))
-        small.update(small_calls(runs, reference))
-        many.update(many_calls(runs, reference))
+        calls.edges.update(edges_of(runs, reference))
+        calls.small.update(small_calls(runs, reference))
+        calls.many.update(many_calls(runs, reference))
+        calls.float32.update(float32_costs(runs, reference))
         for run in runs:
             if not run.on_reference.properties:
-                compared[run.name] = run.on_reference.comparisons
+                calls.comparisons[run.name] = run.on_reference.comparisons
 
     with one_thread():
         collect(sources.test_file, loop)
-    return compared, edges, small, many
+    return calls
 
 
 def _seen(
