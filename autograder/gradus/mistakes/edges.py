@@ -60,7 +60,7 @@ def edges_of(
                 more = _left_out(c, solution, asked, names), _ones(c, solution, asked)
                 edges = itertools.chain(edges, *more)
             for key, edge in edges:
-                if all(_may_agree(other, edge) for other in others):
+                if all(may_agree(other, edge) for other in others):
                     asked.add(key)
                     check = run.name if is_zero(edge) else last[run.function]
                     found.setdefault(check, []).append(edge)
@@ -74,7 +74,7 @@ def alternatives_of(runs: Sequence[Run], reference: Reference) -> list[LocalStud
     return [LocalStudent(of_one, seconds=SECONDS) for of_one in names]
 
 
-def _may_agree(other: LocalStudent, edge: Comparison) -> bool:
+def may_agree(other: LocalStudent, edge: Comparison) -> bool:
     """Whether a right answer returns the same, or nothing at all, which the audit would tell."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):

@@ -1,14 +1,15 @@
 """Of each check a call with few digits, to be followed with a pencil when no mistake explains.
 
-It is the smallest that the check compares, with each number rounded; what is right for it is what
-the solution returns.
+It is the smallest that the check compares, cut where that is large, with each number rounded; what
+is right for it is what the solution returns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -16,32 +17,77 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from gradus.checks import record
 from gradus.checks.comparison import Comparison
+from gradus.checks.judging import lend
 from gradus.checks.local import LocalStudent
-from gradus.mistakes.edges import SECONDS, asks_back, right_call
+from gradus.mistakes.edges import SECONDS, alternatives_of, asks_back, may_agree, right_call
 from gradus.mistakes.reference import Reference
 from gradus.mistakes.runs import Run
+from gradus.student import Student
 
 MOST = 40  # numbers in its inputs
 
 
-def small_calls(runs: Iterable[Run], reference: Reference) -> dict[str, list[Comparison]]:
+def small_calls(runs: Sequence[Run], reference: Reference) -> dict[str, list[Comparison]]:
     """One call of each check that has one, by the check's name."""
     record.start(0)  # whatever the solution does here is no part of a check
     solution = LocalStudent(reference.namespace({}), seconds=SECONDS)
-    found = {run.name: _small_call(run.on_reference.comparisons, solution) for run in runs}
-    return {name: [call] for name, call in found.items() if call is not None}
+    others = alternatives_of(runs, reference)
+    found = {}
+    for run in runs:
+        compared = [
+            c for c in run.on_reference.comparisons if c.kind != "raises" and not asks_back(c)
+        ]
+        calls = itertools.chain(_whole_calls(compared, solution), _cut_calls(compared, solution))
+        right = (call for call in calls if all(may_agree(other, call) for other in others))
+        found[run.name] = list(itertools.islice(right, 1))
+    return {name: calls for name, calls in found.items() if calls}
 
 
-def _small_call(comparisons: Iterable[Comparison], solution: LocalStudent) -> Comparison | None:
-    for c in sorted(comparisons, key=_size):
-        if _size(c) > MOST or c.kind == "raises" or asks_back(c):
-            continue
-        for rounded in (_whole, _one_digit):
-            inputs, dout = tree_map(rounded, (dict(c.inputs), c.dout))
-            right = right_call(solution, replace(c, inputs=inputs, dout=dout))
-            if right is not None and _tells(right):
-                return right
-    return None
+def _whole_calls(compared: Sequence[Comparison], solution: LocalStudent) -> Iterator[Comparison]:
+    for c in sorted(compared, key=_size):
+        if _size(c) <= MOST:
+            yield from _rounded(c, solution)
+
+
+def _cut_calls(compared: Sequence[Comparison], solution: LocalStudent) -> Iterator[Comparison]:
+    """Of each tensor the first rows and columns, of lists of them the first one."""
+    for c in sorted(compared, key=_size):
+        for most in (3, 2):
+            call = _cut(c, most, solution)
+            if call is not None and _size(call) <= MOST:
+                yield from _rounded(call, solution)
+
+
+def _cut(c: Comparison, most: int, solution: LocalStudent) -> Comparison | None:
+    """The call with no axis longer than `most`; None where the solution does not take it."""
+
+    def cut(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: cut(part) for name, part in value.items()}
+        if c.kind == "update" and isinstance(value, list):
+            return [cut(part) for part in value[:1]]
+        if isinstance(value, Tensor):
+            return value[(slice(most),) * value.ndim].clone()
+        return type(value)(map(cut, value)) if type(value) in (list, tuple) else value
+
+    call = replace(c, inputs=cut(dict(c.inputs)), options=cut(dict(c.options)))
+    if c.dout is None:
+        return call
+    try:
+        out, _ = lend(cast(Student, solution), call, list(call.inputs.values()), call.options)
+    except Exception:
+        return None
+    above = c.dout.flatten()[: out.numel()]
+    return replace(call, dout=above.reshape(out.shape)) if len(above) == out.numel() else None
+
+
+def _rounded(c: Comparison, solution: LocalStudent) -> Iterator[Comparison]:
+    """The call with small whole numbers, or with one digit each, where that tells."""
+    for rounded in (_whole, _one_digit):
+        inputs, dout = tree_map(rounded, (dict(c.inputs), c.dout))
+        right = right_call(solution, replace(c, inputs=inputs, dout=dout))
+        if right is not None and _tells(right):
+            yield right
 
 
 def _size(c: Comparison) -> int:
