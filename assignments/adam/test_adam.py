@@ -7,7 +7,7 @@ this one: `gradus check TOPIC FUNCTION` shows them.
 import torch
 from torch import Tensor
 
-from gradus.checks import call, points, public, require
+from gradus.checks import call, double, points, public, require
 
 
 @public
@@ -78,7 +78,7 @@ def test_newton_schulz(recorded):
 def test_newton_schulz_of_almost_nothing(student, rng):
     """A matrix of zeros, and one of norm 1e-7, stay finite."""
     for norm in (0.0, 1e-7):
-        g = torch.tensor([[0.0, 0.0], [norm, 0.0], [0.0, 0.0]], dtype=torch.float64)
+        g = double([[0.0, 0.0], [norm, 0.0], [0.0, 0.0]])
         out = call(student, "newton_schulz", g)
         finite = isinstance(out, Tensor) and bool(out.isfinite().all())
         require(finite, f"a matrix of norm {norm:g} gives NaN or infinity", diagnosis="not finite")

@@ -7,7 +7,7 @@ this one: `gradus check TOPIC FUNCTION` shows them.
 import torch
 from torch import Tensor
 
-from gradus.checks import call, check_update, check_values, kind, points, public, require
+from gradus.checks import call, check_update, check_values, double, kind, points, public, require
 
 CALLS = 200  # of an objective in one search: the right ones need 20 at most
 
@@ -35,7 +35,7 @@ def bowl(k=1.0):
 
 
 def one(x: float) -> list[Tensor]:
-    return [torch.tensor([x], dtype=torch.float64)]
+    return [double([x])]
 
 
 @public
@@ -53,12 +53,9 @@ def test_epoch_batches_visit_every_example_once(student, rng):
         given = f"epoch_batches({n}, {size}, seed)"
         batches = gather(call(student, "epoch_batches", n, size, rng.seed()))
         seen, mine = torch.cat(batches).tolist(), [len(b) for b in batches]
-        require(
-            sorted(seen) == list(range(n)),
-            f"{given} must hold each of 0 … {n - 1} once: {len(set(seen))} different are in it",
-            "The last batch may be smaller, and counts." if mine == sizes[:-1] else "",
-            diagnosis="not a partition",
-        )
+        text = f"{given} must hold each of 0 … {n - 1} once: {len(set(seen))} different are in it"
+        why = "The last batch may be smaller, and counts." if mine == sizes[:-1] else ""
+        require(sorted(seen) == list(range(n)), text, why, diagnosis="not a partition")
         check_values(mine, sizes, f"{given}, the batches' sizes")
 
 
@@ -106,13 +103,9 @@ def check_rates(student, params, objective, *cases):
 
 
 def require_end(objective, given=""):
-    require(
-        objective.calls <= CALLS,
-        f"the search does not end{given}: it has called the objective hundreds of times",
-        "Each trial starts from params, at shrink times the rate before, and that rate is in the "
-        "condition, too.",
-        diagnosis="endless",
-    )
+    text = f"the search does not end{given}: it has called the objective hundreds of times"
+    why = "Each trial starts from params; the rate is shrink times the last, in the condition, too."
+    require(objective.calls <= CALLS, text, why, diagnosis="endless")
 
 
 @public

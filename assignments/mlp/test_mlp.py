@@ -5,7 +5,6 @@ this one: `gradus check TOPIC FUNCTION` shows them.
 """
 
 import torch
-from torch import Tensor
 
 from gradus.checks import call, check_values, points, public, require
 
@@ -69,18 +68,13 @@ def test_minibatches_visit_every_example_once(student, rng):
         seen_x, seen_y, mine = gather(call(student, "minibatches", x, y, size, rng.seed()))
         given = f"of {n} examples in batches of {size}"
         distinct = len(set(seen_x.tolist()))
-        require(
-            distinct == len(seen_x) == n,
-            f"{given}, each is due once an epoch: it holds {len(seen_x)}, {distinct} different",
-            diagnosis="not a partition",
-        )
+        text = f"{given}, each is due once an epoch: it holds {len(seen_x)}, {distinct} different"
+        require(distinct == len(seen_x) == n, text, diagnosis="not a partition")
         check_values(mine, sizes, f"{given}, the batches' sizes")
-        require(
-            torch.equal(seen_y, 2 * seen_x.long()),
-            "examples and labels do not belong together any more",
-            "Draw one permutation and index both x and y with it.",
-            diagnosis="different permutations",
-        )
+        together = torch.equal(seen_y, 2 * seen_x.long())
+        text = "examples and labels do not belong together any more"
+        why = "Draw one permutation and index both x and y with it."
+        require(together, text, why, diagnosis="different permutations")
 
 
 @public
@@ -103,18 +97,11 @@ def test_minibatches_shuffle(student, rng):
 
 def gather(batches):
     """All examples and labels of an epoch in their order, and the batches' sizes."""
-    well_formed = isinstance(batches, (list, tuple)) and all(
-        isinstance(b, (list, tuple))
-        and all(isinstance(t, Tensor) for t in b)
-        and [t.ndim for t in b] == [2, 1]
-        for b in batches
-    )
-    require(
-        well_formed and len(batches) > 0,
-        "minibatches must return a list of pairs (x_batch, y_batch)",
-        "In a batch of B examples x_batch is (B, D) and y_batch (B,).",
-        diagnosis="structure",
-    )
+    listed = list(batches) if isinstance(batches, list | tuple) else []
+    axes = [[getattr(t, "ndim", 0) for t in b] for b in listed if isinstance(b, list | tuple)]
+    text = "minibatches must return a list of pairs (x_batch, y_batch)"
+    how = "In a batch of B examples x_batch is (B, D) and y_batch (B,)."
+    require(bool(listed) and axes == [[2, 1]] * len(listed), text, how, diagnosis="structure")
     sizes = [len(b[1]) for b in batches]
     return torch.cat([b[0][:, 0] for b in batches]), torch.cat([b[1] for b in batches]), sizes
 

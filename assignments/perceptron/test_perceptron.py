@@ -9,7 +9,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from gradus.checks import call, check_values, kind, points, public, require
+from gradus.checks import call, check_values, double, kind, points, public, require, unpack
 
 
 @public
@@ -45,15 +45,6 @@ def test_perceptron_epoch(recorded):
 def test_perceptron_train_by_hand(recorded):
     """Four points in the plane: three epochs with mistakes and one without."""
     recorded()
-
-
-def unpacked(function, value, *names):
-    """The values that `function` returned: as many as there are names."""
-    several = isinstance(value, (tuple, list))
-    got = f"{len(value)} values" if several else kind(value)
-    text = f"{function} must return ({', '.join(names)}), got {got}"
-    require(several and len(value) == len(names), text, diagnosis="structure")
-    return value
 
 
 def check_table(table, rows, columns, name):
@@ -113,16 +104,16 @@ def test_xor_network(student, rng):
     """Your two_layer answers the rows FF, FT, TF, TT right, whatever numbers F and T are."""
     for false, true in encodings(rng):
         network = xor_weights(student, false, true)
-        rows = torch.tensor(list(product((false, true), repeat=2))).double()
+        rows = double(list(product((false, true), repeat=2)))
         answers = student.two_layer(rows, *network)
-        right = torch.tensor([-1.0, 1.0, 1.0, -1.0]).double()
+        right = double([-1.0, 1.0, 1.0, -1.0])
         check_values(answers, right, f"answers for F = {false:.4g}, T = {true:.4g}")
 
 
 def xor_weights(student, false, true):
     """The student's network in float64, with its shapes checked."""
     value = call(student, "xor_network", false, true)
-    w, b, v, c = unpacked("xor_network", value, "w", "b", "v", "c")
+    w, b, v, c = unpack("xor_network", value, "w", "b", "v", "c")
     for name, mine, shape in (("w", w, (2, 2)), ("b", b, (2,)), ("v", v, (2,)), ("c", c, ())):
         number = name == "c" and isinstance(mine, (int, float))
         fits = isinstance(mine, Tensor) and mine.shape == shape

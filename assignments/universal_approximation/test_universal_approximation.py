@@ -7,11 +7,7 @@ this one: `gradus check TOPIC FUNCTION` shows them.
 import torch
 from torch import Tensor
 
-from gradus.checks import call, check_values, kind, points, public, require
-
-
-def tensor(*numbers) -> Tensor:
-    return torch.tensor(numbers, dtype=torch.float64)
+from gradus.checks import call, check_values, double, kind, points, public, require, unpack
 
 
 def grid(low, high, count) -> Tensor:
@@ -22,9 +18,7 @@ def grid(low, high, count) -> Tensor:
 def neurons(student, function, inputs, n, dtype=torch.float64):
     """(w1, b1, w2) from `function`: one input, one output, and at most 2n hidden neurons."""
     value = call(student, function, *inputs.values())
-    three = isinstance(value, tuple | list) and len(value) == 3
-    text = f"{function} must return (w1, b1, w2), got {kind(value)}"
-    require(three, text, diagnosis="structure")
+    unpack(function, value, "w1", "b1", "w2")
     hidden = value[1].numel() if isinstance(value[1], Tensor) else 2 * n
     shapes = dict(w1=(1, hidden), b1=(hidden,), w2=(hidden, 1))
     for (name, shape), part in zip(shapes.items(), value, strict=True):
@@ -82,9 +76,10 @@ def test_network(recorded):
 @points(1, of="tower_network")
 def test_tower_network_by_hand(student):
     """Two towers of known heights, at their middles, sides, and outside."""
-    inputs = dict(left=tensor(1, 4), right=tensor(2, 7), height=tensor(3, -2), steepness=100.0)
-    x = tensor(-1000, -5.5, -1.5, 0, 1, 1.5, 2, 3, 4, 5.5, 7, 8, 1000)
-    right = tensor(0, 0, 0, 0, 1.5, 3, 1.5, 0, -1, -2, -1, 0, 0)
+    left, right, height = double([1, 4]), double([2, 7]), double([3, -2])
+    inputs = dict(left=left, right=right, height=height, steepness=100.0)
+    x = double([-1000, -5.5, -1.5, 0, 1, 1.5, 2, 3, 4, 5.5, 7, 8, 1000])
+    right = double([0, 0, 0, 0, 1.5, 3, 1.5, 0, -1, -2, -1, 0, 0])
     check_by_hand(student, "tower_network", x, inputs, right, 2)
 
 
@@ -98,15 +93,15 @@ def test_approximate_by_hand(student):
         ((2,), 0.0, 0.1, (2, 2, 2, 2, 2)),
     ):
         x, n = grid(low, high, len(right)), len(values)
-        inputs = dict(values=tensor(*values), low=low, high=high, sharpness=80.0)
-        check_by_hand(student, "approximate", x, inputs, tensor(*right), n)
+        inputs = dict(values=double(values), low=low, high=high, sharpness=80.0)
+        check_by_hand(student, "approximate", x, inputs, double(right), n)
 
 
 @public
 @points(1, of="fit")
 def test_fit_by_hand(student):
     """With sides that are nearly vertical, each height is the mean of its examples."""
-    x, y = tensor(2.5, 0.2, 1.9, 0.5, 1.1, 2.2, 1.5), tensor(7, 1, -6, 4, 2, 9, -5)
+    x, y = double([2.5, 0.2, 1.9, 0.5, 1.1, 2.2, 1.5]), double([7, 1, -6, 4, 2, 9, -5])
     inputs = dict(x=x[:, None], y=y, n=3, low=0.0, high=3.0, sharpness=1000.0)
-    right = tensor(8, 2.5, -3, 2.5, -3, 8, -3)
+    right = double([8, 2.5, -3, 2.5, -3, 8, -3])
     check_by_hand(student, "fit", x, inputs, right, 3)
