@@ -1,6 +1,7 @@
 """A function that is missing or wrong costs its own points and no others."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -162,6 +163,30 @@ def linear_forward(x, w, b):
 def linear_backward(dout, cache):
     return tuple(torch.zeros_like(t) for t in cache)
 """
+# Asks its own forward what a change of each number does.
+DIFFERENCES = """
+def relu_forward(x):
+    return x.clamp(min=0), x.clone()
+def relu_backward(dout, cache):
+    x, dx = cache.flatten(), torch.zeros_like(cache).flatten()
+    for n in range(len(x)):
+        x[n] += 1e-6
+        up = (relu_forward(x.reshape(dout.shape))[0] * dout).sum()
+        x[n] -= 2e-6
+        dx[n] = (up - (relu_forward(x.reshape(dout.shape))[0] * dout).sum()) / 2e-6
+        x[n] += 1e-6
+    return dx.reshape(dout.shape)
+"""
+# A loop over the examples, which is slow and right.
+LOOPS = """
+def linear_backward(dout, cache):
+    x, w = cache
+    dx, dw = torch.zeros_like(x), torch.zeros_like(w)
+    for n in range(len(x)):
+        dx[n] = w @ dout[n]
+        dw += torch.outer(x[n], dout[n])
+    return dx, dw, dout.sum(0)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +203,16 @@ def of_mlp(tmp_path_factory):
         "cubed": SOLUTION + CUBED,
         "constant": SOLUTION + CONSTANT,
         "squeezes": SOLUTION.replace("return x @ w + b,", "return (x @ w + b).squeeze(1),"),
+        "differences": SOLUTION + DIFFERENCES,
+        "differences, forward off": SOLUTION
+        + DIFFERENCES.replace("x.clamp(min=0)", "2 * x.relu()"),
+        "loops": SOLUTION + LOOPS,
+        "float32": SOLUTION.replace(
+            "return x @ w + b,", "return (x.float() @ w.float() + b).float(),"
+        ),
+        "off by 1e-4": SOLUTION.replace(
+            "return x @ w + b,", "return (1.0001 * (x @ w) + b).float(),"
+        ),
     }
     return grade("mlp", tmp_path_factory.mktemp("mlp"), cases)
 
@@ -189,6 +224,20 @@ def test_one_mistake_costs_its_points_once(of_mlp):
     assert lost["prying"].keys() == {"sgd_update", "train"}
     assert lost["seed"]["linear_forward"] == lost["nothing"]["linear_forward"]
     assert "strict=True" not in printed  # a line of the stand-in
+
+
+def test_a_gradient_is_computed_and_not_tried_out(of_mlp):
+    lost, printed = of_mlp
+    assert lost["differences"].keys() == {"relu_backward"}
+    assert lost["differences, forward off"].keys() == {"relu_forward", "relu_backward"}
+    assert re.search(r"relu_backward computes for more than 3 s with an axis of \d+", printed)
+    assert not lost["loops"]
+
+
+def test_float32_costs_what_it_costs_right_answers(of_mlp):
+    lost, _ = of_mlp
+    assert not lost["float32"]
+    assert lost["off by 1e-4"].keys() == {"linear_forward"}
 
 
 def test_an_axis_of_size_1_is_an_axis(of_mlp):

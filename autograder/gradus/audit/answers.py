@@ -11,7 +11,7 @@ from typing import Any
 from gradus.audit import trusted
 from gradus.audit.mutants import Mutant, mutants
 from gradus.audit.public import pasted
-from gradus.audit.trials import Trial
+from gradus.audit.trials import SALT, Trial
 from gradus.checks.session import list_checks
 from gradus.course import Course, Topic, read_salt, shown
 from gradus.inside import policy
@@ -23,7 +23,6 @@ from gradus.mistakes.reference import Reference
 from gradus.mistakes.variants import pairs
 from gradus.results import Result
 
-SALT = "audit"  # fixed, so that an audit can be repeated; the course's own is one of the salts
 PAIRS = 30  # of two mistakes in one function that are tried, at most
 RARELY = 4  # right answers take as long as all mistakes, for no check ends early
 

@@ -13,10 +13,10 @@ from threading import Event
 from types import SimpleNamespace
 
 from gradus.audit import verdicts
-from gradus.audit.answers import SALT, Answers, job, needs
+from gradus.audit.answers import Answers, job, needs
 from gradus.audit.mutants import Mutant
 from gradus.audit.public import answers_by_name, failing_page
-from gradus.audit.trials import SOLUTION, Noticed, try_answers
+from gradus.audit.trials import SALT, SOLUTION, Noticed, try_answers
 from gradus.audit.trusted import AT_ONCE, grade_trusted, trusted_processes
 from gradus.audit.verdicts import Accuracy
 from gradus.audit.whole import missing_of

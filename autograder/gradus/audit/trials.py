@@ -17,6 +17,7 @@ import pytest
 from gradus.audit.trusted import SLOWER
 from gradus.checks.comparison import Comparison
 from gradus.checks.conventions import is_zero
+from gradus.checks.recorded import load_recording
 from gradus.checks.session import collect
 from gradus.course import UsageError
 from gradus.errors import TimedOut
@@ -26,6 +27,7 @@ from gradus.mistakes.reference import Reference
 from gradus.mistakes.runs import Run, runs_of
 from gradus.results import first_line
 
+SALT = "audit"  # fixed, so that an audit can be repeated; the course's own is one of the salts
 SOLUTION = "solution"  # the name of what is noticed of it, if anything
 Noticed = dict[str, str]  # by the check's name: what it says, "" where it passes
 
@@ -74,8 +76,10 @@ def _tried(sources: Sources, trials: Sequence[Trial], salt: str) -> dict[str, No
             return
         some_right = any(trial.right for trial in trials)
         edges = edges_of(runs, reference, zeros_only=not some_right)
+        recording = load_recording(sources.test_file, SALT)
+        float32 = recording.float32 if recording else {}  # much the same with every salt
         for trial in trials:
-            found[trial.name] = _noticed(runs, edges, reference, trial)
+            found[trial.name] = _noticed(runs, edges, float32, reference, trial)
 
     with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's, about what wrong answers do
@@ -86,6 +90,7 @@ def _tried(sources: Sources, trials: Sequence[Trial], salt: str) -> dict[str, No
 def _noticed(
     runs: Sequence[Run],
     edges: Mapping[str, Sequence[Comparison]],
+    float32: Mapping[str, float],
     reference: Reference,
     trial: Trial,
 ) -> Noticed:
@@ -104,6 +109,7 @@ def _noticed(
         if not trial.right:
             asked = [edge for edge in asked if is_zero(edge)]
         about: dict[str, Any] = dict(told=frozenset(told), edges=asked)
+        about["float32"] = float32.get(run.name, 1.0)
         for _ in range(2):  # a machine that was stopped for a while counts that as computed
             _, error = perform(run.name, run.again, *given, stop=True, **about)
             if not isinstance(error, TimedOut):

@@ -32,7 +32,7 @@ class Subject:
     known: Recorded = field(default_factory=dict)
     edges: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     small: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
-    many: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)  # by the function
+    many: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     float32: Mapping[str, float] = field(default_factory=dict)
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of each function
     uses: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of other functions
@@ -96,8 +96,7 @@ def _recording(test_file: Path) -> Recording | None:
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """A check that pytest runs by itself says what the student should read, and no more."""
-    points = pyfuncitem.get_closest_marker("points")
-    if SUBJECT in pyfuncitem.config.stash or points is None:
+    if SUBJECT in pyfuncitem.config.stash or pyfuncitem.get_closest_marker("points") is None:
         return (yield)
     from gradus.checks import record
     from gradus.checks.explain import conclude
@@ -108,13 +107,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     recording = _recording(pyfuncitem.path)
     about: dict[str, Any] = {}
     if recording is not None:
-        name, function = pyfuncitem.name, points.kwargs["of"]
-        about = {
-            part: getattr(recording, part).get(name, ()) for part in ("known", "edges", "small")
-        }
-        about |= dict(
-            many=recording.many.get(function, ()), float32=recording.float32.get(name, 1.0)
-        )
+        name, parts = pyfuncitem.name, ("known", "edges", "small", "many")
+        about = {part: getattr(recording, part).get(name, ()) for part in parts}
+        about["float32"] = recording.float32.get(name, 1.0)
     seed = derive_seed(PUBLIC_SALT, _topic_id(pyfuncitem.path), pyfuncitem.name)
     notes, error, result = record.start(seed, **about), None, None
     try:

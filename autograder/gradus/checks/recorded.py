@@ -27,10 +27,10 @@ class Recording:
     """What was recorded of a topic's checks, and of which sources.
 
     `edges` are the calls that are made when a check has passed, `small` those when nothing explains
-    why it has not; `many`, by its name, one of each backward, to be repeated; `float32` the part of
-    float32's tolerance that each check allows; `parameters` the names of each function's; `uses`
-    the functions that each may be expected to call; `unnoticed` the arguments ("train: epochs")
-    that no check of their function notices.
+    why it has not; `many` one of a backward, to be repeated; `float32` the part of float32's
+    tolerance that each check allows; `parameters` the names of each function's; `uses` the
+    functions that each may be expected to call; `unnoticed` the arguments ("train: epochs") that no
+    check of their function notices.
     """
 
     sources: str  # a digest of all that it depends on

@@ -278,7 +278,7 @@ def _attempt(
         known=subject.known.get(item.name, ()),
         edges=subject.edges.get(item.name, ()),
         small=() if shown else subject.small.get(item.name, ()),
-        many=subject.many.get(info.function, ()),
+        many=subject.many.get(item.name, ()),
         float32=subject.float32.get(item.name, 1.0),
         lost=lost,
         passed=passed,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -20,10 +21,10 @@ from torch.utils._pytree import tree_flatten, tree_map
 from gradus.checks import record
 from gradus.checks.comparison import Comparison
 from gradus.checks.conventions import leaves_of
-from gradus.checks.judging import all_right, judged
+from gradus.checks.judging import judged
 from gradus.checks.local import LocalStudent
 from gradus.checks.many import SECONDS as LIMIT
-from gradus.checks.many import repeated
+from gradus.checks.many import is_nearly_right, repeated
 from gradus.checks.tolerance import agree
 from gradus.mistakes.edges import SECONDS, alternatives_of, asks_back, right_call
 from gradus.mistakes.reference import Reference
@@ -35,21 +36,20 @@ ROWS = 8192  # at most: a matrix of rows by rows still fits into the memory of a
 
 
 def many_calls(runs: Sequence[Run], reference: Reference) -> dict[str, list[Comparison]]:
-    """One call of each backward for which there is one, by the function's name."""
+    """One call of each check of a backward that has one, by the check's name."""
     record.start(0)  # whatever the solution does here is no part of a check
     solution = LocalStudent(reference.namespace({}), seconds=SECONDS)
     others = alternatives_of(runs, reference)
-    asked: dict[str, list[Comparison]] = {}
-    for run in runs:
-        for c in run.on_reference.comparisons:
-            if c.kind == "gradients" and judged(c) == run.function and not asks_back(c):
-                asked.setdefault(run.function, []).append(c)
     found = {}
-    for function, comparisons in asked.items():
+    for run in runs:
+        comparisons = [
+            c
+            for c in run.on_reference.comparisons
+            if c.kind == "gradients" and judged(c) == run.function and not asks_back(c)
+        ]
         calls = (c for c in _calls(comparisons, solution) if all(_can(o, c) for o in others))
-        if call := next(calls, None):
-            found[function] = [call]
-    return found
+        found[run.name] = list(itertools.islice(calls, 1))
+    return {name: calls for name, calls in found.items() if calls}
 
 
 def _calls(comparisons: Sequence[Comparison], solution: LocalStudent) -> Iterator[Comparison]:
@@ -160,7 +160,7 @@ def _can(other: LocalStudent, c: Comparison) -> bool:
     """Whether an answer that is right in another way makes the call in half the time."""
     try:
         with other.apart(LIMIT / 2), contextlib.redirect_stdout(io.StringIO()):
-            return all_right(leaves_of(cast(Student, other), repeated(c)))
+            return all(map(is_nearly_right, leaves_of(cast(Student, other), repeated(c))))
     except Exception:
         return False
 

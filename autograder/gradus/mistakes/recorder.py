@@ -115,6 +115,7 @@ def record_part(
 
     def loop(items: Sequence[pytest.Item]) -> None:
         runs = runs_of(items, sources, reference, salt, public_only=public_only)
+        costs = float32_costs(runs, reference)
         for at in chosen:
             variant = todo[at]
             try:
@@ -124,7 +125,7 @@ def record_part(
             both = [visible.get((variant.function, says), set()) for says in variant.said]
             asked = set.intersection(*both) if len(both) > 1 and variant.kind == "pair" else None
             outcomes = [
-                Outcome(run.name, *_seen(run, variant, names))
+                Outcome(run.name, *_seen(run, variant, names, costs.get(run.name, 1.0)))
                 for run in runs
                 if run.function == variant.function
                 and (asked is None or run.name in asked)
@@ -194,7 +195,7 @@ Compared = dict[str, Sequence[Comparison]]  # by the check's name
 
 @dataclass(frozen=True)
 class Calls:
-    """Of a Recording the fields of these names; `comparisons` of checks that only compare."""
+    """Of a Recording the fields of these names."""
 
     comparisons: Compared = field(default_factory=dict)
     edges: Compared = field(default_factory=dict)
@@ -224,14 +225,14 @@ def calls_of(sources: Sources, salt: str, *, public_only: bool = False) -> Calls
 
 
 def _seen(
-    run: Run, variant: Variant, names: dict[str, Any]
+    run: Run, variant: Variant, names: dict[str, Any], float32: float
 ) -> tuple[Transcript | None, bool | None]:
     """An Outcome's `seen` and `wrong`."""
     names[GRADIENTS] = run.gradients
     trivial = _watch(names, run.function) if variant.kind.startswith("forward") else None
-    notes, error = perform(
-        run.name, run.again, names, run.sources, run.salt, max(SECONDS, 5 * run.cost)
-    )
+    seconds = max(SECONDS, 5 * run.cost)
+    given = (run.name, run.again, names, run.sources, run.salt, seconds)
+    notes, error = perform(*given, float32=float32)
     if trivial is not None and trivial():
         return None, None  # who does nothing forward and nothing backward has earned nothing
     noted(error, notes)
