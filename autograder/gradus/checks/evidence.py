@@ -19,7 +19,7 @@ def evidence(leaf: Leaf) -> str:
     index = _furthest_off(mine, right)
     a, b = float(mine[index]) + 0.0, float(right[index]) + 0.0  # never -0
     where = f"{leaf.path}[{', '.join(map(str, index))}]" if index else leaf.path
-    where += f" of {leaf.call}" if leaf.call else ""
+    where += f" {leaf.call}" if leaf.call else ""
     digits = next((d for d in (5, 8, 12) if f"{a:.{d}g}" != f"{b:.{d}g}"), 17)
     return f"{where}: yours {a:.{digits}g}, expected {b:.{digits}g}"
 

@@ -62,7 +62,7 @@ class Leaf:
     sizes: numbers by the name that the student should read ("batch size": 4).
     tensors: tensors at hand (inputs, factors) by name.
     outputs: the trusted values of all outputs, by path.
-    call: the call that returned it, where it is short enough to show: "f(t=3, lr=0.1)".
+    call: which call returned it, where that is short enough: "of f(t=3, lr=0.1)", "with lr=0.1".
     """
 
     path: str

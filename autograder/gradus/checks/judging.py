@@ -264,7 +264,8 @@ def _leaves(c: Comparison, pairs: Sequence[Pair], at_hand: Mapping[str, Any]) ->
     }
     batch = [t.shape[0] for t in tensors.values() if t.ndim > 0][:1]
     sizes = {**({"batch size": float(batch[0])} if batch else {}), **c.sizes}
-    rights, call_text = {path: right for path, _, right in pairs}, _short_call(c)
+    rights, text = {path: right for path, _, right in pairs}, _short_call(c)
+    call_text = f"of {text}" if text else _settings(c)
     leaves = [
         Leaf(path, as_tensor(mine, right, path), right, sizes, tensors, rights, call_text)
         for path, mine, right in pairs
@@ -297,6 +298,18 @@ def _short_call(c: Comparison) -> str:
     arguments = [*map(repr, c.inputs.values()), *(f"{k}={v!r}" for k, v in c.options.items())]
     text = f"{c.function}({', '.join(arguments)})"
     return text if len(text) <= 60 else ""
+
+
+def _settings(c: Comparison) -> str:
+    """The call's numbers and words beside its tensors, "with stride=2"; "" where they are many."""
+    given = {**c.inputs, **c.options}
+    shown = [
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value!r}"
+        for name, value in given.items()
+        if isinstance(value, (int, float, str)) and name != "seed"
+    ]
+    text = f"with {', '.join(shown)}"
+    return text if shown and len(text) <= 60 else ""
 
 
 def _are(values: Any, expected: Any) -> bool:

@@ -56,8 +56,8 @@ def audit(
 
 def list_operators(course: Course, topics: Sequence[str]) -> int:
     """Print the operators of torch that answer in one call, function by function; returns 0."""
-    from gradus.audit.trials import SALT
     from gradus.audit.ready import ready_answers
+    from gradus.audit.trials import SALT
 
     console = Console()
     for topic in course.select(topics):
