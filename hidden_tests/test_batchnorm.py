@@ -163,6 +163,7 @@ def test_batchnorm_forward_collects(student, rng):
     check_raises(student, "batchnorm_forward", *inputs.values(), when=one_row)
 
 
+@public
 @points(1, of="batchnorm_forward")
 def test_batchnorm_forward_at_inference(student, rng):
     """Inference uses the running statistics and leaves them."""

@@ -24,7 +24,7 @@ from gradus.errors import Raised
 
 NEARLY_0 = 1e-30
 ZERO = "0 is a number like others: `x or default` and `if x:` take it for a missing one."
-ONE = "1 is a number like others: squeeze() and broadcasting take an axis of that size for none."
+ONE = "An axis of size 1 is one like others: squeeze() and broadcasting take it for none."
 
 if TYPE_CHECKING:
     from gradus.checks.comparison import Comparison
@@ -96,7 +96,7 @@ def _judge_edge(student: Student, c: Comparison) -> list[Leaf]:
         value = ast.literal_eval(default.removesuffix(" by the stub"))
         wrong = "" if _wrong(student, replace(c, options={**c.options, name: value})) else wrong
     if wrong:
-        raise CheckFailed(summary, wrong, "" if left_out else ONE, diagnosis="edge")
+        raise CheckFailed(summary, wrong, ONE if "of shape" in c.when else "", diagnosis="edge")
     return []
 
 
