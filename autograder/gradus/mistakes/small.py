@@ -25,21 +25,26 @@ from gradus.mistakes.runs import Run
 from gradus.student import Student
 
 MOST = 40  # numbers in its inputs
+LARGEST = 12.0
 
 
 def small_calls(runs: Sequence[Run], reference: Reference) -> dict[str, list[Comparison]]:
-    """One call of each check that has one, by the check's name."""
+    """A call of each check that has one, or two that are cut, by the check's name."""
     record.start(0)  # whatever the solution does here is no part of a check
     solution = LocalStudent(reference.namespace({}), seconds=SECONDS)
     others = alternatives_of(runs, reference)
-    found = {}
+    found: dict[str, list[Comparison]] = {}
     for run in runs:
         compared = [
             c for c in run.on_reference.comparisons if c.kind != "raises" and not asks_back(c)
         ]
-        calls = itertools.chain(_whole_calls(compared, solution), _cut_calls(compared, solution))
-        right = (call for call in calls if all(may_agree(other, call) for other in others))
-        found[run.name] = list(itertools.islice(right, 1))
+        for number, calls in enumerate((_whole_calls, _cut_calls), 1):
+            right = (
+                call
+                for call in calls(compared, solution)
+                if all(may_agree(other, call) for other in others)
+            )
+            found[run.name] = found.get(run.name) or list(itertools.islice(right, number))
     return {name: calls for name, calls in found.items() if calls}
 
 
@@ -52,10 +57,10 @@ def _whole_calls(compared: Sequence[Comparison], solution: LocalStudent) -> Iter
 def _cut_calls(compared: Sequence[Comparison], solution: LocalStudent) -> Iterator[Comparison]:
     """Of each tensor the first rows and columns, of lists of them the first one."""
     for c in sorted(compared, key=_size):
-        for most in (3, 2):
+        for most in (2, 3):  # of two numbers some mistakes make the same
             call = _cut(c, most, solution)
             if call is not None and _size(call) <= MOST:
-                yield from _rounded(call, solution)
+                yield from itertools.islice(_rounded(call, solution), 1)
 
 
 def _cut(c: Comparison, most: int, solution: LocalStudent) -> Comparison | None:
@@ -96,12 +101,14 @@ def _size(c: Comparison) -> int:
 
 def _whole(value: Any) -> Any:
     """Whole numbers, small ones for most of a normal distribution; those that are whole already
-    stay, shares and the like, which lie between 0 and 1, keep a digit."""
+    stay, shares and the like, which lie between 0 and 1, keep a digit; large ones become small."""
     if not _is_float(value) or bool((value == value.round()).all()):
         return value
     if bool(((value >= 0) & (value <= 1)).all()):
         return _one_digit(value)
-    return torch.where(value.isfinite(), (2 * value).round() + 0.0, value)  # never -0
+    largest = float(value[value.isfinite()].abs().max()) if bool(value.isfinite().any()) else 0.0
+    scale = LARGEST / largest if largest > LARGEST else 2.0
+    return torch.where(value.isfinite(), (scale * value).round() + 0.0, value)  # never -0
 
 
 def _one_digit(value: Any) -> Any:
