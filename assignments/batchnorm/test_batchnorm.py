@@ -43,6 +43,13 @@ def test_batchnorm_forward_collects(recorded):
 
 
 @public
+@points(1, of="batchnorm_forward")
+def test_batchnorm_forward_at_inference(recorded):
+    """Inference uses the running statistics and leaves them."""
+    recorded()
+
+
+@public
 @points(3, of="batchnorm_backward")
 def test_batchnorm_backward_in_training(recorded):
     """The gradients of x, gamma and beta, with the statistics as functions of x."""
