@@ -36,7 +36,8 @@ class Comparison:
     dout, wrt, out: of gradients, what arrives from above, the inputs whose gradients come back,
     and what the forward returns.
     when: of an error, what is wrong with the arguments; of another, what is special about it.
-    repeat: a size of the axes that are repeated before it is called, and how often (`many.py`).
+    repeat, sketches: of a call with many rows (`many.py`) a size of the axes that are repeated, and
+    how often; and what is known of each of the gradients.
     """
 
     kind: Kind
@@ -53,6 +54,7 @@ class Comparison:
     same_dtype: bool = False
     when: str = ""
     repeat: tuple[int, int] = (0, 1)
+    sketches: Sequence[Sequence[float]] = ()
 
 
 def check_result(
