@@ -1,0 +1,293 @@
+"""What goes wrong in pooling, and right answers written differently."""
+
+import math
+
+import torch
+
+from gradus.mistakes.written import alternative, change, mistake, mistakes
+
+OVERLAP = "one number overwrites another: what a pixel gets from several windows adds up"
+COUNTED = "the padding counts as pixels: a window at the border has fewer, and is divided by fewer"
+CROPPED = "the padding, or one side of it, is still there: cut it off on all four sides"
+
+pool_windows = mistakes(
+    change(
+        "padded.unfold(2, fh, stride) -> padded.unfold(2, fh, 1)",
+        "the windows are one pixel apart: the next begins S pixels on",
+        also="unfold(3, fw, stride) -> unfold(3, fw, 1)",
+    ),
+    change(
+        "padded.unfold(2, fh, stride) -> padded.unfold(2, fh, fh)",
+        "the windows stand side by side: the next begins S pixels on, wherever this one ends",
+        also="unfold(3, fw, stride) -> unfold(3, fw, fw)",
+    ),
+    change(
+        "padded.unfold(2, fh -> padded.unfold(2, fw",
+        "the window is fw × fh: the first number is its height",
+        also="unfold(3, fw -> unfold(3, fh",
+    ),
+    change("[padding] * 4 -> [0] * 4", "the padding is left out: it is on all four sides"),
+    change(
+        (
+            "[padding] * 4 -> [padding, 0] * 2",
+            "[padding] * 4 -> [0, padding] * 2",
+            "[padding] * 4 -> [2 * padding, 0] * 2",
+            "[padding] * 4 -> [0, 2 * padding] * 2",
+        ),
+        "the padding is put on one side of an axis only: it is P on each side",
+    ),
+    change("4, fill) -> 4)", "the padding is filled with zeros: its value is the caller's choice"),
+    change(
+        ".flatten(-2) -> .mT.flatten(-2)",
+        "the values of a window come column by column: v runs fastest, row by row",
+    ),
+    change(
+        (
+            "padded.unfold(2, fh, stride) -> padded.unfold(2, fh, stride)[:, :, :-1]",
+            "rows.unfold(3, fw, stride) -> rows.unfold(3, fw, stride)[:, :, :, :-1]",
+        ),
+        "the last row or column of windows is missing: it still fits",
+    ),
+    change(".flatten(-2) -> "),
+    change("padding >= min(fh, fw) -> False"),
+    change("padding >= min(fh, fw) -> padding > min(fh, fw)"),
+    change("fh > height + 2 * padding -> fh > height"),
+)
+
+maxpool_forward = mistakes(
+    change(
+        "fill=-math.inf -> fill=0.0",
+        "the padding wins over negative values: a zero is larger than they are",
+    ),
+    change(
+        (
+            "fill=-math.inf -> fill=-1e3",
+            "fill=-math.inf -> fill=-1e6",
+            "fill=-math.inf -> fill=-1e9",
+        ),
+        "the padding wins over very small values: what number is smaller than every value?",
+    ),
+    change("= parts.max(-1) -> = parts.min(-1)", "the smallest value is taken: it is the largest"),
+    change(
+        "parts.max(-1) -> parts.nan_to_num(neginf=0).abs().max(-1)",
+        "the sign is lost: the largest value is asked for, not the largest distance from 0",
+    ),
+    change("return out, -> return out.clamp(min=0),", "negative maxima become 0: there is no ReLU"),
+    change(
+        "return out, -> return out.amax(1, keepdim=True).expand_as(out),",
+        "the maximum is over the channels, too: each channel is on its own",
+    ),
+    change("fh, fw, stride -> fw, fh, stride", "the window is fw × fh: its height comes first"),
+    change("stride, padding, fill -> 1, padding, fill", "the stride is not handed on"),
+    change("stride, padding, fill -> stride, 0, fill", "the padding is not handed on"),
+)
+
+maxpool_backward = mistakes(
+    change("dx.scatter_add( -> dx.scatter(", OVERLAP),
+    change(
+        "= stride * i -> = i",
+        "the stride is ignored: window (i, j) begins at row S·i − P and column S·j − P",
+        also="= stride * j -> = j",
+    ),
+    change("i - padding -> i", also="j - padding -> j"),
+    change(
+        "winner // fw -> winner % fw",
+        "u and v are exchanged: in a window, ℓ = u · fw + v",
+        also="column = stride * j - padding + winner % fw -> "
+        "column = stride * j - padding + winner // fw",
+    ),
+    change(
+        "row * width -> row * height",
+        "the rows of the image are counted as if they were H long: they have W pixels",
+    ),
+    change(
+        "place = row * width + column -> place = winner",
+        "the winner's place in its window is taken for its place in the image",
+    ),
+    change(
+        "dout.flatten(2)) -> torch.ones_like(dout).flatten(2))",
+        "dout is not used: each winner gets what arrives at its window, not 1",
+    ),
+    change(
+        "= cache -> = cache\n    winner = winner[:, :1].expand_as(winner)",
+        "the winners of the first channel are used for all: each channel has its own",
+    ),
+    change(
+        "return dx -> wins = torch.zeros_like(dx).scatter_add(2, place.flatten(2), "
+        "torch.ones_like(dout).flatten(2))\n    dx = dx / wins.clamp(min=1)\n    return dx",
+        "a pixel that wins several windows gets the mean: what arrives from them adds up",
+    ),
+    change(
+        "place = -> dout = dout / (winner.amax() + 1)\n    place =",
+        "divided by the size of the window: the winner has the whole, for its slope is 1",
+    ),
+    change("dx.reshape(x_shape) -> dx.reshape(n, c, width, height).mT"),
+    change("dx.reshape(x_shape) -> dx"),
+)
+
+
+@mistake("the last of equal values gets the gradient: the first does", of="maxpool_backward")
+class LastWins:
+    def maxpool_forward(x, fh, fw, stride, padding=0):
+        parts = pool_windows(x, fh, fw, stride, padding, fill=-math.inf)
+        out, from_end = parts.flip(-1).max(-1)
+        return out, (x.shape, fh * fw - 1 - from_end, fw, stride, padding)
+
+
+@mistake("equal values share the gradient: the first has the whole", of="maxpool_backward")
+class TiesShare:
+    def maxpool_forward(x, fh, fw, stride, padding=0):
+        parts = pool_windows(x, fh, fw, stride, padding, fill=-math.inf)
+        out, image = parts.amax(-1), torch.arange(x[0, 0].numel()).reshape(x.shape[2:])
+        won = (parts == out[..., None]).to(x.dtype)
+        place = pool_windows(image.expand(x.shape), fh, fw, stride, padding)
+        return out, (won / won.sum(-1, keepdim=True), place, x.shape)
+
+    def maxpool_backward(dout, cache):
+        won, place, shape = cache
+        dx = dout.new_zeros(shape).flatten(2)
+        return dx.scatter_add(2, place.flatten(2), (won * dout[..., None]).flatten(2)).reshape(
+            shape
+        )
+
+
+@mistake("each of equal values gets the whole gradient: only the first does", of="maxpool_backward")
+class TiesDuplicate:
+    def maxpool_forward(x, fh, fw, stride, padding=0):
+        parts = pool_windows(x, fh, fw, stride, padding, fill=-math.inf)
+        out, image = parts.amax(-1), torch.arange(x[0, 0].numel()).reshape(x.shape[2:])
+        place = pool_windows(image.expand(x.shape), fh, fw, stride, padding)
+        return out, ((parts == out[..., None]).to(x.dtype), place, x.shape)
+
+    def maxpool_backward(dout, cache):
+        won, place, shape = cache
+        dx = dout.new_zeros(shape).flatten(2)
+        return dx.scatter_add(2, place.flatten(2), (won * dout[..., None]).flatten(2)).reshape(
+            shape
+        )
+
+
+avgpool_forward = mistakes(
+    change(
+        ("parts.sum(-1) / count -> parts.mean(-1)", "count = inside.sum(-1) -> count = fh * fw"),
+        COUNTED,
+    ),
+    change("parts.sum(-1) / count -> parts.sum(-1)", "the sum is returned: divide it"),
+    change(
+        "torch.ones_like(x) -> (x != 0).to(x.dtype)",
+        "pixels that are 0 are not counted: they are pixels like any other",
+        also="parts.sum(-1) / count -> parts.sum(-1) / count.clamp(min=1)",
+    ),
+    change("parts.sum(-1) / count -> parts.sum(-1) // count", "the mean is rounded down: use /"),
+    change(
+        "return out, -> return out.mean(1, keepdim=True).expand_as(out),",
+        "the mean is over the channels, too: each channel is on its own",
+    ),
+    change(
+        "parts.sum(-1) / count -> parts.sum(-1) / count[0, 0, 0, 0]",
+        "the pixels of the first window are counted for all: each has a number of its own",
+    ),
+)
+
+avgpool_backward = mistakes(
+    change("+= share -> = share", OVERLAP),
+    change(
+        "dout / count -> dout", "not divided: each pixel has a share in the mean, one part of k"
+    ),
+    change("dout / count -> dout / (fh * fw)", COUNTED),
+    change(
+        "dout / count -> dout",
+        "divided by how many windows a pixel is under: divide by how many pixels the window has",
+        also=(
+            "bottom, right = -> windows = torch.zeros_like(dx)\n    bottom, right =",
+            "+= share -> += share\n"
+            "            windows[:, :, u : u + bottom : stride, v : v + right : stride] += 1",
+            "return dx -> dx = dx / windows.clamp(min=1)\n    return dx",
+        ),
+    ),
+    change(
+        "u : u + bottom : stride, v : v + right : stride -> "
+        "u : u + dout.shape[2], v : v + dout.shape[3]",
+        "the stride is ignored: window (i, j) begins at row S·i − P and column S·j − P",
+    ),
+    change(
+        "padding : padding + height, padding : padding + width -> "
+        "padding:-padding, padding:-padding",
+        "nothing is left when the padding is 0: the slice p:-p is then 0:0",
+    ),
+    change(
+        (
+            "padding : padding + height, padding : padding + width -> :, :",
+            "padding : padding + height, padding : padding + width -> :height, :width",
+            "padding : padding + height, padding : padding + width -> 2 * padding :, 2 * padding :",
+            "padding : padding + height, padding : padding + width -> padding:, padding:",
+        ),
+        CROPPED,
+    ),
+    change(
+        "for u in range(fh) -> for u in range(1)",
+        "all goes to the top left pixel of a window: every pixel of it has its share",
+        also="for v in range(fw) -> for v in range(1)",
+    ),
+)
+
+
+@alternative("a grid of pixels for each offset in the window, as im2col has it")
+class Offsets:
+    def pool_windows(x, fh, fw, stride, padding=0, fill=0.0):
+        x = torch.nn.functional.pad(x, [padding] * 4, value=fill)
+        down, across = x.shape[2] - fh + 1, x.shape[3] - fw + 1
+        if min(down, across) < 1 or padding >= min(fh, fw):
+            raise ValueError("no such window")
+        offsets = [(u, v) for u in range(fh) for v in range(fw)]
+        return torch.stack(
+            [x[:, :, u : u + down : stride, v : v + across : stride] for u, v in offsets], -1
+        )
+
+
+@alternative("sizes by minima and maxima, sums window by window")
+class Borders:
+    def avgpool_forward(x, fh, fw, stride, padding=0):
+        pool_windows(x[:1, :1], fh, fw, stride, padding)  # refuses what is not allowed
+        spans = []
+        for size, field in zip(x.shape[2:], (fh, fw), strict=True):
+            starts = range(-padding, size + padding - field + 1, stride)
+            spans.append([slice(max(s, 0), min(s + field, size)) for s in starts])
+        rows = [[x[:, :, r, k].mean((2, 3)) for k in spans[1]] for r in spans[0]]
+        return torch.stack([torch.stack(row, 2) for row in rows], 2), (x, spans)
+
+    def avgpool_backward(dout, cache):
+        x, spans = cache
+        dx = torch.zeros_like(x)
+        for i, rows in enumerate(spans[0]):
+            for j, columns in enumerate(spans[1]):
+                part = dx[:, :, rows, columns]
+                part += dout[:, :, i, j, None, None] / part[0, 0].numel()
+        return dx
+
+
+@alternative("windows of an image of addresses, for the way back")
+class Addresses:
+    def maxpool_forward(x, fh, fw, stride, padding=0):
+        parts = pool_windows(x, fh, fw, stride, padding, -math.inf)
+        image = torch.arange(x[0, 0].numel()).reshape(1, 1, *x.shape[2:])
+        place = pool_windows(image, fh, fw, stride, padding).expand(parts.shape)
+        out, winner = parts.amax(-1), parts.argmax(-1, keepdim=True)
+        return out, (place.gather(-1, winner), x.shape)
+
+    def maxpool_backward(dout, cache):
+        place, shape = cache
+        dx = dout.new_zeros(shape).flatten(2)
+        return dx.scatter_add(2, place.flatten(2), dout.flatten(2)).unflatten(2, shape[2:])
+
+    def avgpool_forward(x, fh, fw, stride, padding=0):
+        parts = pool_windows(x, fh, fw, stride, padding, math.nan)
+        image = torch.arange(x[0, 0].numel()).reshape(1, 1, *x.shape[2:])
+        place = pool_windows(image, fh, fw, stride, padding)
+        return parts.nanmean(-1), (place, ~parts[:1, :1].isnan(), x.shape)
+
+    def avgpool_backward(dout, cache):
+        place, inside, shape = cache
+        shares = (dout / inside.sum(-1))[..., None] * inside
+        dx = dout.new_zeros(shape).flatten(2)
+        return dx.index_add(2, place.flatten(), shares.flatten(2)).reshape(shape)

@@ -1,0 +1,248 @@
+"""Checks of the topic pooling."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gradus.checks import (
+    call,
+    check_forward,
+    check_gradients,
+    check_raises,
+    check_result,
+    double,
+    forward,
+    forward_backward,
+    kind,
+    points,
+    public,
+    require,
+)
+
+# The worked example of the text.
+IMAGE = [[[[1, 3, 3, 1], [5, 3, 7, 1], [5, 3, 3, 1]]]]
+WINDOWS = [
+    [[1, 3, 5, 3], [3, 3, 3, 7], [3, 1, 7, 1]],
+    [[5, 3, 5, 3], [3, 7, 3, 3], [7, 1, 3, 1]],
+]
+MAXIMA, MEANS = [[[[5, 7, 7], [5, 7, 7]]]], [[[[3, 4, 3], [4, 4, 3]]]]
+PADDED_MAXIMA, PADDED_MEANS = [[[[1, 3, 1], [5, 7, 1]]]], [[[[1, 3, 1], [5, 4, 1]]]]
+DOUT = [[[[4, 8, 12], [16, 20, 24]]]]
+
+# Shape of x, window, stride, padding. Windows that overlap, and one that steps over a column.
+PLAIN = (((2, 3, 8, 11), (3, 4), 2, 0), ((1, 2, 7, 9), (2, 3), 1, 0), ((3, 2, 5, 10), (3, 2), 3, 0))
+# With padding: neither axis divides; more than half of a window; images lower than their window.
+PADDED = (((2, 3, 8, 11), (3, 4), 2, 1), ((1, 2, 5, 9), (4, 3), 1, 2), ((2, 1, 2, 7), (5, 3), 3, 2))
+
+
+def maxpool(x: Tensor, fh: int, fw: int, stride: int, padding: int = 0) -> Tensor:
+    return F.max_pool2d(F.pad(x, [padding] * 4, value=-torch.inf), (fh, fw), stride)
+
+
+def avgpool(x: Tensor, fh: int, fw: int, stride: int, padding: int = 0) -> Tensor:
+    padded, inside = (F.pad(t, [padding] * 4) for t in (x, torch.ones_like(x)))
+    return F.avg_pool2d(padded, (fh, fw), stride) / F.avg_pool2d(inside, (fh, fw), stride)
+
+
+def pool_windows(x, fh, fw, stride, padding=0, fill=0.0):
+    padded = F.pad(x, [padding] * 4, value=fill)
+    if min(fh, fw) <= padding or fh > padded.shape[2] or fw > padded.shape[3]:
+        raise ValueError("this window is not allowed")
+    cols = F.unfold(padded, (fh, fw), stride=stride).unflatten(1, (x.shape[1], fh * fw))
+    return cols.mT.unflatten(2, (-1, (padded.shape[3] - fw) // stride + 1))
+
+
+STAND_INS = {
+    "pool_windows": pool_windows,
+    **forward_backward("maxpool", maxpool),
+    **forward_backward("avgpool", avgpool),
+}
+
+
+def layer(x, window, stride, padding=0):
+    return dict(x=x, fh=window[0], fw=window[1], stride=stride, padding=padding)
+
+
+def check_values(student, name, reference, draw, layers, scale=1.0, shift=0.0):
+    for shape, *geometry in layers:
+        inputs = layer(scale * draw(*shape) + shift, *geometry)
+        check_forward(student, name, inputs, reference(**inputs))
+
+
+def check_dx(student, name, reference, draw, layers):
+    for shape, window, *steps in layers:
+        inputs = layer(draw(*shape), window, *steps)
+        sizes = {"size of the window": window[0] * window[1]}
+        check_gradients(student, name, inputs, reference, wrt=["x"], sizes=sizes)
+
+
+def check_sum(student, name, rng):
+    """The gradient sums to what arrives, for random images and for images of equal pixels."""
+    for x in (rng.normal(2, 3, 5, 8), rng.normal(1, 2, 1, 1).expand(1, 2, 7, 4).clone()):
+        out, cache = forward(student, name, x, 3, 3, 1)
+        right = isinstance(out, Tensor) and out.ndim == 4
+        require(right, f"out must be a tensor (N, C, OH, OW), got {kind(out)}")
+        dout = rng.normal(*out.shape)
+        dx = call(student, f"{name}_backward", dout, cache)
+        right = isinstance(dx, Tensor) and dx.shape == x.shape
+        require(right, f"dx must be a tensor of shape {tuple(x.shape)}, got {kind(dx)}")
+        require(
+            torch.allclose(dx.double().sum((2, 3)), dout.sum((2, 3)), atol=1e-4),
+            "the gradient of a channel does not sum to what dout sums to there",
+            "Each number of dout goes to pixels of its own window: whole to one, or in shares.",
+            diagnosis="sum of the gradient",
+        )
+
+
+@public
+@points(1, of="pool_windows")
+def test_windows_by_hand(student):
+    """The six windows of the worked example come out, row by row."""
+    inputs = dict(x=double(IMAGE), fh=2, fw=2, stride=1)
+    expected = double(WINDOWS)[None, None]
+    check_result(student, "pool_windows", inputs, expected, "windows", same_dtype=True)
+
+
+@public
+@points(2, of="pool_windows")
+def test_windows(student, rng):
+    """Windows with stride and padding, whatever the padding is filled with."""
+    for i, (shape, *geometry) in enumerate(PLAIN + PADDED):
+        inputs = {**layer(rng.normal(*shape), *geometry), "fill": 0.5 * i}
+        check_result(student, "pool_windows", inputs, pool_windows(**inputs), "windows")
+
+
+@points(1, of="pool_windows")
+def test_windows_refused(student, rng):
+    """A window that does not fit raises ValueError, and so does one that is all padding."""
+    x = rng.normal(1, 2, 3, 4)
+    too_large = ((4, 2, 0), (2, 5, 0), (6, 2, 1), (2, 7, 1))
+    for fh, fw, padding in (*too_large, (1, 3, 1), (3, 2, 2), (2, 3, 3)):
+        when = f"a window of {fh} × {fw} does not suit an image of 3 × 4 with padding {padding}"
+        for stride in (1, 2):
+            check_raises(student, "pool_windows", x, fh, fw, stride, padding, when=when)
+    for window, padding in (((3, 4), 0), ((5, 6), 1), ((2, 2), 1)):
+        inputs = layer(x, window, 1, padding)
+        check_result(student, "pool_windows", inputs, pool_windows(**inputs), "windows")
+
+
+@public
+@points(1, of="maxpool_forward")
+def test_max_by_hand(student):
+    """The maxima of the worked example come out, without and with padding."""
+    x = double(IMAGE)
+    check_forward(student, "maxpool", layer(x, (2, 2), 1), double(MAXIMA))
+    check_forward(student, "maxpool", layer(x, (2, 2), 2, 1), double(PADDED_MAXIMA))
+
+
+@public
+@points(1, of="maxpool_forward")
+def test_max(student, rng):
+    """The maxima of windows that overlap, and of windows that do not."""
+    for shift in (0.0, -50.0):
+        check_values(student, "maxpool", maxpool, rng.distinct, PLAIN, shift=shift)
+
+
+@public
+@points(1, of="maxpool_forward")
+def test_max_padded(student, rng):
+    """Padding never wins, not even where all values are negative."""
+    check_values(student, "maxpool", maxpool, rng.distinct, PADDED, shift=-50.0)
+
+
+@points(1, of="maxpool_forward")
+def test_max_extreme(student, rng):
+    """Padding never wins where the values are as small as −1000, or as −10¹²."""
+    for shift in (-1e3, -1e12):
+        draw, scale = rng.distinct, abs(shift) / 100
+        check_values(student, "maxpool", maxpool, draw, PADDED, scale, shift)
+
+
+@public
+@points(1, of="maxpool_backward")
+def test_max_backward_by_hand(student):
+    """The gradient of the worked example comes out: the first of the two 5s has it all."""
+    inputs = layer(double(IMAGE), (2, 2), 1)
+    check_gradients(student, "maxpool", inputs, maxpool, wrt=["x"], dout=double(DOUT))
+
+
+@public
+@points(1, of="maxpool_backward")
+def test_max_backward(student, rng):
+    """The gradient without padding, where windows overlap and where they do not."""
+    check_dx(student, "maxpool", maxpool, rng.distinct, PLAIN)
+
+
+@points(1, of="maxpool_backward")
+def test_max_backward_padded(student, rng):
+    """The gradient with stride and padding."""
+    check_dx(student, "maxpool", maxpool, rng.distinct, PADDED)
+
+
+@points(1, of="maxpool_backward")
+def test_max_backward_ties(student, rng):
+    """Where values tie, the first of the window has the whole gradient."""
+    for (shape, *geometry), values in zip(PLAIN + PADDED, (2, 3, 2, 2, 3, 1), strict=True):
+        inputs = layer(rng.integers(*shape, high=values).double() + 1, *geometry)
+        check_gradients(student, "maxpool", inputs, maxpool, wrt=["x"])
+
+
+@public
+@points(1, of="maxpool_backward")
+def test_max_backward_sum(student, rng):
+    """The gradient sums to what arrives from above, though all values of an image tie."""
+    check_sum(student, "maxpool", rng)
+
+
+@public
+@points(1, of="avgpool_forward")
+def test_mean_by_hand(student):
+    """The means of the worked example come out, without and with padding."""
+    x = double(IMAGE)
+    check_forward(student, "avgpool", layer(x, (2, 2), 1), double(MEANS))
+    check_forward(student, "avgpool", layer(x, (2, 2), 2, 1), double(PADDED_MEANS))
+
+
+@public
+@points(1, of="avgpool_forward")
+def test_mean(student, rng):
+    """The means of windows that overlap and of others, with values up to ±1000."""
+    for scale in (1.0, 1000.0):
+        check_values(student, "avgpool", avgpool, rng.normal, PLAIN, scale)
+
+
+@points(1, of="avgpool_forward")
+def test_mean_padded(student, rng):
+    """Padding does not count: the mean is over the pixels of the image."""
+    check_values(student, "avgpool", avgpool, rng.normal, PADDED)
+    for shape, *geometry in PADDED:  # a pixel that is 0 is a pixel
+        inputs = layer(rng.integers(*shape, low=-1, high=2).double(), *geometry)
+        check_forward(student, "avgpool", inputs, avgpool(**inputs))
+
+
+@public
+@points(1, of="avgpool_backward")
+def test_mean_backward_by_hand(student):
+    """The gradient of the worked example comes out."""
+    inputs = layer(double(IMAGE), (2, 2), 1)
+    check_gradients(student, "avgpool", inputs, avgpool, wrt=["x"], dout=double(DOUT))
+
+
+@public
+@points(1, of="avgpool_backward")
+def test_mean_backward(student, rng):
+    """The gradient without padding, where windows overlap and where they do not."""
+    check_dx(student, "avgpool", avgpool, rng.normal, PLAIN)
+
+
+@points(1, of="avgpool_backward")
+def test_mean_backward_padded(student, rng):
+    """The gradient with stride and padding."""
+    check_dx(student, "avgpool", avgpool, rng.normal, PADDED)
+
+
+@public
+@points(1, of="avgpool_backward")
+def test_mean_backward_sum(student, rng):
+    """The gradient sums to what arrives from above."""
+    check_sum(student, "avgpool", rng)
