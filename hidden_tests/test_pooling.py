@@ -32,7 +32,7 @@ DOUT = [[[[4, 8, 12], [16, 20, 24]]]]
 # Shape of x, window, stride, padding. Windows that overlap, and one that steps over a column.
 PLAIN = (((2, 3, 8, 11), (3, 4), 2, 0), ((1, 2, 7, 9), (2, 3), 1, 0), ((3, 2, 5, 10), (3, 2), 3, 0))
 # With padding: neither axis divides; more than half of a window; images lower than their window.
-PADDED = (((2, 3, 8, 11), (3, 4), 2, 1), ((1, 2, 5, 9), (4, 3), 1, 2), ((2, 1, 2, 7), (5, 3), 3, 2))
+PADDED = (((2, 3, 8, 11), (3, 4), 2, 1), ((1, 2, 5, 9), (4, 3), 1, 2), ((2, 1, 2, 7), (5, 4), 3, 3))
 
 
 def maxpool(x: Tensor, fh: int, fw: int, stride: int, padding: int = 0) -> Tensor:

@@ -352,7 +352,13 @@ def figure(digits, quick=False):
                 ):
                     colour = "white" if value > 5 else "black"
                     column[3].text(
-                        j, i, f"{value:.2g}", ha="center", va="center", fontsize=6, color=colour
+                        j,
+                        i,
+                        f"{value:.2g}".lstrip("0"),
+                        ha="center",
+                        va="center",
+                        fontsize=6,
+                        color=colour,
                     )
         else:
             column[3].axis("off")

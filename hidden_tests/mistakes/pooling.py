@@ -172,7 +172,6 @@ avgpool_forward = mistakes(
         ("parts.sum(-1) / count -> parts.mean(-1)", "count = inside.sum(-1) -> count = fh * fw"),
         COUNTED,
     ),
-    change("parts.sum(-1) / count -> parts.sum(-1)", "the sum is returned: divide it"),
     change(
         "torch.ones_like(x) -> (x != 0).to(x.dtype)",
         "pixels that are 0 are not counted: they are pixels like any other",
