@@ -141,9 +141,12 @@ def maxpool_forward(x, fh, fw, stride, padding=0):
 #
 # Every window has one winner, so every $\bar y_{ncij}$ goes to one place: in each channel
 # $\sum \bar x = \sum \bar y$. Where windows overlap one pixel can win several of them, and then the
-# sum has several terms. Where two pixels tie there is no derivative (the slope is 1 upwards and 0
-# downwards); giving the whole to one of them, or half to each, are both right in the middle of that
-# range, giving the whole to *both* is not. By giving it to the first we agree with PyTorch.
+# sum has several terms.
+#
+# Where two pixels tie there is no derivative: moving one of them up moves the maximum by as much, and
+# moving it down does not move it at all. Two slopes that sum to 1, the whole to one or half to each,
+# are what lies between; the whole to *both* is not, for when both move up, the maximum does not move
+# twice as far. The whole to the first is what PyTorch does, too.
 #
 # What is left is arithmetic of addresses. The winner $\ell = u\, F_W + v$ is an address *in the
 # window*. Which $u$ and $v$ is it? Which row and column of the image is that, given where window
@@ -296,8 +299,8 @@ def experiment(digits, quick=False):
 # (57 %): what little stays in place is the window's work; that it no longer moves along is the stride's.
 #
 # Invariant are only the two rows whose window is the whole image: what is largest, or the sum, does not
-# ask where. So a network of small windows gets no invariance from a layer of pooling; whatever it has
-# comes from many layers, from a last one over everything, and from digits in many places in its data.
+# ask where. A layer of small windows does not make a network invariant. If it is so in the end, the
+# reason lies elsewhere: in a last layer over everything, or in having seen digits in many places.
 
 # %% [markdown]
 # ## Show: a feature map, and the map moved by one pixel
