@@ -113,6 +113,10 @@ maxpool_backward = mistakes(
         "the winners of the first channel are used for all: each channel has its own",
     ),
     change(
+        "= cache -> = cache\n    winner = winner[:1].expand_as(winner)",
+        "the winners of the first example are used for all: each example has its own",
+    ),
+    change(
         "return dx -> wins = torch.zeros_like(dx).scatter_add(2, place.flatten(2), "
         "torch.ones_like(dout).flatten(2))\n    dx = dx / wins.clamp(min=1)\n    return dx",
         "a pixel that wins several windows gets the mean: what arrives from them adds up",
@@ -194,6 +198,8 @@ avgpool_backward = mistakes(
         "dout / count -> dout", "not divided: each pixel has a share in the mean, one part of k"
     ),
     change("dout / count -> dout / (fh * fw)", COUNTED),
+    change("dout / count -> dout / count**2", "divided by k twice: the slope of a mean is 1 / k"),
+    change("dout / count -> dout * count", "multiplied by k: the slope of a mean is 1 / k"),
     change(
         "dout / count -> dout",
         "divided by how many windows a pixel is under: divide by how many pixels the window has",
