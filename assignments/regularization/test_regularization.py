@@ -1,0 +1,134 @@
+"""The public checks of *Regularisation*: `gradus check` runs them, and so do pytest and your editor.
+
+Where a check says only `recorded()`, its calls and what must come of them are in the file beside
+this one: `gradus check TOPIC FUNCTION` shows them.
+"""
+
+import torch
+from torch import Tensor
+
+from gradus.checks import call, kind, points, public, require
+
+
+@public
+@points(2, of="l2_penalty")
+def test_l2_penalty(recorded):
+    """alpha / 2 times the sum of the squares, and its gradient; first of the example on paper."""
+    recorded()
+
+
+@public
+@points(2, of="l1_penalty")
+def test_l1_penalty(recorded):
+    """alpha times the sum of the absolute values, and its gradient, which is 0 at 0."""
+    recorded()
+
+
+@public
+@points(2, of="lp_norm")
+def test_lp_norm(recorded):
+    """The norm of (1, −2, 0, 2) is 5 for p = 1 and 3 for p = 2; other p, other shapes."""
+    recorded()
+
+
+@public
+@points(3, of="add_penalty")
+def test_add_penalty(recorded):
+    """The penalties are in the loss and in the gradients of the weights; biases are left alone."""
+    recorded()
+
+
+@public
+@points(2, of="smooth_labels")
+def test_smooth_labels(recorded):
+    """A share eps is spread over all classes, and each row sums to 1."""
+    recorded()
+
+
+def drawn(student, function, x, *args) -> Tensor:
+    """What a function of random draws returns, which must be like x."""
+    out = call(student, function, x, *args)
+    right = isinstance(out, Tensor) and (out.shape, out.dtype) == (x.shape, x.dtype)
+    got = f"{out.dtype} of shape {tuple(out.shape)}" if isinstance(out, Tensor) else kind(out)
+    text = f"{function} must return {x.dtype} of shape {tuple(x.shape)}, got {got}"
+    require(right, text, diagnosis="structure")
+    return out
+
+
+@public
+@points(0.5, of="add_noise")
+def test_add_noise_none(recorded):
+    """With std = 0 the inputs stay as they are."""
+    recorded()
+
+
+@public
+@points(1, of="add_noise")
+def test_add_noise(student, rng):
+    """What is added is normal, with the std that is asked for, and is drawn for each entry."""
+    for std, shape in ((0.3, (200, 300)), (2.0, (300, 10, 20))):
+        x = rng.uniform(*shape, low=0.5, high=5)
+        x[shape[0] // 2 :] = 0
+        noise = (drawn(student, "add_noise", x, std, rng.seed()) - x).reshape(len(x), -1) / std
+        alone = (noise != noise[:, :1]).any(1).all() and (noise != noise[:1]).any(0).all()
+        text, why = "entries share their noise", "Each entry of x has a draw of its own."
+        require(bool(alone), text, why, diagnosis="shared")
+        large, small = (float(part.square().mean().sqrt()) for part in noise.chunk(2))
+        text = "the noise is not as large where x is 0 as where it is not"
+        require(0.9 < large / (small or 1e-9) < 1.2, text, diagnosis="depends on x")
+        spread, mean = float(noise.square().mean().sqrt()), float(noise.mean())
+        require(abs(mean) < 0.05 * spread, "the mean of the noise is not 0", diagnosis="mean")
+        text = f"with std = {std} the noise has a standard deviation of about {std * spread:.1g}"
+        require(abs(spread - 1) < 0.025, text, diagnosis="spread")
+        text = "no noise is beyond 3.2 standard deviations, as one normal draw in 700 is"
+        require(float(noise.abs().max()) > 3.2, text, diagnosis="not normal")
+
+
+@public
+@points(2, of="shift_images")
+def test_shift_images(recorded):
+    """Each image moves by its own offsets, and nothing comes back in on the other side."""
+    recorded()
+
+
+def offsets(student, n, reach, seed) -> tuple[Tensor, Tensor]:
+    """Where jitter has moved the single bright pixel of n dark images, down and to the right."""
+    x = torch.zeros(n, 9, 11)
+    x[:, 4, 5] = 1
+    flat = drawn(student, "jitter", x, reach, seed).reshape(n, -1)
+    single = bool(((flat == 1).sum(1) == 1).all() and ((flat == 0).sum(1) == 98).all())
+    text = (
+        f"with reach = {reach} a bright pixel in the middle of 9 × 11 is no single one afterwards"
+    )
+    require(single, text, diagnosis="not moved")
+    at = flat.argmax(1)
+    return at // 11 - 4, at % 11 - 5
+
+
+@public
+@points(1, of="jitter")
+def test_jitter(student, rng):
+    """Every pair of offsets from −reach … reach comes up about equally often."""
+    dy, dx = offsets(student, 5000, 2, rng.seed())
+    for name, offset in (("rows", dy), ("columns", dx)):
+        found = sorted(set(offset.tolist()))
+        text = f"with reach = 2 the {name} move by {found}, they should by [-2, -1, 0, 1, 2]"
+        require(found == [-2, -1, 0, 1, 2], text, "Are both ends included?", diagnosis="range")
+    counts = torch.bincount((dy + 2) * 5 + dx + 2, minlength=25)
+    text = "of the 25 pairs of offsets some come up far too seldom"
+    why = "Rows and columns are drawn on their own, all offsets with equal probability."
+    require(int(counts.min()) > 100, text, why, diagnosis="uneven")
+
+
+@public
+@points(1, of="train")
+def test_train_stops(recorded):
+    """Training stops when patience is at its end, and the best params come back, not the last."""
+    recorded()
+
+
+@public
+@points(1, of="train")
+def test_train_penalties(recorded):
+    """The steps follow the penalties; the validation loss has none; the last step may be best."""
+    recorded()

@@ -1,0 +1,242 @@
+"""What goes wrong in regularization, and right answers written differently."""
+
+import torch
+
+from gradus.mistakes.written import alternative, change, equivalent, mistakes
+
+KINK = "the slope at 0 is not 0: at the kink we take 0, so that a weight at 0 stays"
+
+l2_penalty = mistakes(
+    change("penalty, alpha -> penalty, 2 * alpha", "twice: the ½ of the penalty cancels the 2"),
+    change("alpha / 2 -> alpha", "the ½ is missing: it is what cancels the 2 of the derivative"),
+    change("penalty, alpha -> penalty, alpha / 2", "the ½ is left: the derivative of w² is 2w"),
+    change("sum() -> sum().sqrt()", "the root is taken: the penalty is of the squared length"),
+    change("square().sum() -> square().mean()", "the squares are averaged: they are summed"),
+    change("square().sum() -> sum().square()", "the sum is squared: sum the squares"),
+    change("penalty, alpha * w -> penalty, w", "alpha is missing: it is in the penalty"),
+)
+
+l1_penalty = mistakes(
+    change("abs().sum() -> sum()", "signs cancel: the penalty is of absolute values"),
+    change("abs().sum() -> abs().mean()", "the penalty is averaged: it is a sum"),
+    change("alpha * w.abs() -> alpha / 2 * w.abs()", "a ½ too many: only squares need one"),
+    change("w.sign() -> w", "it grows with w: the slope of |w| is 1 or −1, however large w is"),
+    change("w.sign() -> (2.0 * (w >= 0) - 1).to(w)", KINK),
+    change("w.sign() -> (2.0 * (w > 0) - 1).to(w)", KINK),
+    change("w.sign() -> w / w.abs()"),
+    change("alpha * w.sign() -> w.sign()", "alpha is missing: it is in the penalty"),
+)
+
+lp_norm = mistakes(
+    change(
+        "largest * (size / largest).pow(p).sum().pow(1 / p) -> size.pow(p).sum()",
+        "the root is missing: a norm is a length, and twice w is twice as long",
+    ),
+    change("pow(1 / p) -> sqrt()", "the square root is taken: for other p it is the p-th"),
+    change(
+        "largest * (size / largest).pow(p) -> size.pow(p)",
+        "the powers overflow or vanish: divide by the largest first",
+    ),
+    change("largest * (size -> (size", "the largest is taken out: multiply by it again"),
+    change("size = w.abs() -> size = w", "the signs are kept: it is |w| that is raised to p"),
+    change("largest == 0 -> largest < 0", "0 / 0: where all of w is 0, norm and gradient are 0"),
+    change("pow(p - 1) -> pow(p)", "the ratio is raised to p: the derivative leaves p − 1"),
+    change("(size / norm) -> size", "the outer derivative is missing: the root has one too"),
+    change("w.sign() * (size -> (size", "the sign is missing: where w is negative, it falls"),
+    change("w.sign() * -> p * w.sign() *", "a factor p is left: the 1/p of the root cancels it"),
+    change("size / norm -> size / largest", "divided by the largest: it is the norm here"),
+)
+
+add_penalty = mistakes(
+    change(
+        "dw + dfirst + dsecond -> dw",
+        "the penalty is in the loss alone: the steps follow the gradient, so it must be there too",
+    ),
+    change("loss + first + second -> loss", "the penalty is in the gradient alone"),
+    change(
+        "(w, _) -> (w, b)",
+        "the biases are penalised: a bias moves all outputs alike and fits no noise",
+        also="dsecond, db) -> dsecond, db + l1 * b.sign() + l2 * b)",
+    ),
+    change("penalised = [] -> penalised, l1, l2 = [], l2, l1", "l1 and l2 have changed places"),
+    change(" + dsecond -> ", "the gradient lacks the squares' part: it is in the loss"),
+    change("dw + dfirst -> dw", "the gradient lacks the absolute values' part: the loss has it"),
+    change("loss + first -> loss", "the loss lacks the absolute values: the gradient has them"),
+    change("first + second -> first", "the loss lacks the squares: they are in the gradient"),
+    change(
+        "penalised = [] -> penalised, data = [], loss",
+        "only the last layer is in it: all weights are penalised",
+        also="loss + first -> data + first",
+    ),
+    change("dw + dfirst -> dfirst", "the gradient of the loss is lost: the penalty is added to it"),
+    change("dw + dfirst + dsecond -> dw - dfirst - dsecond", "the penalty has the wrong sign"),
+)
+
+smooth_labels = mistakes(
+    change(
+        "+= 1 - eps -> = 1 - eps",
+        "the rows sum to 1 − eps / K: the right class has its part of what is spread, too",
+    ),
+    change(
+        "eps / classes -> eps / (classes - 1)",
+        "eps is spread over the others: here it is spread over all K",
+        also="+= 1 - eps -> = 1 - eps",
+    ),
+    change("eps / classes -> eps / (classes - 1)", "divided by K − 1: the right class gets a part"),
+    change("eps / classes -> eps", "eps is given to each class: they share it"),
+    change("+= 1 - eps -> += 1", "the rows sum to 1 + eps: take from the label what is spread"),
+    change("targets = -> eps = 1 - eps\n    targets =", "eps is spread: the label keeps 1 − eps"),
+    change("targets[rows, y] -> targets[:, y]", "all rows get all labels: one for each row"),
+    change("not 0 <= eps <= 1 -> eps < 0"),
+    change("not 0 <= eps <= 1 -> eps > 1"),
+)
+
+add_noise = mistakes(
+    change("std * noise -> std**2 * noise", "std is squared: it is a standard deviation already"),
+    change("std * noise -> std**0.5 * noise", "std is taken for a variance: it is the root"),
+    change("std * noise -> noise", "std is not used"),
+    change("x + std -> std", "only the noise comes back: it is added to x"),
+    change("x + std * noise -> x * (1 + std * noise)"),
+    change("randn(x.shape -> rand(x.shape"),
+    change("randn(x.shape -> randn(x.shape[:1] + (1,) * (x.ndim - 1)"),
+    change("randn(x.shape -> randn(x.shape[1:]"),
+    change("std * noise -> std * 3**0.5 * noise.erf()"),
+    change("manual_seed(seed) -> manual_seed(0)"),
+    change("torch.Generator().manual_seed(seed) -> None"),
+    change("x + std * noise -> (x + std * noise).clamp(0, 1)", "clipped: it may leave [0, 1]"),
+    change("x + std * noise -> x.add_(std * noise)"),
+)
+
+shift_images = mistakes(
+    change(
+        "rows.clamp(0, h - 1), cols.clamp(0, w - 1)] -> rows % h, cols % w]",
+        "what leaves comes back in on the other side: it is gone, and what is uncovered is 0",
+        also="torch.where(inside, moved, 0) -> moved",
+    ),
+    change("torch.where(inside, moved, 0) -> moved", "the border is repeated: uncovered is 0"),
+    change("- dy -> + dy", "all moves the other way: out[i] was at i − dy", also="- dx -> + dx"),
+    change("- dy -> + dy", "the rows move the other way: positive dy is down"),
+    change("- dx -> + dx", "the columns move the other way: positive dx is to the right"),
+    change("n, h, w = x.shape -> dy, dx, (n, h, w) = dx, dy, x.shape", "dy and dx are swapped"),
+    change("- dy[:, -> - dy[:1,", "all images move like the first", also="- dx[:, -> - dx[:1,"),
+    change("(rows >= 0) -> (rows > 0)", "the first row is lost"),
+    change("(cols >= 0) -> (cols > 0)", "the first column is lost"),
+    change(
+        "(rows >= 0) & (rows < h) & -> ",
+        "rows come back in on the other side: what leaves is gone",
+        also="rows.clamp(0, h - 1) -> rows % h",
+    ),
+    change(
+        " & (cols >= 0) & (cols < w) -> ",
+        "columns come back in on the other side: what leaves is gone",
+        also="cols.clamp(0, w - 1) -> cols % w",
+    ),
+)
+
+jitter = mistakes(
+    change("reach + 1 -> reach"),
+    change("-reach, -> 0,"),
+    change("dy, dx = offsets -> dy = dx = offsets[0]"),
+    change("dy, dx = offsets -> dy, dx = offsets[:, :1].expand(2, len(x))"),
+    change("dy, dx = offsets -> dy, dx = offsets[0], 0 * offsets[1]"),
+    change("manual_seed(seed) -> manual_seed(0)"),
+    change("torch.Generator().manual_seed(seed) -> None"),
+)
+
+train = mistakes(
+    change("return best -> return params", "the last params come back: return the best ones"),
+    change("waited == patience -> waited > patience", "stopped too late: count the steps in a row"),
+    change("== patience -> == max(patience - 1, 1)", "stopped too early: count the steps in a row"),
+    change("loss, 0 -> loss, waited - 1", "the count goes on: a lower loss begins it anew"),
+    change(
+        "if waited == patience -> lowest = loss\n        if waited == patience",
+        "compared with the loss before: it is compared with the lowest so far",
+    ),
+    change("[lowest] -> []", "the loss before the first step is missing"),
+    change(
+        "loss, _ = squared_error(x_val, y_val -> loss, _ = squared_error(x, y",
+        "the training loss decides: it falls as long as you train; ask the validation set",
+        also="lowest, _ = squared_error(x_val, y_val -> lowest, _ = squared_error(x, y",
+    ),
+    change("_, grads = add_penalty -> _ = add_penalty", "the steps know nothing of the penalties"),
+    change("b - lr * db -> b", "the biases are not trained: it is penalties that spare them"),
+    change("w - lr * dw, b - lr * db -> w + lr * dw, b + lr * db"),
+    change(
+        "waited += 1 -> waited += 1\n        loss, _ = add_penalty(loss, grads, params, l1, l2)\n"
+        "        losses[-1] = loss",
+        "the validation loss has penalties: it says how well the model predicts, no more",
+    ),
+)
+
+
+@alternative("other words, sums of all layers at once, masks")
+class OtherWords:
+    def l2_penalty(w, alpha):
+        return alpha * (w * w).sum() / 2, w * alpha
+
+    def l1_penalty(w, alpha):
+        slope = alpha * (1.0 * (w > 0) - 1.0 * (w < 0)).to(w)
+        return (w * slope).sum(), slope
+
+    def lp_norm(w, p):
+        if p < 1:
+            raise ValueError(p)
+        scale = w.abs().max()
+        if not scale:
+            return 0 * scale, 0 * w
+        u = w / scale
+        total = (u.abs() ** p).sum()
+        return scale * total ** (1 / p), total ** (1 / p - 1) * u.abs() ** (p - 1) * torch.sign(u)
+
+    def add_penalty(loss, grads, params, l1=0.0, l2=0.0):
+        loss = loss + sum(l1 * w.abs().sum() + l2 / 2 * w.square().sum() for w, _ in params)
+        slopes = [l1 * w.sign() + l2 * w for w, _ in params]
+        return loss, [[g[0] + s, g[1]] for g, s in zip(grads, slopes, strict=True)]
+
+    def smooth_labels(y, classes, eps):
+        if eps < 0 or eps > 1:
+            raise ValueError(eps)
+        one_hot = (y[:, None] == torch.arange(classes)).float()
+        return one_hot * (1 - eps) + eps / classes
+
+
+@alternative("the global generator, a loop over the images, one direction drawn after the other")
+class Loops:
+    def add_noise(x, std, seed):
+        torch.manual_seed(seed)
+        return x + torch.randn_like(x) * std
+
+    def shift_images(x, dy, dx):
+        out = torch.zeros_like(x)
+        _, h, w = x.shape
+        for n, (a, b) in enumerate(zip(dy.tolist(), dx.tolist(), strict=True)):
+            if abs(a) < h and abs(b) < w:
+                part = x[n, max(0, -a) : h - max(0, a), max(0, -b) : w - max(0, b)]
+                out[n, max(0, a) : h + min(0, a), max(0, b) : w + min(0, b)] = part
+        return out
+
+    def jitter(x, reach, seed):
+        torch.manual_seed(seed)
+        dy = torch.randint(2 * reach + 1, (len(x),)) - reach
+        dx = torch.randint(2 * reach + 1, (len(x),)) - reach
+        return shift_images(x, dy, dx)
+
+
+@alternative("losses as floats, the best step by its number")
+def train(x, y, x_val, y_val, params, lr, steps, patience, l1=0.0, l2=0.0):
+    path, losses = [params], [squared_error(x_val, y_val, params)[0].item()]
+    while len(path) <= steps and len(losses) - losses.index(min(losses)) <= patience:
+        ((w, b),) = path[-1]
+        _, ((dw, db),) = squared_error(x, y, path[-1])
+        path.append([[w - lr * (dw + l1 * w.sign() + l2 * w), b - lr * db]])
+        losses.append(squared_error(x_val, y_val, path[-1])[0].item())
+    return path[losses.index(min(losses))], losses
+
+
+IN_ANY_CASE = "what is outside the image becomes 0 in any case"
+equivalent("lp_norm", "== 0 -> <= 0", why="absolute values are never below 0")
+equivalent("add_penalty", "strict=True -> strict=False", why="equal lengths")
+equivalent("add_noise", "x + std -> x - std", why="the normal distribution is symmetric")
+equivalent("shift_images", "rows.clamp(0 -> rows.clamp(-1", why=IN_ANY_CASE)
+equivalent("shift_images", "cols.clamp(0 -> cols.clamp(-1", why=IN_ANY_CASE)
+equivalent("train", "waited == patience -> waited >= patience", why="the count goes up by one")

@@ -1,0 +1,308 @@
+"""Checks of the topic regularization.
+
+Random draws must never fail a right answer.
+- Of 60,000 normal draws the std is off by 2.5 % with a probability below 1e-13, of 30,000 by 5 %
+  below 1e-30 (Chernoff's bound for χ²); the mean by 5 % of it below 1e-30 (12 sigmas); and none is
+  beyond 3.2 sigmas: 1e-36.
+- Of 5,000 pairs of offsets each of the 25 is drawn Bin(5000, 1/25) times, 200 on average: by
+  Chernoff 100 times or less with a probability below exp(−200 · (½ ln ½ + ½)) = exp(−30.7) = 5e-14.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gradus.checks import call, check_raises, check_result, double, kind, points, public, require
+
+BY_HAND, ALPHA = [1, -2, 0, 2], 4
+
+
+def with_gradient(f, w: Tensor) -> tuple[Tensor, Tensor]:
+    """f(w) and its gradient, by autograd."""
+    return torch.func.grad_and_value(f)(w)[::-1]
+
+
+def l1(w, alpha):
+    return with_gradient(lambda w: alpha * torch.linalg.vector_norm(w, 1), w)
+
+
+def l2(w, alpha):
+    return with_gradient(lambda w: alpha / 2 * functional.mse_loss(w, 0 * w, reduction="sum"), w)
+
+
+def norm(w, p):
+    return with_gradient(lambda w: torch.linalg.vector_norm(w, p), w)
+
+
+def penalised(loss, grads, params, l1=0.0, l2=0.0):
+    """The penalties and their gradients, of all weights, by autograd."""
+    total, grads = loss, list(grads)
+    for k, (w, _) in enumerate(params):
+        value, slope = with_gradient(lambda w: l1 * w.abs().sum() + l2 / 2 * (w * w).sum(), w)
+        total, grads[k] = total + value, (grads[k][0] + slope, grads[k][1])
+    return total, grads
+
+
+def shifted(x, dy, dx):
+    """Each image cut from one with a wide border of zeros."""
+    (h, w), moved = x.shape[1:], []
+    padded = functional.pad(x, (w, w, h, h))
+    for image, down, right in zip(padded, dy.tolist(), dx.tolist(), strict=True):
+        top, left = h - max(-h, min(h, down)), w - max(-w, min(w, right))
+        moved.append(image[top : top + h, left : left + w])
+    return torch.stack(moved)
+
+
+# What checks of later functions use for functions that have failed their own check.
+STAND_INS = {"l1_penalty": l1, "l2_penalty": l2, "add_penalty": penalised, "shift_images": shifted}
+
+
+def check_penalty(student, rng, function, by_hand, expected):
+    names = ("penalty", "gradient")
+    check_result(student, function, dict(w=double(BY_HAND), alpha=ALPHA), by_hand, names)
+    for w, alpha in (
+        (rng.normal(3, 5), 0.3),
+        (1000 * rng.normal(2, 3, 4), 7.0),
+        (torch.cat([rng.normal(4), torch.zeros(2)]), 1.7),
+        (rng.normal(3, 2), 0.0),
+    ):
+        check_result(student, function, dict(w=w, alpha=alpha), expected(w, alpha), names)
+
+
+@public
+@points(2, of="l2_penalty")
+def test_l2_penalty(student, rng):
+    """alpha / 2 times the sum of the squares, and its gradient; first of the example on paper."""
+    check_penalty(student, rng, "l2_penalty", (double(18), double([4, -8, 0, 8])), l2)
+
+
+@public
+@points(2, of="l1_penalty")
+def test_l1_penalty(student, rng):
+    """alpha times the sum of the absolute values, and its gradient, which is 0 at 0."""
+    check_penalty(student, rng, "l1_penalty", (double(20), double([4, -4, 0, 4])), l1)
+
+
+@public
+@points(2, of="lp_norm")
+def test_lp_norm(student, rng):
+    """The norm of (1, −2, 0, 2) is 5 for p = 1 and 3 for p = 2; other p, other shapes."""
+    w, names = double(BY_HAND), ("norm", "gradient")
+    check_result(student, "lp_norm", dict(w=w, p=2), (double(3), w / 3), names)
+    check_result(student, "lp_norm", dict(w=w, p=1), (double(5), double([1, -1, 0, 1])), names)
+    for more, p in ((rng.normal(3, 5), 3), (1000 * rng.normal(2, 3, 4), 1.5), (rng.normal(1), 4)):
+        check_result(student, "lp_norm", dict(w=more, p=p), norm(more, p), names)
+    for p in (0.5, 0):
+        check_raises(student, "lp_norm", w, p, when=f"p is {p}")
+
+
+@points(1, of="lp_norm")
+def test_lp_norm_extreme(student, rng):
+    """A large p does not overflow, nor vanish, and the norm of zeros is 0, with the gradient 0."""
+    names = ("norm", "gradient")
+    for size, p in ((1.0, 3), (1000.0, 200), (1e-3, 200), (1e30, 12)):
+        w = rng.uniform(3, 4, low=-1)
+        value, gradient = norm(w, p)
+        right = size * value, gradient  # a norm's gradient does not depend on the length of w
+        check_result(student, "lp_norm", dict(w=size * w, p=p), right, names)
+    for p in (1, 2.5):
+        zeros = torch.zeros(2, 3).double()
+        check_result(student, "lp_norm", dict(w=zeros, p=p), (double(0), zeros), names)
+
+
+def layers(rng, *sizes):
+    """Pairs (w, b) of random numbers."""
+    return [(rng.normal(n, m), rng.normal(m)) for n, m in zip(sizes, sizes[1:], strict=False)]
+
+
+@public
+@points(3, of="add_penalty")
+def test_add_penalty(student, rng):
+    """The penalties are in the loss and in the gradients of the weights; biases are left alone."""
+    params, zero = [(double([BY_HAND]), double([5, 6, 7, 8]))], double([[0] * 4])
+    right = double(28), [(double([[4, -8, 0, 8]]), double([1] * 4))]
+    inputs = dict(loss=double(10), grads=[(zero, zero[0] + 1)], params=params, l1=0, l2=4)
+    check_result(student, "add_penalty", inputs, right, ("loss", "grads"))
+    both, one, other = dict(l1=0.3, l2=0.7), dict(l1=0.4), dict(l2=1.3)
+    for sizes, options in (((4, 3, 2), both), ((5, 2), one), ((3, 5, 4, 2), other), ((3, 1), {})):
+        inputs = dict(loss=rng.uniform(), grads=layers(rng, *sizes), params=layers(rng, *sizes))
+        right = penalised(**inputs, **options)
+        check_result(student, "add_penalty", inputs, right, ("loss", "grads"), options=options)
+
+
+@public
+@points(2, of="smooth_labels")
+def test_smooth_labels(student, rng):
+    """A share eps is spread over all classes, and each row sums to 1."""
+    by_hand = dict(y=torch.tensor([2]), classes=4, eps=0.4)
+    check_result(student, "smooth_labels", by_hand, double([[0.1, 0.1, 0.7, 0.1]]), "targets")
+    for n, classes, eps in ((7, 5, 0.1), (4, 3, 0.0), (3, 6, 1.0), (1, 10, 0.35)):
+        y = rng.integers(n, high=classes)
+        expected = torch.lerp(functional.one_hot(y, classes).double(), double(1 / classes), eps)
+        inputs = dict(y=y, classes=classes, eps=eps)
+        check_result(student, "smooth_labels", inputs, expected, "targets")
+    for eps in (-0.1, 1.1):
+        check_raises(student, "smooth_labels", torch.tensor([0]), 2, eps, when=f"eps is {eps}")
+
+
+def drawn(student, function, x, *args) -> Tensor:
+    """What a function of random draws returns, which must be like x."""
+    out = call(student, function, x, *args)
+    right = isinstance(out, Tensor) and (out.shape, out.dtype) == (x.shape, x.dtype)
+    got = f"{out.dtype} of shape {tuple(out.shape)}" if isinstance(out, Tensor) else kind(out)
+    text = f"{function} must return {x.dtype} of shape {tuple(x.shape)}, got {got}"
+    require(right, text, diagnosis="structure")
+    return out
+
+
+@public
+@points(0.5, of="add_noise")
+def test_add_noise_none(student, rng):
+    """With std = 0 the inputs stay as they are."""
+    for x in (rng.normal(3, 5), 1000 * rng.normal(1, 2, 4)):
+        check_result(student, "add_noise", dict(x=x, std=0.0, seed=rng.seed()), x, "out")
+
+
+@public
+@points(1, of="add_noise")
+def test_add_noise(student, rng):
+    """What is added is normal, with the std that is asked for, and is drawn for each entry."""
+    for std, shape in ((0.3, (200, 300)), (2.0, (300, 10, 20))):
+        x = rng.uniform(*shape, low=0.5, high=5)
+        x[shape[0] // 2 :] = 0
+        noise = (drawn(student, "add_noise", x, std, rng.seed()) - x).reshape(len(x), -1) / std
+        alone = (noise != noise[:, :1]).any(1).all() and (noise != noise[:1]).any(0).all()
+        text, why = "entries share their noise", "Each entry of x has a draw of its own."
+        require(bool(alone), text, why, diagnosis="shared")
+        large, small = (float(part.square().mean().sqrt()) for part in noise.chunk(2))
+        text = "the noise is not as large where x is 0 as where it is not"
+        require(0.9 < large / (small or 1e-9) < 1.2, text, diagnosis="depends on x")
+        spread, mean = float(noise.square().mean().sqrt()), float(noise.mean())
+        require(abs(mean) < 0.05 * spread, "the mean of the noise is not 0", diagnosis="mean")
+        text = f"with std = {std} the noise has a standard deviation of about {std * spread:.1g}"
+        require(abs(spread - 1) < 0.025, text, diagnosis="spread")
+        text = "no noise is beyond 3.2 standard deviations, as one normal draw in 700 is"
+        require(float(noise.abs().max()) > 3.2, text, diagnosis="not normal")
+
+
+def check_seed(draw, seed):
+    """Equal seeds give equal results, and different seeds different ones."""
+    first, again, other = (draw(s) for s in (seed, seed, seed + 1))
+    text = f"two calls with seed = {seed} give different results"
+    require(torch.equal(first, again), text, diagnosis="not repeatable")
+    text, why = "different seeds give the same result", "Does the seed reach the generator?"
+    require(not torch.equal(first, other), text, why, diagnosis="seed ignored")
+
+
+@points(0.5, of="add_noise")
+def test_add_noise_seed(student, rng):
+    """Equal seeds give equal noise, and different seeds different noise."""
+    x = rng.normal(20, 30)
+    for seed in (rng.seed(), rng.seed()):
+        check_seed(lambda s: drawn(student, "add_noise", x, 0.5, s), seed)
+
+
+@public
+@points(2, of="shift_images")
+def test_shift_images(student, rng):
+    """Each image moves by its own offsets, and nothing comes back in on the other side."""
+    inputs = dict(x=double([[[1, 2, 3], [4, 5, 6]]]), dy=torch.tensor([1]), dx=torch.tensor([-1]))
+    check_result(student, "shift_images", inputs, double([[[0, 0, 0], [2, 3, 0]]]), "out")
+    for (n, h, w), reach in (((6, 5, 7), 2), ((9, 4, 3), 5), ((1, 6, 5), 3)):
+        x = rng.normal(n, h, w)
+        dy, dx = (rng.integers(n, low=-reach, high=reach + 1) for _ in range(2))
+        inputs = dict(x=x, dy=dy, dx=dx)
+        check_result(student, "shift_images", inputs, shifted(**inputs), "out")
+
+
+def offsets(student, n, reach, seed) -> tuple[Tensor, Tensor]:
+    """Where jitter has moved the single bright pixel of n dark images, down and to the right."""
+    x = torch.zeros(n, 9, 11)
+    x[:, 4, 5] = 1
+    flat = drawn(student, "jitter", x, reach, seed).reshape(n, -1)
+    single = bool(((flat == 1).sum(1) == 1).all() and ((flat == 0).sum(1) == 98).all())
+    text = (
+        f"with reach = {reach} a bright pixel in the middle of 9 × 11 is no single one afterwards"
+    )
+    require(single, text, diagnosis="not moved")
+    at = flat.argmax(1)
+    return at // 11 - 4, at % 11 - 5
+
+
+@public
+@points(1, of="jitter")
+def test_jitter(student, rng):
+    """Every pair of offsets from −reach … reach comes up about equally often."""
+    dy, dx = offsets(student, 5000, 2, rng.seed())
+    for name, offset in (("rows", dy), ("columns", dx)):
+        found = sorted(set(offset.tolist()))
+        text = f"with reach = 2 the {name} move by {found}, they should by [-2, -1, 0, 1, 2]"
+        require(found == [-2, -1, 0, 1, 2], text, "Are both ends included?", diagnosis="range")
+    counts = torch.bincount((dy + 2) * 5 + dx + 2, minlength=25)
+    text = "of the 25 pairs of offsets some come up far too seldom"
+    why = "Rows and columns are drawn on their own, all offsets with equal probability."
+    require(int(counts.min()) > 100, text, why, diagnosis="uneven")
+
+
+@points(1, of="jitter")
+def test_jitter_seed(student, rng):
+    """Equal seeds give equal shifts, different seeds different ones; reach = 0 moves nothing."""
+    for seed in (rng.seed(), rng.seed()):
+        check_seed(lambda s: torch.stack(offsets(student, 60, 3, s)), seed)
+    x = rng.normal(4, 3, 5)
+    still = torch.equal(drawn(student, "jitter", x, 0, rng.seed()), x)
+    require(still, "with reach = 0 the images change", diagnosis="reach")
+
+
+def trained(x, y, x_val, y_val, params, lr, steps, patience, l1=0.0, l2=0.0):
+    """All steps, by autograd; then where patience ends is looked up in the losses."""
+
+    def loss(x, y, w, b):
+        return functional.mse_loss(torch.addmm(b, x, w), y, reduction="sum") / (2 * len(x))
+
+    path = [params[0]]
+    for _ in range(steps):
+        w, b = (t.detach().clone().requires_grad_() for t in path[-1])
+        total = loss(x, y, w, b) + l1 * w.abs().sum() + l2 / 2 * w.square().sum()
+        dw, db = torch.autograd.grad(total, (w, b))
+        path.append((w.detach() - lr * dw, b.detach() - lr * db))
+    losses = [loss(x_val, y_val, *pair) for pair in path]
+    best = [min(range(t + 1), key=losses.__getitem__) for t in range(steps + 1)]
+    end = next((t for t in range(steps) if t - best[t] == patience), steps)
+    return [path[best[end]]], losses[: end + 1]
+
+
+def even(rng, n, d):
+    """Inputs whose columns are orthogonal, with mean 0 and mean square 1: all curvatures are 1."""
+    x = rng.normal(n, d)
+    return torch.linalg.qr(x - x.mean(0))[0] * n**0.5
+
+
+@public
+@points(1, of="train")
+def test_train_stops(student, rng):
+    """Training stops when patience is at its end, and the best params come back, not the last."""
+    # Each step halves the distance of all weights to their goal and changes its sign. The goal of
+    # the validation set is 1.05 or 0.8 times as far; the distances to it are 1.05, 0.45, 0.3,
+    # 0.075, 0.1125, 0.0188, 0.0656, 0.0422, 0.0539, … and 0.8, 0.7, 0.05, 0.325, 0.1375, …
+    start = [(torch.zeros(3, 2).double(), torch.zeros(2).double())]
+    for goal, patience, steps in ((1.05, 1, 9), (1.05, 2, 20), (1.05, 4, 20), (0.8, 3, 20)):
+        x, x_val, w, b = even(rng, 7, 3), even(rng, 9, 3), rng.normal(3, 2), rng.normal(2)
+        data = dict(x=x, y=x @ w + b, x_val=x_val, y_val=goal * (x_val @ w + b), params=start)
+        inputs = data | dict(lr=1.5, steps=steps, patience=patience)
+        check_result(student, "train", inputs, trained(**inputs), ("params", "losses"))
+
+
+@public
+@points(1, of="train")
+def test_train_penalties(student, rng):
+    """The steps follow the penalties; the validation loss has none; the last step may be best."""
+    for n, options in ((7, dict(l1=0.2, l2=0.3)), (1, dict(l2=0.4)), (6, {})):
+        x = x_val = rng.uniform(1, 3, low=0.5, high=1.5)
+        if n > 1:
+            x, x_val = even(rng, n, 3), even(rng, 5, 3)
+        w, b = rng.away_from_zero(3, 2, gap=0.5), rng.normal(2)
+        data = dict(x=x, y=x @ w + b, x_val=x_val, y_val=x_val @ w + b, params=[(4 * w, 4 * b)])
+        inputs = data | dict(lr=0.05, steps=6, patience=6)
+        right = trained(**inputs, **options)
+        check_result(student, "train", inputs, right, ("params", "losses"), options=options)
