@@ -178,7 +178,8 @@ def test_add_noise(student, rng):
         text = "the noise is not as large where x is 0 as where it is not"
         require(0.9 < large / (small or 1e-9) < 1.2, text, diagnosis="depends on x")
         spread, mean = float(noise.square().mean().sqrt()), float(noise.mean())
-        require(abs(mean) < 0.05 * spread, "the mean of the noise is not 0", diagnosis="mean")
+        text = "the mean of the noise is not 0, as that of N(0, std²) is"
+        require(abs(mean) < 0.05 * spread, text, diagnosis="mean")
         text = f"with std = {std} the noise has a standard deviation of about {std * spread:.1g}"
         require(abs(spread - 1) < 0.025, text, diagnosis="spread")
         text = "no noise is beyond 3.2 standard deviations, as one normal draw in 700 is"
@@ -209,9 +210,8 @@ def test_shift_images(student, rng):
     inputs = dict(x=double([[[1, 2, 3], [4, 5, 6]]]), dy=torch.tensor([1]), dx=torch.tensor([-1]))
     check_result(student, "shift_images", inputs, double([[[0, 0, 0], [2, 3, 0]]]), "out")
     for (n, h, w), reach in (((6, 5, 7), 2), ((9, 4, 3), 5), ((1, 6, 5), 3)):
-        x = rng.normal(n, h, w)
         dy, dx = (rng.integers(n, low=-reach, high=reach + 1) for _ in range(2))
-        inputs = dict(x=x, dy=dy, dx=dx)
+        inputs = dict(x=rng.normal(n, h, w), dy=dy, dx=dx)
         check_result(student, "shift_images", inputs, shifted(**inputs), "out")
 
 

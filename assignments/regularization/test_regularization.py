@@ -77,7 +77,8 @@ def test_add_noise(student, rng):
         text = "the noise is not as large where x is 0 as where it is not"
         require(0.9 < large / (small or 1e-9) < 1.2, text, diagnosis="depends on x")
         spread, mean = float(noise.square().mean().sqrt()), float(noise.mean())
-        require(abs(mean) < 0.05 * spread, "the mean of the noise is not 0", diagnosis="mean")
+        text = "the mean of the noise is not 0, as that of N(0, std²) is"
+        require(abs(mean) < 0.05 * spread, text, diagnosis="mean")
         text = f"with std = {std} the noise has a standard deviation of about {std * spread:.1g}"
         require(abs(spread - 1) < 0.025, text, diagnosis="spread")
         text = "no noise is beyond 3.2 standard deviations, as one normal draw in 700 is"
