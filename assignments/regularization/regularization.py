@@ -375,12 +375,12 @@ def experiment(quick=False):
 # the others 1.08 to 1.12. A penalty is a guess about the truth. That few weights count is a good guess in
 # the first world and a bad one in the second, and no penalty is good in both.
 #
-# Why do the others fail even in the first? The gradient of the loss, $X^\top r / N$, is a sum of examples. $R_2$
-# adds a multiple of $w$, and early stopping adds nothing, so a $w$ that starts at 0 stays among the sums
-# of the 100 examples for ever. Of the true $w$ only its shadow on these 100 of 500 dimensions can be found:
-# on average $\frac{100}{500}$ of its squared length. The other $\frac45$ are lost, and with the noise of
-# 0.25 the mean error is at least $0.8 + 0.25 = 1.05$. The signs in the gradient of $R_1$ are no sum of examples:
-# they lead out.
+# Why do the others fail even in the first? The gradient of the loss, $X^\top r / N$, is a weighted sum of
+# examples. $R_2$ adds a multiple of $w$, and early stopping adds nothing, so a $w$ that starts at 0 stays
+# among the weighted sums of the 100 examples for ever. Of the true $w$ only its shadow on these 100 of 500
+# dimensions can be found: on average $\frac{100}{500}$ of its squared length. The other $\frac45$ are lost,
+# and with the noise of 0.25 the mean error is at least $0.8 + 0.25 = 1.05$. The signs in the gradient of
+# $R_1$ are no sum of examples: they lead out.
 #
 # The squares and the input noise have 1.12 and 1.14, 1.08 and 1.12. The noise pays the same price in
 # expectation. But each step has its own noise and not the expected one, so the weights keep rattling,
@@ -394,9 +394,10 @@ def experiment(quick=False):
 #
 # On the left: the 500 weights of the first world with seed 0 (mind the logarithmic axis). Squares make
 # the heap of the small weights narrower, and pull in the large ones with it: of the true $-0.60$ nothing
-# leaves $-0.12$, and squares leave $-0.09$. Absolute values leave 8 of the other 495 weights outside $\pm 0.01$, where the squares
-# leave 271, and they find the three largest true ones, each about 0.1 to 0.3 too small: the price
-# is the same $\alpha$ for a weight that is right. The two smallest of the true five are among the noise.
+# leaves $-0.12$, and squares leave $-0.09$. Absolute values leave 8 of the other 495 weights outside
+# $\pm 0.01$, where squares leave 271. They find the three largest of the true five, each 0.12 to 0.30 too
+# small, for the penalty pulls at a weight that is right as well. The two smallest are left at $-0.06$ and
+# $-0.01$, about where chance has put one of the others, at 0.05.
 #
 # On the right: 100 weights, 100 examples, $\eta = 0.1$. The validation loss is lowest after 21 steps, at
 # 0.29; after 150 it is 0.39, and the training loss has fallen all the time. With a patience of 20 training
