@@ -1,0 +1,225 @@
+"""The public checks of *Dropout*: `gradus check` runs them, and so do pytest and your editor.
+
+Where a check says only `recorded()`, its calls and what must come of them are in the file beside
+this one: `gradus check TOPIC FUNCTION` shows them.
+"""
+
+import torch
+from torch import Tensor
+
+from gradus.checks import call, forward, kind, points, public, require, unpack
+
+SHAPE = (20, 50, 60)  # 60,000 coins
+
+
+@public
+@points(1, of="scale_weights")
+def test_scale_weights_by_hand(recorded):
+    """The worked example: 4 and 8 become 3 and 6, and the bias stays."""
+    recorded()
+
+
+@public
+@points(1, of="scale_weights")
+def test_scale_weights(recorded):
+    """Each layer has its own probability, the ends 0 and 1 included, and biases stay."""
+    recorded()
+
+
+@public
+@points(1, of="keep_mask")
+def test_keep_mask_ends(recorded):
+    """With drop = 0 everything is kept, with drop = 1 nothing; other numbers are refused."""
+    recorded()
+
+
+def tensor(value, shape, name: str, dtype=None) -> Tensor:
+    """A value, if it is a tensor of this shape, and of this dtype where one is given."""
+    fits = isinstance(value, Tensor) and (value.shape, value.dtype) == (shape, dtype or value.dtype)
+    got = f"{value.dtype}, {tuple(value.shape)}" if isinstance(value, Tensor) else kind(value)
+    text = f"{name} must be a {dtype or 'tensor'} of shape {tuple(shape)}, got {got}"
+    require(fits, text, diagnosis="structure")
+    return value
+
+
+def mask_of(student, shape, drop, seed) -> Tensor:
+    return tensor(call(student, "keep_mask", shape, drop, seed), shape, "mask", torch.bool)
+
+
+def check_share(kept: Tensor, share: float, t: float, name: str) -> None:
+    """A share of independent coins, to within t."""
+    seen = float(kept.double().mean())
+    text = f"{name}: about {round(seen / 0.05) * 0.05:.2f} are kept, it should be {share:.3g}"
+    require(abs(seen - share) < t, text, diagnosis="share")
+
+
+def check_coins(masks, drop: float) -> None:
+    """Masks from the seeds s, s and s + 1: neighbours agree no more often than two coins do."""
+    first, again, other = masks
+    alike = "equal seeds give different masks"
+    require(torch.equal(first, again), alike, diagnosis="not repeatable")
+    own, seed = "Every number has a coin of its own.", "Does the seed reach the draw?"
+    pairs = [(first, other, "the seeds s and s + 1 give masks that are alike", seed)]
+    text = "example 1 with the seed s has the mask of example 0 with the seed s + 1"
+    pairs += [(first[1:], other[:-1], text, "Draw all examples from one generator.")]
+    for axis in range(first.ndim):
+        rows = first.movedim(axis, 0)
+        pairs += [(rows[0::2], rows[1::2], f"the mask is alike along axis {axis}", own)]
+    for a, b, text, why in pairs:
+        off = abs(float((a == b).double().mean()) - drop**2 - (1 - drop) ** 2)
+        require(off < 0.022, text, why, diagnosis=text)
+
+
+@public
+@points(2, of="keep_mask")
+def test_keep_mask_share(student, rng):
+    """The share that is kept is 1 − drop, and it is not the same in every row."""
+    for drop in (0.3, 0.8):
+        mask = mask_of(student, SHAPE, drop, rng.seed())
+        check_share(mask, 1 - drop, 0.014, f"drop = {drop}")
+        # All 1000 rows alike: below 0.2 to the power of 999, for no count is more probable.
+        text = "every row keeps equally many: each coin is thrown by itself"
+        require(len(mask.sum(-1).unique()) > 1, text, diagnosis="exact count")
+
+
+@public
+@points(1, of="keep_mask")
+def test_keep_mask_independent(student, rng):
+    """Every entry has a coin of its own, and so has every seed."""
+    for drop in (0.3, 0.8):
+        seed = rng.seed()
+        check_coins([mask_of(student, SHAPE, drop, s) for s in (seed, seed, seed + 1)], drop)
+
+
+@public
+@points(1, of="dropout_forward")
+def test_dropout_without_chance(recorded):
+    """At inference out is x; with drop = 0 it is, too; with drop = 1 it is 0 and not NaN."""
+    recorded()
+
+
+def ratio_of(student, name: str, x: Tensor, *args) -> Tensor:
+    """out / x."""
+    out, _ = forward(student, name, x, *args)
+    return tensor(out, x.shape, "out").double() / x
+
+
+@public
+@points(2, of="dropout_forward")
+def test_dropout_forward(student, rng):
+    """What is kept is 1.25 or 4 times as large; every number and every seed has its own coin."""
+    for drop, factor in ((0.2, 1.25), (0.75, 4.0)):
+        x, seed = rng.away_from_zero(*SHAPE), rng.seed()
+        ratios = [ratio_of(student, "dropout", x, drop, s) for s in (seed, seed, seed + 1)]
+        kept = [ratio != 0 for ratio in ratios]
+        check_share(kept[0], 1 - drop, 0.014, f"drop = {drop}")
+        factors = ratios[0][kept[0]]
+        seen = float(factors.median())
+        text = f"drop = {drop}: what is kept is {seen:.2f} times as large, it should be {factor}"
+        require(abs(seen / factor - 1) < 0.02, text, diagnosis="factor")
+        text = f"drop = {drop}: what is kept is not {factor} times as large everywhere"
+        even = float((factors / factor - 1).abs().max()) < 1e-5
+        require(even, text, "The factor does not depend on the coins.", diagnosis="uneven")
+        check_coins(kept, drop)
+
+
+@public
+@points(1, of="dropout_backward")
+def test_dropout_backward_without_chance(recorded):
+    """At inference the gradient passes as it is; with drop = 1 nothing passes."""
+    recorded()
+
+
+@public
+@points(1, of="dropout_backward")
+def test_dropout_backward(student, rng):
+    """The layer is linear while its mask stands: for dout = x the gradient is out."""
+    for shape, drop in (((40, 50), 0.3), ((1, 300), 0.6)):
+        x = rng.away_from_zero(*shape)
+        out, cache = forward(student, "dropout", x, drop, rng.seed())
+        dx = tensor(call(student, "dropout_backward", x, cache), shape, "dx")
+        text = "the gradient does not pass exactly where the forward pass has let numbers through"
+        why = "It needs the mask of the forward pass, not a new one."
+        require(torch.equal(dx != 0, out != 0), text, why, diagnosis="another mask")
+        seen = float((dx / out)[out != 0].median())
+        text = f"what passes is {seen:.2f} times what it should be"
+        require(torch.allclose(dx.double(), out.double(), rtol=1e-5), text, diagnosis="factor")
+
+
+@public
+@points(1, of="monte_carlo")
+def test_monte_carlo_without_chance(recorded):
+    """Without dropout the mean is the network's output and the spread is 0, for one pass, too."""
+    recorded()
+
+
+def passes_of(student, k, seed) -> tuple[Tensor, Tensor]:
+    """Mean and std of 600 hidden units that are 10 where they are kept, and k of them are seen."""
+    # 7 / 0.7 − 4 = 6 where the input is kept, and max(−4, 0) = 0 where it is not.
+    eye, zero = torch.eye(30).double(), torch.zeros(30).double()
+    params, x = [(eye, zero - 4), (eye * 10 / 6, zero)], 7 * torch.ones(20, 30).double()
+    value = call(student, "monte_carlo", x, params, [0.3, 0.0], k, seed)
+    mean, std = unpack("monte_carlo", value, "mean", "std")
+    return tensor(mean, (20, 30), "mean"), tensor(std, (20, 30), "std")
+
+
+@public
+@points(1, of="monte_carlo")
+def test_monte_carlo(student, rng):
+    """Every pass has masks of its own, in training mode: 0 or 10 is 7 in the mean."""
+    seed = rng.seed()
+    (mean, _), (again, _), (other, _) = (passes_of(student, 10, s) for s in (seed, seed, seed + 1))
+    text = "the mean of ten passes that are 0 or 10 is no whole number: is it of the outputs?"
+    require(float((mean - mean.round()).abs().max()) < 1e-6, text, diagnosis="not ten outputs")
+    # A unit is kept ten times or never with the probability 0.03: 300 of 600 are, e^-265.
+    several = float(((mean > 0.5) & (mean < 9.5)).double().mean())
+    text = "most units are kept in all ten passes or in none: the passes have the same masks"
+    require(several > 0.5, text, diagnosis="one mask")
+    check_share(mean / 10, 0.7, 0.05, "ten passes, drop = 0.3")
+    text = "equal seeds give different means"
+    require(torch.equal(mean, again), text, diagnosis="not repeatable")
+    # Two independent counts differ by at most 1 with the probability 0.55: 0.9 of 600 do, 1e-63.
+    near = float(((mean - other).abs() < 1.5).double().mean())
+    text = "the seeds s and s + 1 have nearly all passes in common"
+    require(near < 0.9, text, "Each call needs k seeds of its own.", diagnosis="shared passes")
+
+
+@public
+@points(1, of="block_rate")
+def test_block_rate(recorded):
+    """γ is 0.125 in the example on paper; a block of one number is dropout, one of a map is p."""
+    recorded()
+
+
+@public
+@points(1, of="drop_blocks")
+def test_drop_blocks(recorded):
+    """Blocks are left out and may overlap, and each example's mask has the mean 1."""
+    recorded()
+
+
+@public
+@points(1, of="dropblock_forward")
+def test_dropblock_without_chance(recorded):
+    """At inference and with drop = 0 out is x; with drop = 1 and one block a map it is 0."""
+    recorded()
+
+
+@public
+@points(1, of="dropblock_forward")
+def test_dropblock_forward(student, rng):
+    """Corners come with the probability γ, blocks go as a whole, and every mask has the mean 1."""
+    # A map's corner pixel goes with the block at that corner only: with the probability γ.
+    for shape, rate in (((40, 400, 5, 4), 0.125), ((60, 1000, 2, 2), 0.3)):
+        x, seed = rng.away_from_zero(*shape), rng.seed()
+        ratios = [ratio_of(student, "dropblock", x, 0.3, 2, s) for s in (seed, seed, seed + 1)]
+        kept = [r[..., :: shape[2] - 1, :: shape[3] - 1] != 0 for r in ratios]
+        if rate == 0.3:
+            whole = torch.equal(kept[0].flatten(2).any(2), kept[0].flatten(2).all(2))
+            require(whole, "a map that is one block is left out in part", diagnosis="in part")
+            kept = [part[..., 0, 0] for part in kept]
+        check_share(kept[0], 1 - rate, 0.014, f"corners of maps of {shape[2]} × {shape[3]}")
+        off = float((ratios[0].mean((1, 2, 3)) - 1).abs().max())
+        text = "the mask of an example does not have the mean 1"
+        require(off < 1e-5, text, "Count what is kept of it.", diagnosis="not renormalised")
+        check_coins(kept, rate)
