@@ -13,16 +13,9 @@ SHAPE = (20, 50, 60)  # 60,000 coins
 
 
 @public
-@points(1, of="scale_weights")
-def test_scale_weights_by_hand(recorded):
-    """The worked example: 4 and 8 become 3 and 6, and the bias stays."""
-    recorded()
-
-
-@public
-@points(1, of="scale_weights")
+@points(2, of="scale_weights")
 def test_scale_weights(recorded):
-    """Each layer has its own probability, the ends 0 and 1 included, and biases stay."""
+    """4 and 8 become 3 and 6, as on paper; each layer has its own probability, and biases stay."""
     recorded()
 
 
@@ -47,7 +40,6 @@ def mask_of(student, shape, drop, seed) -> Tensor:
 
 
 def check_share(kept: Tensor, share: float, t: float, name: str) -> None:
-    """A share of independent coins, to within t."""
     seen = float(kept.double().mean())
     text = f"{name}: about {round(seen / 0.05) * 0.05:.2f} are kept, it should be {share:.3g}"
     require(abs(seen - share) < t, text, diagnosis="share")
@@ -56,8 +48,7 @@ def check_share(kept: Tensor, share: float, t: float, name: str) -> None:
 def check_coins(masks, drop: float) -> None:
     """Masks from the seeds s, s and s + 1: neighbours agree no more often than two coins do."""
     first, again, other = masks
-    alike = "equal seeds give different masks"
-    require(torch.equal(first, again), alike, diagnosis="not repeatable")
+    require(torch.equal(first, again), "equal seeds give different masks", diagnosis="unrepeatable")
     own, seed = "Every number has a coin of its own.", "Does the seed reach the draw?"
     pairs = [(first, other, "the seeds s and s + 1 give masks that are alike", seed)]
     text = "example 1 with the seed s has the mask of example 0 with the seed s + 1"
@@ -99,7 +90,6 @@ def test_dropout_without_chance(recorded):
 
 
 def ratio_of(student, name: str, x: Tensor, *args) -> Tensor:
-    """out / x."""
     out, _ = forward(student, name, x, *args)
     return tensor(out, x.shape, "out").double() / x
 

@@ -172,7 +172,7 @@ class Plain:
         return out, (mask != 0, 1 / mask.max())
 
 
-@alternative("running sums, blocks one by one")
+@alternative("running sums of differences")
 class Slow:
     def monte_carlo(x, params, drops, k, seed):
         first, *others = (network(x, params, drops, 7919 * seed + j)[0] for j in range(k))
@@ -184,15 +184,6 @@ class Slow:
         if size < 1 or size > height or size > width:
             raise ValueError(size)
         return drop / size / size * height / (height - size + 1) * width / (width - size + 1)
-
-    def drop_blocks(x, corners, size):
-        mask = torch.ones_like(x)
-        for n, c, i, j in corners.nonzero().tolist():
-            mask[n, c, i : i + size, j : j + size] = 0
-        for part in mask:
-            if part.any():
-                part /= part.mean().clone()
-        return mask * x, mask
 
 
 @alternative("seeds from one generator, blocks by pooling")
