@@ -2,7 +2,7 @@
 
 import torch
 
-from gradus.mistakes.written import alternative, change, mistakes
+from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
 scale_weights = mistakes(
     change("(1 - drop) * w -> drop * w", "scaled by drop: a weight is there with 1 − drop"),
@@ -26,11 +26,6 @@ keep_mask = mistakes(
     change("torch.Generator().manual_seed(seed) -> None"),
     change("manual_seed(seed) -> manual_seed(0)"),
     change("if not 0 <= drop <= 1 -> if drop < 0"),
-    change(
-        "torch.rand(shape, generator=generator) -> "
-        "torch.stack([torch.rand(shape[1:], generator=generator.manual_seed(seed + i)) "
-        "for i in range(shape[0])])"
-    ),
 )
 
 dropout_forward = mistakes(
@@ -78,10 +73,6 @@ monte_carlo = mistakes(
     change("std(0, correction=0) -> std(0)", "the spread is over k − 1: here it is over k"),
     change(
         "std(0, correction=0) -> var(0, correction=0)", "this is the variance: the root is missing"
-    ),
-    change(
-        "std(0, correction=0) -> std(0, correction=0) / k**0.5",
-        "the error of the mean: the spread of single passes is asked for",
     ),
     change("outs.mean(0) -> outs.sum(0)", "the passes are summed"),
 )
@@ -186,16 +177,21 @@ class Slow:
         return drop / size / size * height / (height - size + 1) * width / (width - size + 1)
 
 
-@alternative("seeds from one generator, blocks by pooling")
+@alternative("blocks by pooling")
 class Pooled:
-    def monte_carlo(x, params, drops, k, seed):
-        seeds = torch.randint(2**40, (k,), generator=torch.Generator().manual_seed(seed)).tolist()
-        outs = torch.stack([network(x, params, drops, own)[0] for own in seeds])
-        return outs.mean(0), (outs - outs.mean(0)).square().mean(0).sqrt()
-
     def drop_blocks(x, corners, size):
         around = torch.nn.functional.pad(corners.to(x.dtype), (size - 1,) * 4)
         kept = 1 - torch.max_pool2d(around, size, 1)
         share = kept.mean((1, 2, 3), keepdim=True)
         mask = torch.where(share > 0, kept / share, kept)
         return x * mask, mask
+
+
+equivalent("scale_weights", "strict=True -> strict=False", why="equal lengths")
+equivalent("keep_mask", ">= drop -> > drop", why="a draw is drop itself once in 16 million")
+equivalent("dropout_forward", "drop < 1 else -> drop != 1 else", why="drop is at most 1")
+equivalent("dropout_forward", "else 0.0 -> else 1.0", why="nothing is kept there")
+equivalent("dropout_forward", "else 0.0 -> else -1.0", why="nothing is kept there")
+equivalent("monte_carlo", "seed + j -> seed - j", why="each pass has a seed of its own")
+equivalent("drop_blocks", "shape[-2:] -> shape[2:]", why="there are four axes")
+equivalent("drop_blocks", "kept[0] -> kept[-1]", why="all examples have one size")
