@@ -1,0 +1,287 @@
+"""What goes wrong in sparsemax, and right answers written differently."""
+
+import torch
+
+from gradus.mistakes.written import alternative, change, mistake, mistakes
+
+ASCENDING = "sorted from the smallest up: the support holds the largest scores"
+UNSORTED = (
+    "the row is not sorted: the condition is about the k largest scores, whatever their places"
+)
+COLUMNS = "taken down the columns: the classes of an example are a row, axis 1"
+ALL = "threshold over all scores: only those of the support count, for the others get 0, not less"
+ONE_MORE = "k is one too large: the next score is below the threshold and would get less than 0"
+ONE_LESS = (
+    "k is one too small: count the places from 1, up to the last one that meets the condition"
+)
+
+TOTAL = "the total is taken for 1: it is an argument"
+
+support_size = mistakes(
+    change("> ordered -> >= ordered", "a score at the threshold is counted: its p is 0"),
+    change("descending=True -> descending=False", ASCENDING),
+    change("z.sort(1, descending=True).values -> z", UNSORTED),
+    change("z.sort(1, descending=True).values -> z.sort(0, descending=True).values", COLUMNS),
+    change(
+        "torch.arange(1, z.shape[1] + 1 -> torch.arange(z.shape[1]",
+        "the places are numbered from 0: the largest score has k = 1",
+    ),
+    change("return inside.sum(1) -> return inside.sum(1) - 1", ONE_LESS),
+    change("return inside.sum(1) -> return inside.sum(1) + 1", ONE_MORE),
+    change(
+        "total + k * ordered -> k * ordered",
+        "the total is missing from the condition: the excesses over τ sum to it, not to 0",
+    ),
+    change(
+        "total + k * ordered > ordered.cumsum(1) -> ordered > ordered[:, :1] - total",
+        "all within the total of the largest are counted: the larger ones are taken together",
+    ),
+    change(
+        "total + k * ordered > ordered.cumsum(1) -> "
+        "ordered > (z.sum(1, keepdim=True) - total) / z.shape[1]",
+        ALL,
+    ),
+    change("inside.sum(1) -> inside.sum(0)"),
+    change("total + k -> 1 + k", TOTAL),
+)
+
+threshold = mistakes(
+    change("descending=True -> descending=False", ASCENDING),
+    change("z.sort(1, descending=True).values -> z", UNSORTED),
+    change("z.sort(1, -> z.sort(0,", COLUMNS),
+    change("(sums - total) / k -> (z.sum(1, keepdim=True) - total) / z.shape[1]", ALL),
+    change(
+        "/ k -> / z.shape[1]", "divided by all classes: the sum has k terms, and each gives up τ"
+    ),
+    change("sums - total -> sums", "the total is not subtracted: the excesses would sum to 0"),
+    change(
+        "k - 1 -> k.clamp(max=z.shape[1] - 1)",
+        "the sum has one score too many: the sum of k scores stands at the place k − 1",
+    ),
+    change(
+        "k = support_size(z, total)[:, None] -> "
+        "k = (support_size(z, total)[:, None] + 1).clamp(max=z.shape[1])",
+        ONE_MORE,
+    ),
+    change(
+        "support_size(z, total)[:, None] -> (support_size(z, total)[:, None] - 1).clamp(min=1)",
+        ONE_LESS,
+    ),
+    change(
+        "support_size(z, total) -> support_size(z)",
+        "the support is that of the total 1: hand on what you were given",
+    ),
+    change("sums - total -> sums - 1", TOTAL),
+    change("return (sums - total) / k -> return ((sums - total) / k)[:, 0]"),
+)
+
+sparsemax_forward = mistakes(
+    change(
+        "z - z.max(1, keepdim=True).values -> z",
+        "digits are lost where a row is far from 0: subtract its largest score first",
+    ),
+    change(
+        "z.max(1, keepdim=True).values -> z.max()",
+        "the maximum of the whole batch is subtracted: each row has its own",
+    ),
+    change(
+        "threshold(shifted) -> threshold(z)", "τ of z is taken from the shifted row: shift both"
+    ),
+    change(".clamp(min=0) -> ", "negative entries are left: below the threshold p is 0"),
+    change("threshold(shifted) -> (shifted.sum(1, keepdim=True) - 1) / z.shape[1]", ALL),
+    change(
+        "threshold(shifted) -> (shifted.sum(1, keepdim=True) - 1) / z.shape[1]",
+        "threshold over all scores, cut and divided by the sum: the nearest point needs no factor",
+        also=".clamp(min=0) -> .clamp(min=0)\n    p = p / p.sum(1, keepdim=True)",
+    ),
+    change(
+        "p = (shifted - tau).clamp(min=0) -> "
+        "p = z.clamp(min=0) / z.clamp(min=0).sum(1, keepdim=True)",
+        "cut at 0 and divided by the sum: the nearest point is reached by subtraction",
+    ),
+    change(
+        "p = (shifted - tau).clamp(min=0) -> "
+        "p = shifted.exp() / shifted.exp().sum(1, keepdim=True)",
+        "this is softmax: no entry of it is 0",
+    ),
+    change("shifted = z - -> shifted = z.sub_(z.max(1, keepdim=True).values) + 0 *"),
+)
+
+
+@mistake(COLUMNS)
+def sparsemax_forward(z):
+    shifted = z - z.max(0).values
+    p = (shifted - threshold(shifted.T).T).clamp(min=0)
+    right = z - z.max(1, keepdim=True).values
+    return p, right > threshold(right)
+
+
+sparsemax_backward = mistakes(
+    change(
+        "(dout - mean) -> dout",
+        "the mean over the support is not subtracted: a larger score raises τ, and so lowers all p",
+    ),
+    change(
+        "(dout * inside).sum(1, keepdim=True) / size -> dout.mean(1, keepdim=True)",
+        "the mean is over all classes: τ depends on the support only",
+    ),
+    change(
+        "inside * (dout - mean) -> dout - mean",
+        "the gradient passes outside of the support: p stays 0 there, whatever z does",
+    ),
+    change("dout - mean -> dout + mean", "the mean is added: a larger τ makes p smaller"),
+    change(" / size -> ", "the sum over the support is subtracted: its mean is, for τ has 1/k"),
+    change(
+        "inside * (dout - mean) -> inside * dout * (1 - 1 / size)",
+        "only the diagonal of the Jacobian is used: z_j moves every p of the support",
+    ),
+)
+
+
+@mistake("a score at the threshold has a gradient: it counts as outside", of="sparsemax_backward")
+def sparsemax_forward(z):
+    shifted = z - z.max(1, keepdim=True).values
+    tau = threshold(shifted)
+    return (shifted - tau).clamp(min=0), shifted >= tau
+
+
+@mistake(
+    "this is the Jacobian of softmax: here p is gone, and only the support is left",
+    of="sparsemax_backward",
+)
+class OfSoftmax:
+    def sparsemax_forward(z):
+        shifted = z - z.max(1, keepdim=True).values
+        p = (shifted - threshold(shifted)).clamp(min=0)
+        return p, p
+
+    def sparsemax_backward(dout, cache):
+        return cache * (dout - (cache * dout).sum(1, keepdim=True))
+
+
+sparsemax_loss_forward = mistakes(
+    change("losses.mean() -> losses.sum()"),
+    change("losses.mean() -> losses.mean() / c", "a mean over all N·C: it is over the N examples"),
+    change("0.5 - 0.5 -> -0.5", "the constant ½ is missing: a sure right answer costs 0"),
+    change("0.5 * p.square() -> p.square()", "the ½ in front of ‖p‖² is missing"),
+    change(
+        " + (p * gap).sum(1) -> ",
+        "the right class plays no part: how far its score is behind must count",
+    ),
+    change(
+        "+ (p * gap) -> - (p * gap)", "the gap has the wrong sign: to be behind costs, z_i − z_y"
+    ),
+    change(
+        "losses = 0.5 -> losses = -p[rows, y].log()\n    unused = 0.5",
+        "ln p is −∞ where p is 0: this is cross-entropy, and this loss does without ln",
+    ),
+    change(
+        "losses = 0.5 -> losses = 0.5 * (p - torch.eye(c)[y]).square().sum(1)\n    unused = 0.5",
+        "this is the squared error of p: where p of the right class is 0 it has no gradient",
+    ),
+    change("z[rows, y] -> z[rows, y - 1]", "the score before the right one: labels count from 0"),
+    change(
+        "+ (p * gap).sum(1) -> + (p * z).sum(1) - z[rows, y]",
+        "digits are lost where a row is far from 0: subtract z_y before weighting with p",
+    ),
+    change(
+        (
+            "y.min() < 0 or y.max() >= c -> y.max() >= c",
+            "y.max() >= c -> y.max() > c",
+        )
+    ),
+)
+
+sparsemax_loss_backward = mistakes(
+    change(
+        "return difference -> return -difference", "y − p for p − y: a larger z_y lowers the loss"
+    ),
+    change("* dout  -> ", "dout is not used: the chain rule multiplies by what arrives from above"),
+    change(" / len(y) -> "),
+    change("[rows, y] -> [:, y]", "[:, y] takes the labels of all examples in every row"),
+    change("[rows, y] -> [rows, y - 1]", "the entry before the right one: labels count from 0"),
+    change("difference[rows, y] -= 1 -> ", "the 1 of the right class is not subtracted"),
+    change("p.clone() -> p"),
+    change(
+        "return difference -> support = p > 0\n"
+        "    mean = (difference * support).sum(1, keepdim=True) / support.sum(1, keepdim=True)\n"
+        "    difference = support * (difference - mean)\n"
+        "    return difference",
+        "passed through the Jacobian as well: p − y is the gradient in the scores already",
+    ),
+    change(
+        "return difference -> return (p > 0) * difference",
+        "cut outside of the support: where p of the right class is 0, the gradient is −1",
+    ),
+)
+
+
+@alternative("row by row: the threshold by bisection, the support counted afterwards")
+class Bisection:
+    def threshold(z, total=1.0):
+        found = []
+        for row in z:
+            low, high = row.max() - total, row.max()
+            for _ in range(60):
+                middle = (low + high) / 2
+                if (row - middle).clamp(min=0).sum() > total:
+                    low = middle
+                else:
+                    high = middle
+            found.append(high)
+        return torch.stack(found)[:, None]
+
+    def sparsemax_forward(z):
+        moved = z - z.amax(1, keepdim=True)
+        p = torch.relu(moved - threshold(moved))
+        return p, [row.nonzero()[:, 0] for row in torch.where(p > 1e-7, p, 0)]
+
+    def sparsemax_backward(dout, cache):
+        dz = torch.zeros_like(dout)
+        for row, upstream, support in zip(dz, dout, cache, strict=True):
+            row[support] = upstream[support] - upstream[support].mean()
+        return dz
+
+
+@alternative("τ is the largest of all τ_k; the support is what lies above it")
+class Largest:
+    def support_size(z, total=1.0):
+        return (z > threshold(z, total)).sum(1)
+
+    def threshold(z, total=1.0):
+        k = torch.arange(1, z.size(1) + 1).to(z)
+        sums = torch.sort(z, 1, True)[0].cumsum(1)
+        return ((sums - total) / k).max(1)[0].unsqueeze(1)
+
+    def sparsemax_loss_forward(z, y):
+        if bool(((y < 0) | (y >= z.shape[1])).any()):
+            raise ValueError("no such class")
+        z = z - z.gather(1, y[:, None])
+        p, tau = sparsemax_forward(z)[0], z.max(1).values - sparsemax_forward(z)[0].max(1).values
+        return (0.5 + p.square().sum(1) / 2 + tau).sum().item() / len(y), dict(p=p, y=y)
+
+    def sparsemax_loss_backward(dout, cache):
+        target = torch.nn.functional.one_hot(cache["y"], cache["p"].shape[1])
+        return [(cache["p"] - target) * (dout / len(target))]
+
+
+@alternative("all scores first, then without those below the threshold; the Jacobian as a matrix")
+class Repeated:
+    def threshold(z, total=1.0):
+        inside = torch.ones_like(z)
+        while True:
+            tau = ((z * inside).sum(1, keepdim=True) - total) / inside.sum(1, keepdim=True)
+            smaller = inside * (z > tau)
+            if bool((smaller == inside).all()):
+                return tau
+            inside = smaller
+
+    def sparsemax_forward(z):
+        z = z - z.mean(1, keepdim=True)
+        p = torch.maximum(z - threshold(z), torch.zeros_like(z))
+        s = (p > 0).to(z.dtype)
+        outer = s[:, :, None] * s[:, None, :] / s.sum(1)[:, None, None]
+        return p, torch.diag_embed(s) - outer
+
+    def sparsemax_backward(dout, cache):
+        return torch.einsum("nij,nj->ni", cache, dout)
