@@ -27,6 +27,7 @@ support_size = mistakes(
         "the places are numbered from 0: the largest score has k = 1",
     ),
     change("return inside.sum(1) -> return inside.sum(1) - 1", ONE_LESS),
+    change("inside.sum(1) -> inside.long().argmin(1)", "0 where all are in: count what is inside"),
     change("return inside.sum(1) -> return inside.sum(1) + 1", ONE_MORE),
     change(
         "total + k * ordered -> k * ordered",
@@ -53,6 +54,7 @@ threshold = mistakes(
     change(
         "/ k -> / z.shape[1]", "divided by all classes: the sum has k terms, and each gives up τ"
     ),
+    change("/ k -> / (k + 1)", "divided by k + 1: the sum has k terms"),
     change("sums - total -> sums", "the total is not subtracted: the excesses would sum to 0"),
     change(
         "k - 1 -> k.clamp(max=z.shape[1] - 1)",
@@ -85,7 +87,8 @@ sparsemax_forward = mistakes(
         "the maximum of the whole batch is subtracted: each row has its own",
     ),
     change(
-        "threshold(shifted) -> threshold(z)", "τ of z is taken from the shifted row: shift both"
+        ("threshold(shifted) -> threshold(z)", "(shifted - tau) -> (z - tau)"),
+        "only one of the row and its τ is shifted: shift both",
     ),
     change(".clamp(min=0) -> ", "negative entries are left: below the threshold p is 0"),
     change("threshold(shifted) -> (shifted.sum(1, keepdim=True) - 1) / z.shape[1]", ALL),
@@ -129,6 +132,7 @@ sparsemax_backward = mistakes(
         "inside * (dout - mean) -> dout - mean",
         "the gradient passes outside of the support: p stays 0 there, whatever z does",
     ),
+    change("/ size -> / size / dout.shape[1]", "divided by C as well: the mean has k terms"),
     change("dout - mean -> dout + mean", "the mean is added: a larger τ makes p smaller"),
     change(" / size -> ", "the sum over the support is subtracted: its mean is, for τ has 1/k"),
     change(
@@ -200,6 +204,7 @@ sparsemax_loss_backward = mistakes(
     change(" / len(y) -> "),
     change("[rows, y] -> [:, y]", "[:, y] takes the labels of all examples in every row"),
     change("[rows, y] -> [rows, y - 1]", "the entry before the right one: labels count from 0"),
+    change("[rows, y] -= 1 -> [rows, y] = -1", "the right entry is set to −1: it is p − 1"),
     change("difference[rows, y] -= 1 -> ", "the 1 of the right class is not subtracted"),
     change("p.clone() -> p"),
     change(
