@@ -312,8 +312,8 @@ def experiment(quick=False):
 # the support where $|t| < 1$).
 #
 # Below: attention. One digit asks, 500 others are the keys, and the score of each is minus its squared
-# distance. Softmax gives all 500 a share. Sparsemax looks at the few that are shown with their weights,
-# and not at all at the rest.
+# distance. Softmax gives all 500 a share. Sparsemax (of the reference) looks at four,
+# which are shown with their weights, and not at all at the other 496.
 
 
 # %%

@@ -54,15 +54,9 @@ def test_sparsemax_is_the_nearest(student, rng):
         require(right, f"out must be a tensor of shape {tuple(z.shape)}, got {kind(out)}")
         out = out.double()
         require(
-            bool((out >= 0).all()),
-            "an entry of out is negative",
-            "What is below the threshold becomes 0.",
-            diagnosis="not in the simplex",
-        )
-        require(
-            bool(((out.sum(1) - 1).abs() < 1e-5).all()),
-            "a row of out does not sum to 1",
-            "The threshold is the one number for which the excesses over it sum to 1.",
+            bool((out >= 0).all()) and bool(((out.sum(1) - 1).abs() < 1e-5).all()),
+            "an entry of out is negative, or a row does not sum to 1",
+            "Below the threshold out is 0; above it, the excesses sum to 1.",
             diagnosis="not in the simplex",
         )
         # p is nearest if and only if (z − p) · (q − p) ≤ 0 for every q of the simplex. That is
