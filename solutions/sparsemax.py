@@ -131,14 +131,14 @@ def threshold(z, total=1.0):
 # With $\tau$ the rest is $p_i = \max(z_i - \tau, 0)$. Two things are worth a thought.
 #
 # **Every condition is about differences.** Add $c$ to a row: $\tau$ grows by $c$, and $p$ stays. On
-# paper, that is; in a computer a sum of scores near $10^{13}$ has no digits left for a threshold, though
-# the scores themselves do. Softmax has the same freedom, and uses it against overflow. Which number may
-# you take from each row first, so that all scores of the support lie between $-1$ and 0?
+# paper, that is; in a computer a sum of scores near $10^{13}$ has hardly a digit left for a threshold,
+# though the scores themselves do. Softmax has the same freedom, and uses it against overflow. Which
+# number may you take from each row first, so that all scores of the support lie between $-1$ and 0?
 #
 # **Scale is another matter.** $p$ is one-hot as soon as the largest score leads by 1 or more, and
 # nothing is 0 as soon as all scores together stand out above the smallest by less than 1. So
-# $\operatorname{sparsemax}(z / T)$ *reaches* the one-hot vector at a small temperature $T$, and equal
-# scores have equal probabilities at any. Softmax only tends to one-hot.
+# $\operatorname{sparsemax}(z / T)$ *reaches* the one-hot vector at a small temperature $T$, where one
+# score is the largest. Softmax only tends to it.
 
 
 # %%
@@ -312,12 +312,14 @@ def experiment(quick=False):
 
 
 # %% [markdown]
-# Softmax never gives a zero. Sparsemax gives almost nothing else, and what is left hardly depends on how
-# many classes there are: with a thousand times as many, uniform scores have 142 that are not zero instead
-# of 4.8, normal ones 4.8 instead of 2.6, and exponential ones 2, as ever.
+# Softmax gives no zero here (it would where an exponential is rounded to 0). Sparsemax gives almost
+# nothing else, and what is left grows far more slowly than the number of classes: with a thousand
+# times as many, uniform scores have 142 that are not zero instead of 4.8, normal ones 4.8 instead of
+# 2.6, and exponential ones 2, as ever.
 #
 # The $k$-th largest is in the support if the larger ones together stand out above it by less than 1.
-# With the gaps $g_j = z_{(j)} - z_{(j+1)}$ that sum is $\sum_{j<k} j\, g_j$: only the gaps at the top count.
+# With the gaps $g_j = z_{(j)} - z_{(j+1)}$ that sum is $\sum_{j<k} j\, g_j$: only the gaps at the top
+# count.
 #
 # - *Exponential.* The $j$ largest lie above $z_{(j+1)}$ by amounts that are again exponential with mean 1,
 #   for that distribution has no memory; $g_j$ is the smallest of $j$ such amounts, with mean $1/j$. So
@@ -336,10 +338,11 @@ def experiment(quick=False):
 # ## Show: over a triangle, and in attention
 #
 # Above, left: three scores that sum to 1 are a point of the plane; the triangle is the simplex. Each
-# arrow leads from a point to its sparsemax, which is simply the nearest point of the triangle. Over the
-# dark corners of the plane one class gets everything, over the strips two share, and only over the light
-# triangle, where scores are probabilities already, all three have something. The arrows of a strip are
-# parallel: of a change of $z$ only what lies along the edge counts. That is the Jacobian. Of softmax all arrows end inside the triangle, and none in its place: only $(\frac13, \frac13, \frac13)$
+# arrow leads from a point to its sparsemax, which is simply the nearest point of the triangle. Over
+# the dark corners of the plane one class gets everything, over the strips two share, and only over the
+# light triangle, where scores are probabilities already, all three have something. The arrows of a
+# strip are parallel: of a change of $z$ only what lies along the edge counts. That is the Jacobian. Of
+# softmax all arrows end inside the triangle, and only $(\frac13, \frac13, \frac13)$
 # stays where it is.
 #
 # Above, right: the losses of two classes against the lead $t$ of the right one. Cross-entropy goes on
@@ -347,8 +350,8 @@ def experiment(quick=False):
 # the support where $|t| < 1$).
 #
 # Below: attention. One digit asks, 500 others are the keys, and the score of each is minus its squared
-# distance. Softmax gives all 500 a share. Sparsemax (of the reference) looks at four,
-# which are shown with their weights, and not at all at the other 496.
+# distance. Softmax gives all 500 a share. Sparsemax (of the reference) looks at four, which are shown
+# with their weights, and not at all at the other 496.
 
 
 # %%
