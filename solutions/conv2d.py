@@ -9,9 +9,9 @@
 # convolutions, write the layer as one matrix product, and derive its gradients for every stride and
 # padding.
 #
-# Before: *Layer normalisation*; of all earlier topics only *Multi-layer perceptron* is needed, whose
-# linear layer is applied to every window here. After: *Attention and the transformer block*, where a
-# unit chooses by itself which inputs it looks at, instead of a fixed window.
+# Before: of all earlier topics only *Multi-layer perceptron* is needed, whose linear layer is applied to
+# every window here. After: *Pooling*, which keeps one number of each window; and *Attention and the
+# transformer block*, where a unit chooses by itself which inputs it looks at, instead of a fixed window.
 #
 # **Conventions.** Images are $(N, C, H, W)$: examples, channels, rows, columns. Filters are
 # $(K, C, F_H, F_W)$: $K$ filters that each look at all $C$ channels. Stride and padding are the
