@@ -34,7 +34,7 @@ def missing_of(solution: Solution, name: str, by_hand: Comparison | None) -> Ite
     if by_hand is None or not _is_small(by_hand):
         yield (
             f"{name}: the first public check begins with no call with small whole numbers: let it "
-            f"be the example by hand (then run `gradus build`)"
+            "be the example by hand (then run `gradus build`)"
         )
     if not solution.objectives():
         yield f"{name}: no paragraph begins with {OBJECTIVES}: say what, in one sentence"
