@@ -66,7 +66,7 @@ def check_coins(masks, drop: float) -> None:
 def test_keep_mask_share(student, rng):
     """The share that is kept is 1 − drop, and it is not the same in every row."""
     for drop in (0.3, 0.8):
-        mask = mask_of(student, SHAPE, drop, rng.seed())
+        mask = mask_of(student, (1, 1000, 60), drop, rng.seed())
         check_share(mask, 1 - drop, 0.014, f"drop = {drop}")
         # All 1000 rows alike: below 0.2 to the power of 999, for no count is more probable.
         text = "every row keeps equally many: each coin is thrown by itself"
