@@ -1,6 +1,7 @@
 """Formulas of the course's text that were once wrong, and facts about other people's code."""
 
 import math
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from gradus.solution import Solution
 SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions"
 
 
+@cache
 def functions_of(topic):
     return Reference(Solution.read(SOLUTIONS / f"{topic}.py").text).namespace({})
 

@@ -62,7 +62,9 @@ def sketch(gradient: Tensor, seed: int) -> list[float]:
     ones have in common when they are equal."""
     random = np.random.RandomState(seed % 2**32)
     flat = gradient.detach().double().flatten()
-    signs = torch.from_numpy(random.choice([-1.0, 1.0], (VECTORS, len(flat))))
+    count = VECTORS * len(flat)
+    bits = np.unpackbits(np.frombuffer(random.bytes(count // 8 + 1), np.uint8))[:count]
+    signs = 2 * torch.from_numpy(bits).double().reshape(VECTORS, len(flat)) - 1
     return [float(flat.norm()), *(signs @ flat).tolist()]
 
 

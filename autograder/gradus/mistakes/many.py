@@ -83,19 +83,21 @@ def _call(
     numbers = sum(x.numel() for x in growing)
     if all(x.ndim == 1 for x in growing) or _each_by_itself(c, solution):
         rows = 32 * ROWS  # nobody makes a matrix of them
-    times, seconds = 1, 0.0
-    while numbers and seconds < DIFFERENCES and size * 2 * times <= rows:
-        times *= 2
-        many = repeated(replace(c, repeat=(size, times)), seed)
-        seconds = times * numbers * _seconds(many, solution)
-    if seconds < 1.5 * LIMIT:
-        return
-    with contextlib.suppress(Exception):  # numbers that it refuses
+    times, seconds, call = 1, 0.0, None
+    with contextlib.suppress(Exception):  # numbers that the solution refuses
+        while numbers and seconds < DIFFERENCES and size * 2 * times <= rows:
+            times *= 2
+            many = repeated(replace(c, repeat=(size, times)), seed)
+            seconds = times * numbers * _seconds(many, solution)
+        if seconds < 1.5 * LIMIT:
+            return
         sketches = [sketch(leaf.mine, seed) for leaf in leaves_of(cast(Student, solution), many)]
         if all(map(math.isfinite, itertools.chain(*sketches))):
             when = f"{size * times} in place of {size}"
             about: dict[str, Any] = dict(repeat=(size, times), sketches=sketches, when=when)
-            yield replace(c, out=None, **about)
+            call = replace(c, out=None, **about)
+    if call is not None:
+        yield call
 
 
 def _seconds(c: Comparison, solution: LocalStudent) -> float:
