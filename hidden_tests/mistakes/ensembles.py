@@ -1,0 +1,291 @@
+"""What goes wrong in ensembles, and right answers written differently."""
+
+import torch
+
+from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
+
+decompose = mistakes(
+    change(
+        ("mean - truth) -> mean - targets.mean(0))", "mean - truth) -> mean - targets[0])"),
+        "the bias is taken against observed targets: the truth, without noise, is known here",
+    ),
+    change(
+        "(mean - truth).square() -> (mean - targets).square().mean(0)",
+        "the bias has the noise in it: take it against the truth, or noise counts twice",
+    ),
+    change(
+        "(mean - truth).square() -> (predictions - truth).square().mean(0)",
+        "the bias has the variance in it: average the predictions first, then square",
+    ),
+    change(
+        "(mean - truth).square() -> mean - truth", "the bias is not squared: it is squares that add"
+    ),
+    change("(mean - truth).square() -> (mean - truth).abs()", "this is |bias|: squares add up"),
+    change(
+        "- mean).square().mean(0) -> - mean).square().mean(0).sqrt()",
+        "this is the standard deviation: it is variances that add up",
+    ),
+    change(
+        "- mean).square() -> - mean).abs()", "this is the mean distance: it is squares that add up"
+    ),
+    change(
+        "- mean).square().mean(0) -> - mean).square().sum(0) / max(len(predictions) - 1, 1)",
+        "divided by R − 1: only with R, the number of training sets, do the parts add up",
+    ),
+    change("- mean).square().mean(0) -> - mean).square().sum(0)", "summed: the variance is a mean"),
+    change(
+        "predictions - mean -> predictions - truth",
+        "the variance is taken around the truth: it is around the mean, or the bias is in it",
+    ),
+    change(
+        "(predictions - mean).square().mean(0) -> predictions.square().mean(0) - mean.square()",
+        "digits are lost where values are large: subtract the mean first, then square",
+    ),
+    change(
+        "(targets - truth).square().mean(0) -> (targets - truth).square().mean(0).sqrt()",
+        "this is the standard deviation of the noise: it is variances that add up",
+    ),
+    change(
+        "targets - truth -> targets - targets.mean(0)",
+        "taken around the mean of the targets: the truth is known here",
+    ),
+    change(
+        "targets - truth -> targets - mean", "taken around the prediction: noise knows no model"
+    ),
+    change(
+        "targets - truth).square().mean(0) -> "
+        "targets - truth).square().sum(0) / (len(targets) - 1)",
+        "divided by S − 1: the truth is known, and no mean was estimated",
+    ),
+    change("targets - truth).square() -> targets - truth)", "the noise is not squared: it cancels"),
+    change("return bias2, variance -> return variance, bias2", "bias² and variance are swapped"),
+    change(
+        "predictions.mean(0) -> predictions.mean()", "one mean for all points: each has its own"
+    ),
+    change("predictions.mean(0) -> predictions.median(0).values", "the median: it is the mean"),
+    change("(mean - truth).square() -> (mean - truth).square().mean()"),
+)
+
+bootstrap_samples = mistakes(
+    change(
+        "torch.randint(n, (count, n), generator=generator) -> "
+        "torch.stack([torch.randperm(n, generator=generator) for _ in range(count)])"
+    ),
+    change("randint(n, -> randint(n // n, n + 1,"),
+    change("randint(n, -> randint(max(n - 1, 1),"),
+    change("(count, n) -> (n, count)"),
+    change("generator=generator) -> generator=generator)[:1].expand(count, n)"),
+    change("manual_seed(seed) -> manual_seed(0)"),
+    change("torch.Generator().manual_seed(seed) -> None"),
+    change(
+        "torch.randint(n, (count, n), generator=generator) -> "
+        "(torch.rand(count, n, generator=generator).square() * n).long()"
+    ),
+    change(
+        "torch.randint(n, (count, n), generator=generator) -> "
+        "(torch.rand(count, n, generator=generator) * (n - 1)).round().long()"
+    ),
+    change("generator=generator) -> generator=generator).double()"),
+)
+
+bagged_predictions = mistakes(
+    change(
+        (
+            "y[samples] -> y[samples.sort(1).values]",
+            "y[samples] -> y[samples.roll(1, 1)]",
+            "y[samples] -> y[torch.arange(samples.shape[1]) % len(y)]",
+        ),
+        "an input and its target are torn apart: both come from the same place of the sample",
+    ),
+    change(
+        "nearest(x_bags, y_bags, x_new, k) -> nearest(x, y, x_new, k).expand(len(samples), -1)",
+        "all models see all examples: each has its own sample, and only that",
+    ),
+    change("x_new, k) -> x_new, k).mean(0)", "the models are averaged: each one's is asked for"),
+    change("x_new, k) -> x_new)", "k is not handed on"),
+    change("x_new, k) -> x_new, k).T", "a column is a model: it should be a row"),
+    change(
+        "x[samples] -> x[samples[:1].expand_as(samples)]",
+        "all models have the first sample: each has its own",
+        also="y[samples] -> y[samples[:1].expand_as(samples)]",
+    ),
+    change("nearest(x_bags, y_bags -> nearest(y_bags, x_bags", "x and y have changed places"),
+)
+
+
+@mistake("each example counts once: one that was drawn twice is there twice, and counts twice")
+def bagged_predictions(x, y, samples, x_new, k=1):
+    once = [sample.unique() for sample in samples]
+    return torch.stack([nearest(x[i], y[i], x_new, min(k, len(i))) for i in once])
+
+
+out_of_bag = mistakes(
+    change("return outside -> return ~outside", "it says who is in: True is for those missing"),
+    change("len(samples), n, -> len(samples), samples.shape[1],"),
+    change("return outside -> return outside.any(0)"),
+    change("return outside -> return outside.long()"),
+    change(
+        "return outside -> return (samples[:, :, None] == torch.arange(n)).sum(1) != 1",
+        "who was drawn twice is taken for missing: only those drawn not even once are",
+    ),
+    change(
+        "return outside -> return (samples[:, :, None] == torch.arange(n)).sum(1) <= 1",
+        "who was drawn once is taken for missing: only those drawn not even once are",
+    ),
+    change(
+        "return outside -> return outside.all(0).expand(len(samples), n)",
+        "missing from all samples: each sample has its own answer",
+    ),
+    change("scatter(1, samples, -> scatter(1, samples[:, 1:],", "the first draw is forgotten"),
+    change("samples, False) -> (samples - 1) % n, False)", "off by one: indices count from 0"),
+)
+
+mean_prediction = mistakes(
+    change("total / number -> predictions.mean(0)", "all models are averaged: only some count"),
+    change("total / number -> total / len(predictions)", "divided by all models: only some count"),
+    change("total / number -> total", "the sum is returned: divide by how many count"),
+    change(
+        "predictions * counted -> predictions * ~counted",
+        "the models that do not count are averaged",
+        also="counted.sum(0) -> (~counted).sum(0)",
+    ),
+    change(
+        "return torch.where(number > 0, mean, otherwise) -> return mean",
+        "0 / 0: where no model counts, another number is given",
+    ),
+    change(
+        "mean, otherwise) -> mean, 0.0)", "0 where no model counts: otherwise is given for that"
+    ),
+    change("number > 0 -> number > 1", "one model is taken for none: its prediction is the mean"),
+    change(
+        "counted.sum(0) -> counted.sum()", "divided by the count of all points: each has its own"
+    ),
+    change(
+        "total / number -> torch.where(counted, predictions, otherwise).mean(0)",
+        "the other number is averaged in: it is for points where no model counts",
+    ),
+    change(
+        "otherwise) -> predictions.mean(0))", "all models stand in where none counts: use otherwise"
+    ),
+)
+
+vote = mistakes(
+    change(
+        "counts.argmax(1) -> counts.shape[1] - 1 - counts.flip(1).argmax(1)",
+        "of equally many the largest label wins: it is the smallest",
+    ),
+    change(
+        "counts.argmax(1) -> labels.T.gather(1, counts.gather(1, labels.T).argmax(1, True))[:, 0]",
+        "of equally many the one who voted first wins: it is the smallest label",
+    ),
+    change(
+        "counts.argmax(1) -> labels.double().mean(0).round().long()",
+        "the labels are averaged: between class 0 and class 2 there is not class 1",
+    ),
+    change("counts.argmax(1) -> labels.median(0).values", "the median wins: labels have no order"),
+    change(
+        "counts.argmax(1) -> torch.where(counts.amax(1) * 2 > len(labels), counts.argmax(1), 0)",
+        "only a majority wins: the most votes do, however few",
+    ),
+    change("counts.argmax(1) -> counts.argmin(1)", "the fewest votes win"),
+    change(
+        "counts.argmax(1) -> counts.amax(1)", "the number of votes: it is their label that wins"
+    ),
+    change("counts.argmax(1) -> counts.argmax(0)"),
+    change("ballots.sum(0) -> ballots.sum(1)"),
+    change("return winner, counts -> return winner, counts.T"),
+    change(
+        "winner, counts -> winner, counts / len(labels)", "these are shares: counts are asked for"
+    ),
+    change(
+        "arange(classes -> arange(1, classes + 1", "labels are counted from 1: they begin with 0"
+    ),
+    change("torch.arange(classes -> torch.arange(int(labels.max()) + 1"),
+)
+
+
+@alternative("loops and lists")
+class Loops:
+    def decompose(predictions, truth, targets):
+        r, s = len(predictions), len(targets)
+        m = sum(predictions) / r
+        variance = sum((p - m) ** 2 for p in predictions) / r
+        return [(truth - m) ** 2, variance, sum((y - truth) ** 2 for y in targets) / s]
+
+    def bootstrap_samples(n, count, seed):
+        torch.manual_seed(seed)
+        return torch.stack([torch.randint(0, n, (n,)) for _ in range(count)])
+
+    def bagged_predictions(x, y, samples, x_new, k=1):
+        return torch.stack([nearest(x[s], y[s], x_new, k) for s in samples])
+
+    def out_of_bag(samples, n):
+        rows = [[i not in sample for i in range(n)] for sample in samples.tolist()]
+        return torch.tensor(rows)
+
+    def mean_prediction(predictions, counted, otherwise):
+        out = torch.full_like(predictions[0], otherwise)
+        for i in range(len(out)):
+            if counted[:, i].any():
+                out[i] = predictions[counted[:, i], i].mean()
+        return out
+
+    def vote(labels, classes):
+        counts = torch.stack([(labels == c).sum(0) for c in range(classes)], 1)
+        winner = [max(range(classes), key=lambda c: (row[c], -c)) for row in counts.tolist()]
+        return torch.tensor(winner), counts
+
+
+@alternative("one-hot, weights, sorted samples")
+class OneHot:
+    def decompose(predictions, truth, targets):
+        variance, mean = torch.var_mean(predictions, 0, correction=0)
+        return (mean - truth) ** 2, variance, ((targets - truth) ** 2).mean(0)
+
+    def bootstrap_samples(n, count, seed):
+        generator = torch.Generator().manual_seed(seed)
+        weights = torch.ones(count, n)
+        return torch.multinomial(weights, n, replacement=True, generator=generator).sort(1).values
+
+    def bagged_predictions(x, y, samples, x_new, k=1):
+        distance = (x_new[:, None] - x[samples][:, None]).abs()
+        order = distance.sort(stable=True, dim=-1).indices[..., :k]
+        rows = torch.arange(len(samples))[:, None, None]
+        return y[samples][rows, order].mean(-1)
+
+    def out_of_bag(samples, n):
+        return torch.eye(n)[samples].sum(1) == 0
+
+    def mean_prediction(predictions, counted, otherwise):
+        weights = counted.to(predictions.dtype)
+        number = weights.sum(0)
+        mean = (weights * predictions).sum(0) / number.clamp(min=1)
+        return mean + otherwise * (number == 0)
+
+    def vote(labels, classes):
+        counts = torch.eye(classes)[labels].sum(0).long()
+        return counts.max(1).indices, counts
+
+
+@alternative("scattered votes, uniform numbers, errors by products")
+class Scattered:
+    def bootstrap_samples(n, count, seed):
+        generator = torch.Generator().manual_seed(seed)
+        uniform = torch.rand(count, n, generator=generator, dtype=torch.float64)
+        return (uniform * n).long()
+
+    def out_of_bag(samples, n):
+        drawn = torch.stack([torch.bincount(sample, minlength=n) for sample in samples])
+        return ~drawn.bool()
+
+    def mean_prediction(predictions, counted, otherwise):
+        held = predictions.masked_fill(~counted, torch.nan)
+        return held.nanmean(0).nan_to_num(otherwise)
+
+    def vote(labels, classes):
+        counts = torch.zeros(labels.shape[1], classes, dtype=torch.int64)
+        counts.scatter_add_(1, labels.T, torch.ones_like(labels.T))
+        return torch.sort(counts, dim=1, descending=True, stable=True).indices[:, 0], counts
+
+
+equivalent("mean_prediction", "number > 0 -> number != 0", why="a count is never below 0")

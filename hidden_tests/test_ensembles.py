@@ -1,0 +1,254 @@
+"""Checks of the topic ensembles.
+
+Random draws must never fail a right answer. Of 60,000 independent draws of 100 indices
+- each index comes Bin(60000, 1/100) times, 600 on average: by Chernoff 400 times or less with a
+  probability below exp(−600 · (⅔ ln ⅔ + ⅓)) = 4e-17, 800 times or more below
+  exp(−600 · (4/3 ln 4/3 − ⅓)) = 8e-14; for all 100 indices together below 1e-11;
+- in 600 samples of 100 the share of examples left out is 0.99^100 = 0.36603 on average. One draw
+  changes it by 1/60000 at most, so by McDiarmid it is off by 0.014 with a probability of at most
+  2 exp(−2 · 60000 · 0.014²) = 1.2e-10.
+Two samples of 100 hold the same examples with a probability of 100! / 100^100 < 1e-42 at most.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gradus.checks import (
+    call,
+    check_result,
+    check_values,
+    double,
+    kind,
+    points,
+    public,
+    require,
+    unpack,
+)
+
+PARTS = ("bias2", "variance", "noise")
+
+
+def parts(predictions, truth, targets):
+    """By torch.var and mse_loss."""
+    mean, truth = torch.mean(predictions, 0), truth[None]
+    bias2 = functional.mse_loss(mean[None], truth, reduction="none")[0]
+    noise = functional.mse_loss(targets, truth.expand_as(targets), reduction="none")
+    return bias2, torch.var(predictions, 0, correction=0), noise.mean(0)
+
+
+def bag(x, y, samples, x_new, k=1):
+    """Model by model and point by point, by sorting."""
+    rows = []
+    for sample in samples.tolist():
+        pairs = [(float(x[i]), float(y[i])) for i in sample]
+        near = [sorted(pairs, key=lambda p, at=at: abs(p[0] - at))[:k] for at in x_new.tolist()]
+        rows.append([sum(target for _, target in found) / k for found in near])
+    return torch.tensor(rows, dtype=y.dtype)
+
+
+def missing(samples, n):
+    return ~functional.one_hot(samples, n).bool().any(1)
+
+
+def averaged(predictions, counted, otherwise):
+    columns = zip(predictions.T, counted.T, strict=True)
+    return torch.stack([p[c].mean() if c.any() else p.new_tensor(otherwise) for p, c in columns])
+
+
+def voted(labels, classes):
+    counts = torch.stack([torch.bincount(column, minlength=classes) for column in labels.T])
+    return torch.tensor([row.index(max(row)) for row in counts.tolist()]), counts
+
+
+@public
+@points(3, of="decompose")
+def test_decompose(student, rng):
+    """Bias², variance and noise: first of the example on paper; of one training set, too."""
+    by_hand = dict(
+        predictions=double([[3, 5], [5, 5], [7, 5], [5, 5]]),
+        truth=double([6, 2]),
+        targets=double([[4, 1], [8, 3]]),
+    )
+    right = double([1, 9]), double([2, 0]), double([4, 1])
+    check_result(student, "decompose", by_hand, right, PARTS)
+    for sets, m, seen in ((6, 4, 3), (3, 1, 5), (1, 5, 2), (5, 3, 1)):
+        predictions, targets = 2 * rng.normal(sets, m) + 1, 0.7 * rng.normal(seen, m)
+        inputs = dict(predictions=predictions, truth=rng.normal(m), targets=targets)
+        check_result(student, "decompose", inputs, parts(**inputs), PARTS)
+
+
+@points(1, of="decompose")
+def test_decompose_far(student, rng):
+    """Where all values are near 10⁸ the parts keep their digits."""
+    whole = [rng.integers(*shape, low=-9, high=10).double() for shape in ((8, 3), (3,), (4, 3))]
+    near = dict(zip(("predictions", "truth", "targets"), whole, strict=True))
+    far = {name: value + 1e8 for name, value in near.items()}
+    check_result(student, "decompose", far, parts(**near), PARTS)
+
+
+@public
+@points(1, of="decompose")
+def test_decompose_adds_up(student, rng):
+    """The parts sum to the mean squared error, where the targets are on average the truth."""
+    for sets, m, seen in ((5, 4, 3), (2, 3, 1), (1, 6, 2)):
+        predictions, truth, noise = rng.normal(sets, m), rng.normal(m), rng.normal(seen, m)
+        targets = torch.cat([truth + noise, truth - noise])
+        found = unpack("decompose", call(student, "decompose", predictions, truth, targets), *PARTS)
+        fits = all(isinstance(part, Tensor) and part.shape == (m,) for part in found)
+        require(fits, f"each part must be a tensor of shape ({m},)", diagnosis="structure")
+        error = (targets[:, None] - predictions).square().mean((0, 1))
+        check_values(sum(part.double() for part in found), error, "bias2 + variance + noise")
+
+
+@points(0.5, of="bootstrap_samples")
+def test_bootstrap_samples_of_one(student, rng):
+    """Of a single example, all samples consist of it."""
+    for count in (4, 1):
+        inputs = dict(n=1, count=count, seed=rng.seed())
+        expected = torch.zeros(count, 1, dtype=torch.int64)
+        check_result(student, "bootstrap_samples", inputs, expected, "samples", same_dtype=True)
+
+
+def samples_of(student, n, count, seed) -> Tensor:
+    """What bootstrap_samples returns, which must be indices in a table."""
+    found = call(student, "bootstrap_samples", n, count, seed)
+    tensor = isinstance(found, Tensor)
+    got = f"{found.dtype} of shape {tuple(found.shape)}" if tensor else kind(found)
+    text = f"bootstrap_samples must return int64 of shape {(count, n)}, got {got}"
+    right = tensor and (found.dtype, found.shape) == (torch.int64, (count, n))
+    require(right, text, diagnosis="structure")
+    return found
+
+
+@public
+@points(2.5, of="bootstrap_samples")
+def test_bootstrap_samples(student, rng):
+    """All examples are drawn equally often, with replacement: 37 % are missing from a sample."""
+    found = samples_of(student, 100, 600, rng.seed())
+    low, high = int(found.min()), int(found.max())
+    text = f"with n = 100 the indices reach from {low} to {high}"
+    require(low == 0 and high == 99, text, "They are 0 … n − 1, both included.", diagnosis="range")
+    ordered = found.sort(1).values
+    same = bool((ordered == ordered[:1]).all())
+    text, why = "all samples hold the same examples", "Each row has draws of its own."
+    require(not same, text, why, diagnosis="one sample")
+    counts = torch.bincount(found.flatten(), minlength=100)
+    text = "some examples are drawn far more often than others"
+    even = int(counts.min()) > 400 and int(counts.max()) < 800
+    require(even, text, "Each has the same chance at each draw.", diagnosis="uneven")
+    share = 1 - sum(len(set(row)) for row in found.tolist()) / 60_000
+    text = f"of 100 examples a sample misses {100 * share:.0f} on average, it should miss 37"
+    why = "Each draw is one of all n examples: what has been drawn is put back."
+    require(abs(share - 0.99**100) < 0.014, text, why, diagnosis="replacement")
+
+
+@points(1, of="bootstrap_samples")
+def test_bootstrap_samples_seed(student, rng):
+    """Equal seeds give equal samples, and different seeds different ones."""
+    for seed in (rng.seed(), rng.seed()):
+        first, again, other = (samples_of(student, 50, 7, s) for s in (seed, seed, seed + 1))
+        text = f"two calls with seed = {seed} give different samples"
+        require(torch.equal(first, again), text, diagnosis="not repeatable")
+        text, why = "different seeds give the same samples", "Does the seed reach the generator?"
+        require(not torch.equal(first, other), text, why, diagnosis="seed ignored")
+
+
+@public
+@points(2, of="bagged_predictions")
+def test_bagged_predictions(student, rng):
+    """Each model looks up its neighbours in its own sample; first in the small bag on paper."""
+    by_hand = dict(
+        x=double([0, 2, 6]),
+        y=double([2, 5, 8]),
+        samples=torch.tensor([[0, 0, 2], [1, 1, 2], [0, 1, 1]]),
+        x_new=double([2, 5]),
+    )
+    expected = double([[2, 8], [5, 8], [5, 5]])
+    check_result(student, "bagged_predictions", by_hand, expected, "predictions")
+    for n, bags, size, m in ((7, 4, 7, 5), (9, 1, 6, 3), (5, 6, 8, 1), (6, 3, 4, 2)):
+        samples = rng.integers(bags, size, high=n)
+        inputs = dict(x=rng.normal(n), y=rng.normal(n), samples=samples, x_new=rng.normal(m))
+        check_result(student, "bagged_predictions", inputs, bag(**inputs), "predictions")
+
+
+@public
+@points(1, of="bagged_predictions")
+def test_bagged_predictions_neighbours(student, rng):
+    """With k neighbours, an example that was drawn twice counts twice."""
+    for n, bags, size, m, k in ((6, 4, 6, 5, 3), (8, 3, 7, 2, 7), (4, 5, 9, 3, 4)):
+        samples = rng.integers(bags, size, high=n)
+        samples[:, 1] = samples[:, 0]
+        inputs = dict(x=rng.normal(n), y=rng.normal(n), samples=samples, x_new=rng.normal(m))
+        right, options = bag(**inputs, k=k), dict(k=k)
+        check_result(student, "bagged_predictions", inputs, right, "predictions", options=options)
+
+
+@public
+@points(2, of="out_of_bag")
+def test_out_of_bag(student, rng):
+    """True where an example is missing; first in the small bag; also for samples of other sizes."""
+    by_hand = torch.tensor([[0, 0, 2], [1, 1, 2], [0, 1, 1]])
+    right = torch.tensor([[0, 1, 0], [1, 0, 0], [0, 0, 1]]).bool()
+    check_result(student, "out_of_bag", dict(samples=by_hand, n=3), right, "outside")
+    for bags, size, n in ((4, 6, 6), (3, 4, 7), (5, 9, 6), (1, 5, 5), (2, 1, 3)):
+        samples = rng.integers(bags, size, high=n)
+        inputs = dict(samples=samples, n=n)
+        check_result(student, "out_of_bag", inputs, missing(**inputs), "outside", same_dtype=True)
+
+
+@public
+@points(2, of="mean_prediction")
+def test_mean_prediction(student, rng):
+    """The mean over the models that count at a point, each point with its own; one model, too."""
+    by_hand = double([[2, 8], [5, 8], [5, 5]])
+    counted = torch.tensor([[1, 0], [1, 0], [1, 1]]).bool()
+    inputs = dict(predictions=by_hand, counted=counted, otherwise=9.0)
+    check_result(student, "mean_prediction", inputs, double([4, 5]), "mean")
+    for bags, n in ((5, 4), (3, 7), (1, 3)):
+        counted = rng.uniform(bags, n) < 0.5
+        counted[0] |= ~counted.any(0)
+        inputs = dict(predictions=rng.normal(bags, n) + 3, counted=counted, otherwise=-1.5)
+        check_result(student, "mean_prediction", inputs, averaged(**inputs), "mean")
+
+
+@public
+@points(1, of="mean_prediction")
+def test_mean_prediction_nobody(student, rng):
+    """Where no model counts, the other number takes its place, and only there."""
+    for bags, n, otherwise in ((4, 6, 2.25), (2, 5, -3.0)):
+        counted = rng.uniform(bags, n) < 0.7
+        counted[0], counted[1:, 1], counted[:, ::2] = True, False, False
+        inputs = dict(predictions=rng.normal(bags, n), counted=counted, otherwise=otherwise)
+        check_result(student, "mean_prediction", inputs, averaged(**inputs), "mean")
+
+
+@public
+@points(2, of="vote")
+def test_vote(student, rng):
+    """Votes are counted at each point; most win, with or without a majority; one voter, too."""
+    by_hand = torch.tensor([[2, 0], [3, 0], [2, 1], [0, 3], [1, 3], [2, 3]])
+    right = torch.tensor([2, 3]), torch.tensor([[1, 1, 3, 1, 0], [2, 1, 0, 3, 0]])
+    check_result(student, "vote", dict(labels=by_hand, classes=5), right, ("winner", "counts"))
+    for winners, classes in (([1, 3, 0, 4], 5), ([5, 0, 2], 6), ([2, 1, 0], 4)):
+        each = torch.stack([rng.permutation(classes) for _ in winners], 1)
+        labels = torch.cat([each, torch.tensor([winners, winners])])
+        inputs = dict(labels=labels[rng.permutation(len(labels))], classes=classes)
+        check_result(student, "vote", inputs, voted(**inputs), ("winner", "counts"))
+    for voters, classes in ((1, 4), (3, 1)):
+        inputs = dict(labels=rng.integers(voters, 5, high=classes), classes=classes)
+        check_result(student, "vote", inputs, voted(**inputs), ("winner", "counts"))
+
+
+@public
+@points(1, of="vote")
+def test_vote_ties(student, rng):
+    """Of classes with equally many votes the smallest label wins, in whatever order they voted."""
+    for columns, classes in (
+        ([[3, 1], [0, 2], [2, 1]], 4),
+        ([[4, 4, 1, 1, 0], [2, 3, 2, 4, 3]], 6),
+    ):
+        labels = torch.tensor(columns).T
+        for order in (labels, labels.flip(0), labels[rng.permutation(len(labels))]):
+            inputs = dict(labels=order, classes=classes)
+            check_result(student, "vote", inputs, voted(**inputs), ("winner", "counts"))

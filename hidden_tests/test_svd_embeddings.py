@@ -1,0 +1,239 @@
+"""Checks of the topic svd_embeddings.
+
+A decomposition is determined up to signs, and up to rotations where singular values are equal. So
+vectors are judged by E Eᵀ, which is the same for all of them. What is right comes from matrices
+made of their singular vectors (`planted`), and from numbers on paper. After the last singular value
+that is kept there is a gap of 0.75 or more: rounding does not change what is kept.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from gradus.checks import call, check_result, check_values, double, kind, points, public, require
+
+# The worked example of the text: its corpus, its counts, and how often as by chance.
+TOKENS, SENTENCE = [0, 1, 0, 2, 1, 0, 2], [0, 0, 0, 1, 1, 2, 2]
+COUNTS = [[2, 2, 1], [2, 0, 1], [1, 1, 0]]
+RATIOS = [[1, 4 / 3, 1], [4 / 3, 1, 5 / 3], [1, 5 / 3, 1]]  # 1 where the logarithm is cut
+TABLE, GRAM = [[0, 3, 0], [3, 0, 4], [0, 4, 0]], [[9, 0, 12], [0, 25, 0], [12, 0, 16]]
+# By hand, too: 8 · (1, 1, 1, 1)/2 · (0, 1, 0) + 2 · (1, 1, −1, −1)/2 · (1, 0, 0).
+TALL = [[1, 4, 0], [1, 4, 0], [-1, 4, 0], [-1, 4, 0]]
+
+
+def co_occurring(tokens: Tensor, sentence: Tensor, vocab: int, window: int) -> Tensor:
+    """Place by place, by the definition."""
+    counts = torch.zeros(vocab, vocab, dtype=torch.int64)
+    places = list(zip(tokens.tolist(), sentence.tolist(), strict=True))
+    for s, (i, here) in enumerate(places):
+        for t, (j, there) in enumerate(places):
+            counts[i, j] += here == there and 1 <= abs(s - t) <= window
+    return counts
+
+
+def positive_pmi(counts: Tensor) -> Tensor:
+    """Entry by entry, by the definition, with probabilities."""
+    p, out = counts / max(1e-300, counts.sum().item()), torch.zeros_like(counts)
+    for i, j in counts.nonzero().tolist():
+        chance = math.fsum(p[i].tolist()) * math.fsum(p[:, j].tolist())
+        out[i, j] = max(0.0, math.log(p[i, j].item() / chance))
+    return out
+
+
+def cosines(a: Tensor, b: Tensor) -> Tensor:
+    """torch's own, whose eps is below all lengths."""
+    return torch.nn.functional.cosine_similarity(a[:, None], b[None], dim=2, eps=1e-150)
+
+
+STAND_INS = {"cosine": cosines}
+
+
+def corpus(rng, lengths, vocab) -> tuple[Tensor, Tensor]:
+    """Random words in sentences of these lengths."""
+    sentence = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
+    return rng.integers(len(sentence), high=vocab), sentence
+
+
+def planted(rng, v, c, values) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(x, u, s, w) with x = u · diag(s) · wᵀ, where u and w have orthonormal columns."""
+    u, w = (torch.linalg.qr(rng.normal(n, len(values)))[0] for n in (v, c))
+    s = double(values)
+    return u @ torch.diag(s) @ w.T, u, s, w
+
+
+@public
+@points(2, of="cooccurrence")
+def test_cooccurrence(student, rng):
+    """The counts, first of the example on paper, then of random sentences."""
+    inputs = dict(tokens=torch.tensor(TOKENS), sentence=torch.tensor(SENTENCE), vocab=3, window=2)
+    check_result(student, "cooccurrence", inputs, torch.tensor(COUNTS), "counts")
+    for lengths, vocab, window in (((5, 7, 2, 6, 9), 4, 3), ((4, 3, 8), 7, 1)):
+        tokens, sentence = corpus(rng, lengths, vocab)
+        inputs = dict(tokens=tokens, sentence=sentence, vocab=vocab, window=window)
+        check_result(student, "cooccurrence", inputs, co_occurring(**inputs), "counts")
+
+
+@public
+@points(2, of="cooccurrence")
+def test_cooccurrence_short(student, rng):
+    """Sentences that are shorter than the window, a corpus of one word, words that never occur."""
+    for lengths, vocab, window in (((1, 2, 1, 1, 3, 4), 3, 4), ((1,), 1, 2), ((4,), 6, 5)):
+        tokens, sentence = corpus(rng, lengths, vocab)
+        tokens[-2:] = tokens[-4:][:2]  # a b a b: equal pairs, and words near themselves
+        inputs = dict(tokens=tokens, sentence=3 * sentence + 5, vocab=vocab, window=window)
+        check_result(student, "cooccurrence", inputs, co_occurring(**inputs), "counts")
+
+
+@public
+@points(2, of="ppmi")
+def test_ppmi(student, rng):
+    """Positive PMI, first of the example on paper, then of tables that are not square."""
+    check_result(student, "ppmi", dict(counts=double(COUNTS)), double(RATIOS).log(), "ppmi")
+    for v, c, most in ((4, 6, 5), (7, 3, 40), (1, 5, 9)):
+        counts = rng.integers(v, c, high=most).double()
+        counts[0, 0], counts[-1, -1] = most, 1.5
+        for some in (counts, counts / 64):  # weighted pairs are no whole numbers
+            check_result(student, "ppmi", dict(counts=some), positive_pmi(some), "ppmi")
+
+
+@public
+@points(1, of="ppmi")
+def test_ppmi_never(student, rng):
+    """A word or a context that never occurs has zeros; so has a table without any count."""
+    counts = rng.integers(5, 4, low=1, high=9).double()
+    counts[2], counts[:, 1] = 0, 0
+    for some in (counts, 1e6 * counts, double([[0, 0, 0], [0, 0, 0]])):
+        check_result(student, "ppmi", dict(counts=some), positive_pmi(some), "ppmi")
+
+
+@public
+@points(3, of="low_rank")
+def test_low_rank(student, rng):
+    """The nearest matrix of rank k, first by hand, then of matrices made of singular vectors."""
+    nearest = double([[0, 4, 0]] * 4)
+    check_result(student, "low_rank", dict(x=double(TALL), k=1), nearest, "out")
+    check_result(student, "low_rank", dict(x=double(TABLE), k=2), double(TABLE), "out")
+    for v, c, k in ((6, 5, 2), (4, 7, 3), (1, 3, 1)):
+        x, u, s, w = planted(rng, v, c, [9, 6.5, 3, 1, 0.25][: min(v, c)])
+        expected = sum(s[i] * torch.outer(u[:, i], w[:, i]) for i in range(k))
+        check_result(student, "low_rank", dict(x=x, k=k), expected, "out")
+
+
+def check_embedding(student, x, k, power, expected):
+    """E Eᵀ of what `embed` returns: all that is determined of it."""
+    out = call(student, "embed", x, k, power)
+    given = f"embed, x: {tuple(x.shape)}, k = {k}, power = {power:g}"
+    right = isinstance(out, Tensor) and (out.shape, out.dtype) == ((len(x), k), x.dtype)
+    got = f"{out.dtype} of shape {tuple(out.shape)}" if isinstance(out, Tensor) else kind(out)
+    text = f"{given}: out must be {x.dtype} of shape {(len(x), k)}, got {got}"
+    require(right, text, "A row for each row of x, a column for each direction.", diagnosis="shape")
+    out = out.double()
+    check_values(out @ out.T, expected, "out @ out.T")
+
+
+@public
+@points(2, of="embed")
+def test_embed(student):
+    """Lengths and angles of the vectors, by hand: they say all but signs and rotations."""
+    turned = double([[1.8, 0, 2.4], [0, 5, 0], [2.4, 0, 3.2]])
+    both = double([[17, 17, 15, 15], [17, 17, 15, 15], [15, 15, 17, 17], [15, 15, 17, 17]])
+    for x, k, power, expected in (
+        (TABLE, 2, 1.0, double(GRAM)),
+        (TABLE, 2, 0.5, turned),
+        (TABLE, 2, 0.0, turned / 5),
+        (TALL, 1, 1.0, torch.full((4, 4), 16.0)),
+        (TALL, 2, 1.0, both),
+        (TALL, 1, 0.5, torch.full((4, 4), 2.0)),
+    ):
+        check_embedding(student, double(x), k, power, expected.double())
+
+
+@points(2, of="embed")
+def test_embed_random(student, rng):
+    """Lengths and angles for tables that are higher than wide, wider than high, and one row."""
+    for v, c, k, power in (
+        (6, 5, 2, 1.0),
+        (4, 7, 3, 0.5),
+        (5, 6, 4, 1.5),
+        (7, 3, 2, 0.0),
+        (1, 4, 1, 1.0),
+    ):
+        x, u, s, _ = planted(rng, v, c, [9, 6.5, 3, 1, 0.25][: min(v, c)])
+        expected = sum(s[i] ** (2 * power) * torch.outer(u[:, i], u[:, i]) for i in range(k))
+        check_embedding(student, x, k, power, expected)
+
+
+@public
+@points(1, of="cosine")
+def test_cosine(student, rng):
+    """The cosine of each row with each, first by hand."""
+    inputs = dict(a=double(TABLE), b=double([[0, 3, 0], [6, 8, 0]]))
+    expected = double([[1, 0.8], [0, 0.36], [1, 0.8]])
+    check_result(student, "cosine", inputs, expected, "cosine")
+    for n, m, d in ((4, 6, 5), (1, 3, 2), (5, 2, 7)):
+        a, b = rng.normal(n, d, mean=0.5), rng.normal(m, d, std=3)
+        check_result(student, "cosine", dict(a=a, b=b), cosines(a, b), "cosine")
+
+
+@public
+@points(1, of="cosine")
+def test_cosine_zero(student, rng):
+    """A row of zeros has the cosine 0 with everything, itself included."""
+    a, b = rng.normal(4, 3), rng.normal(5, 3)
+    a[2], b[1], b[4] = 0, 0, 0
+    check_result(student, "cosine", dict(a=a, b=b), cosines(a, b), "cosine")
+
+
+@points(1, of="cosine")
+def test_cosine_lengths(student, rng):
+    """Lengths do not matter, tiny and huge ones in one table."""
+    for sizes in ([1e-9, 1, 1000], [1e-90, 1e90, 1]):
+        a, b = rng.normal(3, 4), rng.normal(5, 4)
+        scale = double(sizes)[:, None]
+        inputs = dict(a=a * scale, b=b * scale[0])
+        check_result(student, "cosine", inputs, cosines(a, b), "cosine")
+
+
+def neighbours(vectors: Tensor, k: int) -> Tensor:
+    """Word by word: sorted by the angle, without the word itself."""
+    found = []
+    for at, row in enumerate(cosines(vectors, vectors).tolist()):
+        order = sorted((j for j in range(len(row)) if j != at), key=lambda j: -row[j])
+        found.append(order[:k])
+    return torch.tensor(found)
+
+
+def at_angles(rng, degrees) -> Tensor:
+    """Vectors of two dimensions at these angles, of random lengths between 0.1 and 10."""
+    angles = double(degrees).deg2rad()
+    lengths = 10 ** rng.uniform(len(angles), 1, low=-1, high=1)
+    return lengths * torch.stack([angles.cos(), angles.sin()], 1)
+
+
+@public
+@points(2, of="nearest")
+def test_nearest(student, rng):
+    """The nearest words in their order, for vectors of all lengths."""
+    vectors = at_angles(rng, [0, 10, 30, 90])
+    right = torch.tensor([[1, 2, 3], [0, 2, 3], [1, 0, 3], [2, 1, 0]])
+    check_result(student, "nearest", dict(vectors=vectors, k=3), right, "neighbours")
+    # No two differences of two of these are alike (a Golomb ruler times 5°), so no cosines are.
+    ruler = [5 * mark for mark in (0, 1, 4, 9, 15, 22, 32, 34)]
+    for k in (1, 3, 7):
+        vectors = at_angles(rng, ruler)[rng.permutation(8)]
+        right = neighbours(vectors, k)
+        check_result(student, "nearest", dict(vectors=vectors, k=k), right, "neighbours")
+
+
+@public
+@points(1, of="nearest")
+def test_nearest_same_direction(student, rng):
+    """Words of exactly the same direction are each other's nearest, and no word is its own."""
+    vectors = at_angles(rng, [0, 0, 50, 50, 120, 130, 150, 190])
+    vectors[1], vectors[3] = 2 * vectors[0], 0.5 * vectors[2]
+    right = torch.tensor([[1], [0], [3], [2], [5], [4], [5], [6]])
+    check_result(student, "nearest", dict(vectors=vectors, k=1), right, "neighbours")
+    vectors = at_angles(rng, [0, 25, 100])  # all but itself
+    right = torch.tensor([[1, 2], [0, 2], [1, 0]])
+    check_result(student, "nearest", dict(vectors=vectors, k=2), right, "neighbours")

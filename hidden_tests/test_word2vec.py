@@ -1,0 +1,308 @@
+"""Checks of the topic word2vec.
+
+Random draws must never fail a right answer. By Hoeffding's inequality the share of n independent
+draws that are a given word is off by t with a probability of at most 2 exp(−2 n t²): of 80,000 by
+0.013: 3e-12. Two draws for one target agree with the probability Σ p², and disjoint pairs do so
+independently: 40,000 of them by 0.0185: 3e-12. There are 10 shares and 6 such counts.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gradus.checks import (
+    call,
+    check_forward,
+    check_gradients,
+    check_raises,
+    check_result,
+    descend,
+    double,
+    forward_backward,
+    points,
+    public,
+    require,
+)
+
+# The worked example of the text: words, contexts; the vectors of the target, another, the negative.
+WORDS = torch.tensor([3, 1, 4, 1, 5, 2])
+BEFORE = [[-1, -1], [-1, 3], [3, 1], [1, 4], [-1, -1], [-1, 5]]
+AFTER = [[1, 4], [4, 1], [1, -1], [-1, -1], [2, -1], [-1, -1]]
+CONTEXTS = torch.cat([torch.tensor(BEFORE), torch.tensor(AFTER)], 1)
+PAPER = dict(h=double([[2, 0]]), vectors=double([[0, 4], [5, 7], [0, -2]]))
+PAPER |= dict(targets=torch.tensor([0]), negatives=torch.tensor([[2, 2]]))
+
+NOISE = [0.1, 0.4, 0.05, 0.3, 0.15]
+BATCH, DRAWS = 10_001, 8
+BOTH = ["h", "vectors"]
+
+
+def windows(sentences, window):
+    steps = [d for d in range(-window, window + 1) if d != 0]
+    places = [(s.tolist(), i) for s in sentences for i in range(len(s))]
+    rows = [[s[i + d] if 0 <= i + d < len(s) else -1 for d in steps] for s, i in places]
+    return torch.cat(list(sentences)), torch.tensor(rows)
+
+
+def examples(words, contexts, model):
+    pairs = []
+    for word, context in zip(words.tolist(), contexts.tolist(), strict=True):
+        there = [other for other in context if other != -1]
+        single = [([word], other) for other in there]
+        pairs += single if model == "skipgram" else [(context, word)] * bool(there)
+    bags, targets = zip(*pairs, strict=True)
+    return torch.tensor(bags), torch.tensor(targets)
+
+
+def bag(vectors, bags):
+    """By torch's operator, for which a bag has as many words as it has."""
+    there = bags >= 0
+    starts = there.sum(1).cumsum(0) - there.sum(1)
+    return functional.embedding_bag(bags[there], vectors, starts, mode="mean")
+
+
+def full_softmax(h, vectors, targets):
+    return functional.cross_entropy(functional.linear(h, vectors), targets)
+
+
+def negative_sampling(h, vectors, targets, negatives):
+    words = torch.cat([targets[:, None], negatives], 1)
+    scores = torch.einsum("nd,nkd->nk", h, functional.embedding(words, vectors))
+    truth = torch.zeros_like(scores)
+    truth[:, 0] = 1
+    each = functional.binary_cross_entropy_with_logits(scores, truth, reduction="none")
+    return each.sum(1).mean()
+
+
+def noise_of(counts, power=0.75):
+    return counts.pow(power) / counts.pow(power).sum()
+
+
+STAND_INS = {
+    **forward_backward("bag", bag, wrt=[0]),
+    **forward_backward("full_softmax", full_softmax, wrt=[0, 1]),
+    **forward_backward("negative_sampling", negative_sampling, wrt=[0, 1]),
+}
+
+
+@public
+@points(2, of="context_windows")
+def test_context_windows(student, rng):
+    """Neighbours on both sides, and none beyond the end of a sentence; first those on paper."""
+    inputs, right = dict(sentences=list(WORDS.split([4, 2])), window=2), (WORDS, CONTEXTS)
+    check_result(student, "context_windows", inputs, right, ("words", "contexts"), same_dtype=True)
+    for lengths, window in (((5, 4), 1), ((9,), 3), ((1, 3, 2), 4), ((1,), 2), ((2, 1, 1, 5), 1)):
+        inputs = dict(sentences=[rng.integers(n, high=20) for n in lengths], window=window)
+        check_result(student, "context_windows", inputs, windows(**inputs), ("words", "contexts"))
+
+
+@public
+@points(1, of="training_examples")
+def test_training_examples(student, rng):
+    """CBOW predicts a word from its context, skip-gram each word of the context from the word."""
+    some = [rng.integers(n, high=2) for n in (9, 1, 3)]
+    for words, contexts in ((WORDS, CONTEXTS), windows(some, 2), windows(some, 3)):
+        for model in ("cbow", "skipgram"):
+            inputs = dict(words=words, contexts=contexts, model=model)
+            right, names = examples(**inputs), ("bags", "targets")
+            check_result(student, "training_examples", inputs, right, names)
+    for model in ("bow", "skipgrams"):
+        when = f"model is {model!r}"
+        check_raises(student, "training_examples", WORDS, CONTEXTS, model, when=when)
+
+
+@public
+@points(1, of="noise_distribution")
+def test_noise_distribution(student, rng):
+    """256, 81, 16 and 1 become 0.64, 0.27, 0.08 and 0.01; other powers are taken as they are."""
+    counts, right = double([256, 81, 16, 1]), double([0.64, 0.27, 0.08, 0.01])
+    check_result(student, "noise_distribution", dict(counts=counts), right, "noise")
+    many = rng.integers(6, low=1, high=10_000).tolist()
+    cases = ((1.0, [6, 0, 3, 1]), (0.0, [9, 2, 1]), (0.5, [1, 4, 25, 0]), (0.75, many), (0.3, [7]))
+    for power, numbers in cases:
+        inputs, options = dict(counts=double(numbers)), dict(power=power)
+        right = noise_of(double(numbers), power)
+        check_result(student, "noise_distribution", inputs, right, "noise", options=options)
+
+
+@public
+@points(1, of="draw_negatives")
+def test_draw_negatives_certain(student, rng):
+    """Where one word other than the target has any noise, it is drawn, and nothing else."""
+    for noise, targets, others, k in (
+        ([0.75, 0.25], [0, 1, 1], [1, 0, 0], 4),
+        ([0, 0.99, 0, 0.01], [1, 3], [3, 1], 5),
+        ([0, 0, 1], [0], [2], 1),
+    ):
+        inputs = dict(targets=torch.tensor(targets), noise=double(noise), k=k, seed=rng.seed())
+        right = torch.tensor(others)[:, None].repeat(1, k)
+        check_result(student, "draw_negatives", inputs, right, "negatives")
+
+
+def drawn(student, target, seed) -> Tensor:
+    """The negatives of a batch with one and the same target, if they are other words."""
+    targets, shape = torch.full((BATCH,), target), (BATCH, DRAWS)
+    value = call(student, "draw_negatives", targets, double(NOISE), DRAWS, seed)
+    right = isinstance(value, Tensor) and (value.shape, value.dtype) == (shape, torch.int64)
+    text = f"draw_negatives must return torch.int64 of shape {shape}"
+    require(right, text, diagnosis="structure")
+    text = "the target itself is among its negatives: strike it out, row by row"
+    require(not bool((value == target).any()), text, diagnosis="positive drawn")
+    return value
+
+
+@public
+@points(1, of="draw_negatives")
+def test_draw_negatives_shares(student, rng):
+    """Each other word is drawn as often as noise says, divided by 1 less the target's noise."""
+    for target in (1, 3):
+        value = drawn(student, target, rng.seed())
+        for word, noise in enumerate(NOISE):
+            share = 0.0 if word == target else noise / (1 - NOISE[target])
+            seen = float((value == word).double().mean())
+            text = f"noise {NOISE}, target {target}: word {word} is about "
+            text += f"{round(seen / 0.05) * 0.05:.2f} of the negatives, it should be {share:.3f}"
+            require(abs(seen - share) < 0.013, text, diagnosis=f"share:{word}")
+
+
+@points(1, of="draw_negatives")
+def test_draw_negatives_independent(student, rng):
+    """Every negative is a draw of its own, and every seed has others."""
+    own, of_seed = "Each is drawn anew, with replacement.", "Does the seed reach the draw?"
+    for target in (1, 3):
+        seed = rng.seed()
+        first, again, other = (drawn(student, target, s) for s in (seed, seed, seed + 1))
+        require(torch.equal(first, again), "equal seeds differ", diagnosis="not repeatable")
+        agree = sum((p / (1 - NOISE[target])) ** 2 for p in NOISE[:target] + NOISE[target + 1 :])
+        for a, b, text, why in (
+            (first, other, "the seeds s and s + 1 give negatives that are alike", of_seed),
+            (first[1::2], first[2::2], "examples share their negatives", own),
+            (first[:, 0::2], first[:, 1::2], "the k negatives of an example are tied", own),
+        ):
+            off = abs(float((a == b).double().mean()) - agree)
+            require(off < 0.0185, text, why, diagnosis=text)
+
+
+def bags_of(rng, n, width, empty=False) -> dict[str, Tensor]:
+    """Seven vectors, and bags in which words come twice; with `empty`, with empty places."""
+    bags = rng.integers(n, width, high=7)
+    bags[-1, 1:3] = bags[-1, :1]
+    for i, row in enumerate(bags):
+        row[rng.permutation(width)[: empty * (1 + i % (width - 1))]] = -1
+    return dict(vectors=rng.normal(7, 3, std=10), bags=bags)
+
+
+@public
+@points(1, of="bag_forward")
+def test_bag_forward(student, rng):
+    """The mean of the vectors, a word that is there twice twice, and of one word its vector."""
+    for inputs in (bags_of(rng, 5, 4), bags_of(rng, 1, 6), bags_of(rng, 4, 2)):
+        check_forward(student, "bag", inputs, bag(**inputs))
+
+
+@public
+@points(1, of="bag_forward")
+def test_bag_forward_empty_places(student, rng):
+    """Where the sentence has ended, −1, there is no word: the mean is over those that are there."""
+    for inputs in (bags_of(rng, 5, 4, empty=True), bags_of(rng, 1, 6, empty=True)):
+        check_forward(student, "bag", inputs, bag(**inputs))
+
+
+@public
+@points(2, of="bag_backward")
+def test_bag_backward(student, rng):
+    """Each place of each bag gives its word a share, and they add up; an empty place gives none."""
+    for n, width in ((5, 4), (1, 6), (8, 2)):
+        for empty in (False, True):
+            inputs = bags_of(rng, n, width, empty)
+            check_gradients(student, "bag", inputs, bag, wrt=["vectors"])
+
+
+def asked(rng, n, k=0, scale=1.0) -> dict[str, Tensor]:
+    """h, the vectors of nine words, targets and k negatives, among which the target may be."""
+    h, vectors = rng.normal(n, 3, std=scale), rng.normal(9, 3)
+    inputs = dict(h=h, vectors=vectors, targets=rng.integers(n, high=9))
+    return inputs | dict(negatives=rng.integers(n, k, high=9)) if k else inputs
+
+
+@public
+@points(1, of="full_softmax_forward")
+def test_full_softmax_forward(student, rng):
+    """The mean cross-entropy of the target among all words: ln V where all scores are 0."""
+    for inputs in (asked(rng, 5), asked(rng, 1), asked(rng, 4, scale=0.0)):
+        check_forward(student, "full_softmax", inputs, full_softmax(**inputs))
+
+
+@points(1, of="full_softmax_forward")
+def test_full_softmax_forward_extreme(student, rng):
+    """Scores in the thousands give a finite loss."""
+    for inputs in (asked(rng, 5, scale=1000), asked(rng, 1, scale=1000)):
+        check_forward(student, "full_softmax", inputs, full_softmax(**inputs))
+
+
+@public
+@points(1, of="full_softmax_backward")
+def test_full_softmax_backward(student, rng):
+    """The gradients of h and of all vectors, for any upstream gradient."""
+    for inputs in (asked(rng, 5), asked(rng, 1)):
+        given = dict(wrt=BOTH, dout=rng.uniform(low=1.3, high=1.9))
+        check_gradients(student, "full_softmax", inputs, full_softmax, **given)
+
+
+@public
+@points(1, of="negative_sampling_forward")
+def test_negative_sampling_forward(student, rng):
+    """3 ln 2 as on paper; a sum over the questions of an example, and a mean over the examples."""
+    check_forward(student, "negative_sampling", PAPER, 3 * double(2).log())
+    for inputs in (asked(rng, 5, 6), asked(rng, 1, 4), asked(rng, 4, 1)):
+        check_forward(student, "negative_sampling", inputs, negative_sampling(**inputs))
+
+
+@points(1, of="negative_sampling_forward")
+def test_negative_sampling_forward_extreme(student, rng):
+    """Scores in the thousands give a finite loss."""
+    for inputs in (asked(rng, 5, 6, scale=1000), asked(rng, 1, 4, scale=1000)):
+        check_forward(student, "negative_sampling", inputs, negative_sampling(**inputs))
+
+
+@public
+@points(2, of="negative_sampling_backward")
+def test_negative_sampling_backward(student, rng):
+    """The gradients, first those on paper: the word that was drawn twice is pushed twice."""
+    given, reference = dict(wrt=BOTH, dout=double(1)), negative_sampling
+    check_gradients(student, "negative_sampling", PAPER, reference, **given)
+    for inputs in (asked(rng, 5, 6), asked(rng, 1, 4), asked(rng, 4, 1)):
+        given["dout"] = rng.uniform(low=1.3, high=1.9)
+        check_gradients(student, "negative_sampling", inputs, reference, **given)
+
+
+@points(1, of="negative_sampling_backward")
+def test_negative_sampling_backward_extreme(student, rng):
+    """Scores in the thousands give gradients that are finite."""
+    for inputs in (asked(rng, 5, 6, scale=1000), asked(rng, 1, 4, scale=1000)):
+        check_gradients(student, "negative_sampling", inputs, negative_sampling, wrt=BOTH)
+
+
+@public
+@points(1, of="word2vec_step")
+def test_word2vec_step(student, rng):
+    """Two steps with negatives and two with the full softmax, each from the vectors before it."""
+
+    def update(params, grads, state):
+        return [p - lr * g for p, g in zip(params, grads, strict=True)], state
+
+    for n, k in ((5, 6), (1, 2), (5, 0)):
+        inputs, answers = bags_of(rng, n, 4, empty=True), asked(rng, n, k)
+        w_in, w_out, bags = inputs["vectors"] / 10, rng.normal(7, 3), inputs["bags"]
+        numbers = [answers[name] % 7 for name in ("targets", "negatives") if name in answers]
+        reference = negative_sampling if k else full_softmax
+
+        def loss(params, reference=reference, bags=bags, numbers=numbers):
+            return reference(bag(params[0], bags), params[1], *numbers)
+
+        for lr in (0.7, 0.2):
+            inputs = dict(w_in=w_in, w_out=w_out, bags=bags, targets=numbers[0])
+            inputs |= dict(negatives=numbers[1] if k else None, lr=lr)
+            (w_in, w_out), losses = descend(loss, [w_in, w_out], [()], update)
+            right = w_in, w_out, double(losses[0])
+            check_result(student, "word2vec_step", inputs, right, ("w_in", "w_out", "loss"))
