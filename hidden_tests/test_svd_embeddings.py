@@ -91,8 +91,8 @@ def test_ppmi(student, rng):
     """Positive PMI, first of the example on paper, then of tables that are not square."""
     check_result(student, "ppmi", dict(counts=double(COUNTS)), double(RATIOS).log(), "ppmi")
     for v, c, most in ((4, 6, 5), (7, 3, 40), (1, 5, 9)):
-        counts = rng.integers(v, c, high=most).double()
-        counts[0, 0], counts[-1, -1] = most, 1.5
+        counts = rng.integers(v, c, low=1, high=most).double()
+        counts[: v // 2, 1], counts[-1, -1] = 0, 1.5  # some never met, all occur
         for some in (counts, counts / 64):  # weighted pairs are no whole numbers
             check_result(student, "ppmi", dict(counts=some), positive_pmi(some), "ppmi")
 

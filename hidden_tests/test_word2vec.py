@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from gradus.checks import (
     call,
+    check_at_least,
     check_forward,
     check_gradients,
     check_raises,
@@ -22,6 +23,7 @@ from gradus.checks import (
     points,
     public,
     require,
+    unpack,
 )
 
 # The worked example of the text: words, contexts; the vectors of the target, another, the negative.
@@ -74,10 +76,6 @@ def negative_sampling(h, vectors, targets, negatives):
     return each.sum(1).mean()
 
 
-def noise_of(counts, power=0.75):
-    return counts.pow(power) / counts.pow(power).sum()
-
-
 STAND_INS = {
     **forward_backward("bag", bag, wrt=[0]),
     **forward_backward("full_softmax", full_softmax, wrt=[0, 1]),
@@ -86,7 +84,7 @@ STAND_INS = {
 
 
 @public
-@points(2, of="context_windows")
+@points(1, of="context_windows")
 def test_context_windows(student, rng):
     """Neighbours on both sides, and none beyond the end of a sentence; first those on paper."""
     inputs, right = dict(sentences=list(WORDS.split([4, 2])), window=2), (WORDS, CONTEXTS)
@@ -121,7 +119,7 @@ def test_noise_distribution(student, rng):
     cases = ((1.0, [6, 0, 3, 1]), (0.0, [9, 2, 1]), (0.5, [1, 4, 25, 0]), (0.75, many), (0.3, [7]))
     for power, numbers in cases:
         inputs, options = dict(counts=double(numbers)), dict(power=power)
-        right = noise_of(double(numbers), power)
+        right = functional.normalize(double(numbers).pow(power), p=1, dim=0)
         check_result(student, "noise_distribution", inputs, right, "noise", options=options)
 
 
@@ -187,6 +185,7 @@ def bags_of(rng, n, width, empty=False) -> dict[str, Tensor]:
     """Seven vectors, and bags in which words come twice; with `empty`, with empty places."""
     bags = rng.integers(n, width, high=7)
     bags[-1, 1:3] = bags[-1, :1]
+    bags[0, 0] = 0  # a word like the others
     for i, row in enumerate(bags):
         row[rng.permutation(width)[: empty * (1 + i % (width - 1))]] = -1
     return dict(vectors=rng.normal(7, 3, std=10), bags=bags)
@@ -306,3 +305,22 @@ def test_word2vec_step(student, rng):
             (w_in, w_out), losses = descend(loss, [w_in, w_out], [()], update)
             right = w_in, w_out, double(losses[0])
             check_result(student, "word2vec_step", inputs, right, ("w_in", "w_out", "loss"))
+
+
+@points(1, of="word2vec_step")
+def test_neighbours(student, rng, topic):
+    """After training on a small language, words that can stand in for each other are near."""
+    near, n = topic.thresholds["small_language"]["neighbours"], 400
+    # In each place of three stands one of the four words of a group; group g is followed by g + 1.
+    words = 4 * ((rng.integers(n, 1, high=6) + torch.arange(3)) % 6) + rng.integers(n, 3, high=4)
+    w_in, w_out = rng.uniform(24, 8, low=-0.1, high=0.1), torch.zeros(24, 8).double()
+    for rows in [rows for _ in range(14) for rows in rng.permutation(n).split(50)]:
+        given = words[rows, ::2], words[rows, 1], rng.integers(50, 5, high=24), 4.0
+        stepped = call(student, "word2vec_step", w_in, w_out, *given)
+        w_in, w_out, _ = unpack("word2vec_step", stepped, "w_in", "w_out", "loss")
+    right = isinstance(w_in, Tensor) and w_in.shape == (24, 8)
+    require(right, "w_in must stay a tensor of shape (24, 8)", diagnosis="structure")
+    unit = w_in / w_in.norm(dim=1, keepdim=True)
+    found = (unit @ unit.T).fill_diagonal_(-2).topk(3).indices // 4
+    same = found == torch.arange(24)[:, None] // 4
+    check_at_least(float(same.double().mean()), near, "neighbours")

@@ -14,7 +14,7 @@ BATCH, DRAWS = 10_001, 8
 
 
 @public
-@points(2, of="context_windows")
+@points(1, of="context_windows")
 def test_context_windows(recorded):
     """Neighbours on both sides, and none beyond the end of a sentence; first those on paper."""
     recorded()
