@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gradus.course import Course, UsageError, load_course
 from gradus.grading.store import Store
 from gradus.report.export import FORMATS, export_table
+from gradus.report.load import read_topics
 from gradus.results import CheckResult, HandedIn, Person, Result, Status, SubmissionStatus
 
 GRADUS = [str(Path(sys.executable).parent / "gradus")]
@@ -62,8 +63,9 @@ def table(course: Course, to: str, *results: Result) -> list[dict[str, str]]:
     store = Store(course.root / "results" / "mlp")
     for one in results:
         store.save(one)
-    text = export_table(course, course.root / "results", to).decode()
-    assert export_table(course, store.folder, to).decode() == text
+    topics = read_topics(course.root / "results")
+    assert read_topics(store.folder) == topics
+    text = export_table(course, topics, to)[0].decode()
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
@@ -131,10 +133,10 @@ def test_gradescope_knows_its_students_by_mail_and_number(course):
 
 @given(st.text(), st.text(), st.sampled_from(sorted(FORMATS)))
 def test_whatever_a_student_is_called_no_cell_is_a_formula_and_no_row_is_lost(name, note, to):
-    topic = load_course_of_one()
+    course = Course.model_validate(COURSE_OF_ONE)
     one = result(name or "x", 1, people=[Person(name=name, email=note)], notes=[note])
     out = io.StringIO(newline="")
-    csv.writer(out).writerows(FORMATS[to]([one, one], topic))
+    csv.writer(out).writerows(FORMATS[to]({"mlp": [one, one]}, course, []))
     rows = list(csv.reader(io.StringIO(out.getvalue(), newline="")))
     assert len(rows) == 3 + (to == "canvas")
     assert len({len(row) for row in rows}) == 1
@@ -143,32 +145,96 @@ def test_whatever_a_student_is_called_no_cell_is_a_formula_and_no_row_is_lost(na
     assert all(part[:1] not in ("=", "+", "-", "@") for part in parts)
 
 
-def load_course_of_one():
-    return Course.model_validate(
-        {"title": "c", "topics": [{"id": "mlp", "title": "Perceptron", "points": 6}]}
-    ).topics[0]
+COURSE_OF_ONE = {"title": "c", "topics": [{"id": "mlp", "title": "Perceptron", "points": 6}]}
+
+
+def test_several_topics_are_a_row_a_student_and_a_column_each(two_topics):
+    course, folder = two_topics
+    emmy = Person(name="Emmy Noether", email="emmy@uni.edu")
+    Store(folder / "mlp").save(result("emmy", 3, 2, people=[emmy]))
+    Store(folder / "adam").save(result("e_1", 1, people=[emmy], topic="adam"))
+    Store(folder / "adam").save(result("carl", 1.5, topic="adam"))
+    text, empty = export_table(course, read_topics(folder), "csv")
+    rows = list(csv.DictReader(io.StringIO(text.decode(), newline="")))
+    assert [list(row.values()) for row in rows] == [
+        ["carl", "", "", "", "1.5", "", "1.5"],
+        ["Emmy Noether", "emmy@uni.edu", "", "", "1", "5", "6"],
+    ]
+    assert empty == ["sid", "id"]
+    text, empty = export_table(course, read_topics(folder), "canvas")
+    assert text.decode().splitlines()[2].endswith("carl,,,,,1.5,")
+    with pytest.raises(UsageError, match="of one topic: name one of adam, mlp"):
+        export_table(course, read_topics(folder), "gradescope")
+    Store(folder / "mlp").save(result("emmy2", 3, people=[emmy]))
+    with pytest.raises(UsageError, match="Emmy Noether has several results of mlp: emmy and emmy2"):
+        export_table(course, read_topics(folder), "csv")
+
+
+@pytest.fixture
+def two_topics(tmp_path: Path) -> tuple[Course, Path]:
+    text = COURSE + "  - {id: adam, title: Adam, points: 6}\n"
+    (tmp_path / "course.yaml").write_text(text)
+    return load_course(tmp_path / "course.yaml"), tmp_path / "results"
 
 
 def test_what_cannot_be_exported_is_said_in_one_line(course):
     folder = course.root / "results"
     with pytest.raises(UsageError, match="no results in"):
-        export_table(course, folder, "csv")
-    Store(folder / "mlp").save(result("ada", 1))
+        read_topics(folder)
     Store(folder / "adam").save(result("ada", 1, topic="adam"))
-    with pytest.raises(UsageError, match=r"several topics: name one, .*adam or .*mlp"):
-        export_table(course, folder, "csv")
     with pytest.raises(UsageError, match="no topic 'adam'"):
-        export_table(course, folder / "adam", "csv")
-    (folder / "mlp" / "eve.json").write_text("{}")
+        export_table(course, read_topics(folder), "csv")
+    (folder / "adam" / "eve.json").write_text("{}")
     with pytest.raises(UsageError, match=r"eve.json is not a result"):
-        export_table(course, folder / "mlp", "csv")
+        read_topics(folder)
+
+
+def export(course: Course, *words: str, ok: bool = True) -> tuple[str, str]:
+    """What the command writes to its two outputs."""
+    command = [*GRADUS, "export", *words]
+    done = subprocess.run(command, cwd=course.root, capture_output=True, text=True)
+    assert (done.returncode == 0) is ok
+    return done.stdout, done.stderr
 
 
 def test_the_command_writes_what_it_is_asked_to(course):
     Store(course.root / "results" / "mlp").save(result("Zoë", 1, 2))
-    command = [*GRADUS, "export", "results/mlp", "--to", "gradescope"]
-    done = subprocess.run(command, cwd=course.root, capture_output=True, check=True)
-    subprocess.run([*command, "--out", "out/scores.csv"], cwd=course.root, check=True)
-    assert (course.root / "out" / "scores.csv").read_bytes() == done.stdout
-    assert done.stdout == export_table(course, course.root / "results" / "mlp", "gradescope")
-    assert "Zoë".encode() in done.stdout
+    words = ["results/mlp", "--to", "gradescope"]
+    out, err = export(course, *words)
+    export(course, *words, "--out", "out/scores.csv")
+    assert (course.root / "out" / "scores.csv").read_text() == out.replace("\r\n", "\n")
+    assert "Zoë" in out
+    assert err == "empty columns: Last Name, SID, Email\n"
+    out, err = export(course, *words, "--out", "results", ok=False)
+    assert (out, err.splitlines()[1:]) == ("", ["cannot write results: Is a directory"])
+
+
+def test_results_by_different_tests_are_refused_unless_told(course):
+    store = Store(course.root / "results" / "mlp")
+    for name, tests in (("ada", "new"), ("carl", "new"), ("emmy", "old")):
+        store.save(result(name, 1, tests=tests))
+    out, err = export(course, "results", "--to", "csv", ok=False)
+    assert "mlp: 1 of 3 results were made by other tests, salt or limits (emmy)" in err
+    assert (out, err.count("\n")) == ("", 1)
+    assert export(course, "results", "--to", "csv", "--mixed")[0].count("\n") == 4
+
+
+def test_names_come_from_the_class_list_and_the_missing_are_named(course):
+    store = Store(course.root / "results" / "mlp")
+    store.save(result("emmy", 3, 2))
+    store.save(result("x_501", 3, people=[Person(name="hilbertdavid", id="501")], **CANVAS))
+    store.save(result("eve\x1b", 3))
+    (course.root / "class.csv").write_text(
+        "\ufeffStudent;ID;SIS User ID;SIS Login ID\n    Points Possible;;;\n"
+        '"Noether, Emmy";500;3033;emmy\n"Hilbert, David";501;3034;david\n'
+        '"Klein, Felix";502;3035;felix\n'
+    )
+    out, err = export(course, "results", "--to", "csv", "--roster", "class.csv")
+    rows = [row[1:5] + row[7:8] for row in list(csv.reader(io.StringIO(out)))[1:]]
+    assert rows == [
+        ["Emmy Noether", "", "3033", "emmy", "graded"],
+        ["", "", "", "", "graded"],
+        ["David Hilbert", "", "3034", "501", "graded"],
+        ["Felix Klein", "", "3035", "felix", "missing"],
+    ]
+    assert "not in class.csv: eve\\x1b\n" in err

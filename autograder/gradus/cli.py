@@ -290,21 +290,44 @@ def grade(
     help="File to write; default: standard output. For nbgrader a gradebook.db or a SQLAlchemy URL;"
     " default: course.yaml's.",
 )
-def export(results: Path, to: str, out: str | None) -> None:
+@click.option("--roster", type=PATH, metavar="FILE", help="The class list, as CSV: names from it.")
+@click.option("--mixed", is_flag=True, help="Also results of one topic by different tests.")
+def export(results: Path, to: str, out: str | None, roster: Path | None, mixed: bool) -> None:
     """Make a table of results that a gradebook takes, or fill nbgrader's.
 
-    RESULTS is the folder of one topic's results, as `gradus grade` leaves it. Where the download
-    that was graded says who handed in (names, numbers, e-mail), so does the table.
+    RESULTS is the folder of one topic's results, as `gradus grade` leaves it, or results/ for all
+    topics. Where the download that was graded says who handed in (names, numbers, e-mail), so does
+    the table; else a class list can.
 
     \b
     Examples:
       gradus export results/mlp --to csv > mlp.csv
-      gradus export results/mlp --to canvas --out canvas.csv
+      gradus export results --to canvas --roster class.csv --out canvas.csv
       gradus export results/mlp --to nbgrader --out ../nbgrader/gradebook.db
     """
     from gradus.commands.export import export
 
-    export(_course(), results, to, out)
+    export(_course(), results, to, out, roster, mixed)
+
+
+@cli.command()
+@click.argument("results", type=PATH)
+@click.option("--roster", type=PATH, metavar="FILE", help="The class list, as CSV: who is missing?")
+@click.option("--html", type=PATH, metavar="DIR", help="Write pages into this folder.")
+def report(results: Path, roster: Path | None, html: Path | None) -> None:
+    """How a class did: scores, each check, what is best explained again, and who is missing.
+
+    RESULTS is results/TOPIC, or results/ for all topics. The pages open without a network; those
+    in DIR/students/ show what students may see of their own, and are fit to hand out.
+
+    \b
+    Examples:
+      gradus report results/mlp
+      gradus report results --roster class.csv --html report
+    """
+    from gradus.commands.report import report
+
+    report(_course(), results, roster, html)
 
 
 @cli.command()

@@ -71,14 +71,19 @@ def _table(checks: Sequence[CheckResult]) -> Table:
     return rows
 
 
-def _row(check: CheckResult) -> tuple[RenderableType, ...]:
+def mark_of(check: CheckResult) -> tuple[str, str]:
+    """A sign for what became of a check, and its style."""
     marks = {
         Status.PASSED: ("✔", "green"),
         Status.NOT_IMPLEMENTED: ("○", "dim"),
         Status.MISSING: ("○", "dim"),
         Status.PARTIAL: ("◐", "yellow"),
     }
-    mark, style = marks.get(check.status, ("✘", "red"))
+    return marks.get(check.status, ("✘", "red"))
+
+
+def _row(check: CheckResult) -> tuple[RenderableType, ...]:
+    mark, style = mark_of(check)
     lines = check.message.splitlines()
     if check.status is Status.PASSED:
         lines.insert(0, check.title)

@@ -6,25 +6,69 @@ from pathlib import Path
 
 import click
 
-from gradus.course import Course, UsageError
+from gradus.course import Course, UsageError, shown
 from gradus.files import write_whole
-from gradus.report.export import export_table, read_results
+from gradus.inbox.found import printable
+from gradus.report.export import export_table
+from gradus.report.load import read_topics
+from gradus.report.roster import Roster
+from gradus.results import Person, Result
 
 
-def export(course: Course, results: Path, to: str, out: str | None) -> None:
+def export(
+    course: Course, folder: Path, to: str, out: str | None, roster: Path | None, mixed: bool
+) -> None:
     """Write the results in a folder as a table to `out` or standard output, or into nbgrader's
-    gradebook. Raises UsageError."""
-    if to == "nbgrader":
-        from gradus.tools.nbgrader.gradebook import export_gradebook
+    gradebook, by the names of the class list `roster`.
 
-        database = out or course.nbgrader.database
-        if not database:
-            raise UsageError("which gradebook? --out gradebook.db, or a URL in course.yaml")
-        found = read_results(results)
-        click.echo(export_gradebook(found, course.topic(found[0].topic), database))
+    Raises UsageError, also for results of one topic by different tests, unless `mixed`.
+    """
+    topics = read_topics(folder)
+    for topic, results in topics.items():
+        if not mixed:
+            _refuse_mixed(topic, results)
+    missing: list[Person] = []
+    if roster:
+        people = Roster.read(roster)
+        matched = people.match([result for results in topics.values() for result in results])
+        missing = matched.missing
+        topics = {topic: people.match(results).results for topic, results in topics.items()}
+        if matched.strangers:
+            names = printable(", ".join(dict.fromkeys(matched.strangers)))
+            click.echo(f"not in {shown(roster)}: {names}", err=True)
+    if to == "nbgrader":
+        _to_nbgrader(course, topics, out)
         return
-    data = export_table(course, results, to)
+    data, empty = export_table(course, topics, to, missing)
+    if empty:
+        click.echo(f"empty columns: {', '.join(empty)}", err=True)
     if out is None:
         click.echo(data, nl=False)
     else:
-        write_whole(Path(out), data)
+        try:
+            write_whole(Path(out), data)
+        except OSError as error:
+            raise UsageError(f"cannot write {out}: {error.strerror}") from None
+
+
+def _refuse_mixed(topic: str, results: list[Result]) -> None:
+    """Two scores by different tests do not compare."""
+    tests = [result.tests for result in results]
+    most = max(tests, key=tests.count)
+    others = [result.submission for result in results if result.tests != most]
+    if others:
+        named = printable(", ".join(others[:8])) + (" …" if len(others) > 8 else "")
+        raise UsageError(
+            f"{topic}: {len(others)} of {len(results)} results were made by other tests, salt or "
+            f"limits ({named}): grade them again, or take them as they are with --mixed"
+        )
+
+
+def _to_nbgrader(course: Course, topics: dict[str, list[Result]], out: str | None) -> None:
+    from gradus.tools.nbgrader.gradebook import export_gradebook
+
+    database = out or course.nbgrader.database
+    if not database:
+        raise UsageError("which gradebook? --out gradebook.db, or a URL in course.yaml")
+    for topic, results in topics.items():
+        click.echo(export_gradebook(results, course.topic(topic), database))

@@ -4,107 +4,132 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from pydantic import ValidationError
-
-from gradus.course import Course, Topic, UsageError, shown
+from gradus.course import Course, UsageError
+from gradus.inbox.found import printable
+from gradus.report.people import pupils_of
 from gradus.results import Person, Result
 
 Row = list[str]
+Topics = Mapping[str, Sequence[Result]]
+_ABOUT = ("name", "email", "sid", "id")
 
 
-def export_table(course: Course, path: Path, to: str) -> bytes:
-    """The results in a folder as a CSV file for `to`, a key of FORMATS, in UTF-8.
+def export_table(
+    course: Course, topics: Topics, to: str, missing: Sequence[Person] = ()
+) -> tuple[bytes, list[str]]:
+    """Results by topic as a CSV file for `to`, a key of FORMATS, in UTF-8; and its empty columns.
 
-    `path` is results/TOPIC, or results/ where it holds one topic. Raises UsageError for a folder
-    without results, with those of several topics, and for a file that is no result.
+    `missing` are those of a class list who have handed in nothing: the whole table names them.
+    Raises UsageError where `to` takes one topic only, or one of the class has several results.
     """
-    results = read_results(path)
-    topic = course.topic(results[0].topic)
+    for topic in topics:
+        course.topic(topic)  # raises where the course has no such topic
+    rows = list(FORMATS[to](topics, course, missing))
     out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerows(FORMATS[to](results, topic))
-    return out.getvalue().encode(errors="backslashreplace")
+    csv.writer(out, lineterminator="\r\n").writerows(rows)
+    empty = [head for head, *cells in zip(*rows, strict=True) if not any(cells)]
+    return out.getvalue().encode(errors="backslashreplace"), empty
 
 
-def read_results(path: Path) -> list[Result]:
-    """The results of one topic in a folder, by submission; raises UsageError."""
-    files = sorted(path.glob("*.json")) or sorted(path.glob("*/*.json"))
-    if not files:
-        raise UsageError(f"no results in {shown(path)}: make some with `gradus grade`")
-    results = []
-    for file in files:
-        try:
-            results.append(Result.model_validate_json(file.read_bytes()))
-        except ValidationError:
-            raise UsageError(f"{shown(file)} is not a result: move it elsewhere") from None
-        except OSError as error:
-            reason = os.strerror(error.errno or 0)
-            raise UsageError(f"cannot read {shown(file)}: {reason}") from None
-    topics = sorted({result.topic for result in results})
+def _csv(topics: Topics, course: Course, missing: Sequence[Person]) -> Iterator[Row]:
+    """A row a submission, a column a check; of several topics a row a student, a column each."""
     if len(topics) > 1:
-        choice = " or ".join(shown(path / topic) for topic in topics)
-        raise UsageError(f"{shown(path)} holds results of several topics: name one, {choice}")
-    return sorted(results, key=lambda result: result.submission)
-
-
-def _csv(results: Sequence[Result], topic: Topic) -> Iterable[Row]:
-    """A row a submission, a column a check."""
+        yield [*_ABOUT, *topics, "total"]
+        for person, _, scores in _each(topics):
+            total = _number(sum(scores.values()))
+            cells = [_number(scores[topic]) if topic in scores else "" for topic in topics]
+            yield [*_who(person), *cells, total]
+        yield from ([*_who(person), *("" for _ in topics), "0"] for person in missing)
+        return
+    (results,) = topics.values()
     names = list(dict.fromkeys(check.name for result in results for check in result.checks))
-    about = ["submission", "name", "email", "sid", "id"]
-    yield [*about, "score", "max_score", "status", "handed_in", "late", "notes", "message", *names]
+    about = ["score", "max_score", "status", "handed_in", "late", "notes", "message"]
+    yield ["submission", *_ABOUT, *about, *names]
     for result in results:
         people = result.handed_in.people
         points = {check.name: _number(check.points) for check in result.checks}
         row = [result.submission]
-        row += [_joined(getattr(p, field) for p in people) for field in about[1:]]
+        row += [_joined(getattr(p, field) for p in people) for field in _ABOUT]
         row += [_number(result.score), _number(result.max_score), str(result.status)]
         row += [result.handed_in.at, "late" if result.handed_in.late else ""]
         row += ["; ".join(result.notes), result.main_diagnosis()]
         yield [*map(_inert, row), *(points.get(name, "") for name in names)]
+    for person in missing:
+        most = _number(results[0].max_score)
+        yield ["", *_who(person), "", most, "missing", *("" for _ in (*about[3:], *names))]
 
 
-def _canvas(results: Sequence[Result], topic: Topic) -> Iterable[Row]:
+def _canvas(topics: Topics, course: Course, missing: Sequence[Person]) -> Iterator[Row]:
     """What Canvas's gradebook imports: it matches by its own number, SIS ID, login, or name.
 
     Its own download gives its numbers; the student numbers of other downloads are taken as SIS IDs.
     """
-    yield ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", topic.title]
-    yield ["    Points Possible", "", "", "", "", _number(results[0].max_score)]
-    for result, person in _each(results):
-        source = result.handed_in.source
+    titles = [course.topic(topic).title for topic in topics]
+    most = [_number(results[0].max_score) for results in topics.values()]
+    yield ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *titles]
+    yield ["    Points Possible", "", "", "", "", *most]
+    for person, source, scores in _each(topics):
         id = person.id if source == "canvas" else ""  # another system's would be somebody else's
         login = person.email or (person.id if source == "nbgrader" else "")
-        known = [person.name or result.submission, id, person.sid, login, ""]
-        yield [*map(_inert, known), _number(result.score)]
+        known = [person.name, id, person.sid, login, ""]
+        cells = [_number(scores[topic]) if topic in scores else "" for topic in topics]
+        yield [*map(_inert, known), *cells]
 
 
-def _gradescope(results: Sequence[Result], topic: Topic) -> Iterable[Row]:
+def _gradescope(topics: Topics, course: Course, missing: Sequence[Person]) -> Iterator[Row]:
     """The columns of Gradescope's own table of scores."""
+    if len(topics) > 1:
+        raise UsageError(f"Gradescope's table is of one topic: name one of {', '.join(topics)}")
+    ((topic, results),) = topics.items()
     yield ["First Name", "Last Name", "SID", "Email", "Total Score", "Max Points", "Status"]
-    for result, person in _each(results):
-        first, _, last = (person.name or result.submission).rpartition(" ")
+    for person, _, scores in _each(topics):
+        first, _, last = person.name.rpartition(" ")
         known = [first or last, last if first else "", person.sid, person.email]
-        scores = [_number(result.score), _number(result.max_score)]
-        yield [*map(_inert, known), *scores, "Graded"]
+        points = [_number(scores[topic]), _number(results[0].max_score)]
+        yield [*map(_inert, known), *points, "Graded"]
 
 
-FORMATS: dict[str, Callable[[Sequence[Result], Topic], Iterable[Row]]] = {
+FORMATS: dict[str, Callable[[Topics, Course, Sequence[Person]], Iterator[Row]]] = {
     "csv": _csv,
     "canvas": _canvas,
     "gradescope": _gradescope,
 }
 
 
-def _each(results: Iterable[Result]) -> Iterable[tuple[Result, Person]]:
-    """A row for each person: everyone of a group gets the group's score."""
-    for result in results:
-        people = result.handed_in.people
-        yield from ((result, person) for person in people or [Person(name=result.submission)])
+def _each(topics: Topics) -> Iterator[tuple[Person, str, dict[str, float]]]:
+    """Everyone, where they handed in, and their scores by topic; all of a group get the group's.
+
+    Of one topic each submission has a row, whoever else the same person may be.
+    """
+    if len(topics) == 1:
+        ((topic, results),) = topics.items()
+        for result in results:
+            for person in result.handed_in.people or [Person()]:
+                yield (
+                    _named(person, result.submission),
+                    result.handed_in.source,
+                    {topic: result.score},
+                )
+        return
+    for pupil in pupils_of(topics):
+        for topic, results in pupil.results.items():
+            if len(results) > 1:
+                names = printable(" and ".join(result.submission for result in results))
+                raise UsageError(f"{printable(pupil.name)} has several results of {topic}: {names}")
+        first = next(iter(pupil.results.values()))[0]
+        scores = {topic: results[0].score for topic, results in pupil.results.items()}
+        yield _named(pupil.person, first.submission), first.handed_in.source, scores
+
+
+def _named(person: Person, submission: str) -> Person:
+    return person if person.name else person.model_copy(update={"name": submission})
+
+
+def _who(person: Person) -> Row:
+    return [_inert(getattr(person, field)) for field in _ABOUT]
 
 
 def _joined(values: Iterable[str]) -> str:
