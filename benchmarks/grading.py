@@ -1,9 +1,10 @@
 """What grading costs beyond the checks' own computation: `python benchmarks/grading.py [TOPIC...]`
 
-Each topic's solution is graded in turn in two ways, by the same hidden tests: its functions called
-directly in this process, and through a warm judge of the pool, with everything that comes with it
-(a fresh contained process, reading the source for forbidden names, the wire, the result's way
-back). One thread each. Medians, in seconds.
+A topic's solution, and the solution with each of its written mistakes, are graded in turn in two
+ways, by the same hidden tests: bare, the functions called directly in this process, stand-ins too;
+and through a warm judge of the pool, with everything that comes with it (a fresh contained process,
+reading the source for forbidden names, the wire, the result's way back). CPU time of all processes
+in milliseconds a submission: medians of the solution's, means over the mistakes.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -25,8 +27,10 @@ from gradus.course import Course, Topic, find_course, load_course
 from gradus.errors import Raised
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.jobs import Job
-from gradus.results import Result
+from gradus.mistakes.read import read_mistakes
+from gradus.mistakes.reference import Reference
 from gradus.sandbox.levels import best_level
+from gradus.solution import Solution, without_marks
 from gradus.student import Trace
 
 
@@ -45,17 +49,25 @@ class Direct:
         return lambda *args, **kwargs: self.call(name, *args, **kwargs)
 
     def load(self) -> None:
-        self.namespace: dict[str, Any] = {"__name__": "submission"}
-        exec(compile(self.source, self.filename, "exec"), self.namespace)
+        self.own: dict[str, Any] = {"__name__": "submission"}
+        exec(compile(self.source, self.filename, "exec"), self.own)
+        self.namespace = dict(self.own)
 
-    def begin(self, check_name: str, seed: int = 0, stand_ins: Mapping[str, Any] = {}) -> None:
+    def begin(
+        self, check_name: str, seed: int = 0, stand_ins: Mapping[str, Any] = {}, **rest: Any
+    ) -> None:
+        self.own.update({name: self.namespace[name] for name in self.namespace})
+        self.own.update(stand_ins)
         torch.manual_seed(seed)
 
     def end(self) -> Trace:
         return Trace()
 
+    def relies_on(self, function: str) -> Sequence[str]:
+        return []
+
     def call(self, target: Any, *args: Any, **kwargs: Any) -> Any:
-        function = self.namespace[target] if isinstance(target, str) else target
+        function = self.own[target] if isinstance(target, str) else target
         try:
             with torch.no_grad():
                 return function(*args, **kwargs)
@@ -66,47 +78,61 @@ class Direct:
         pass
 
 
-def directly(test_file: Path, topic: Topic, jobs: Iterator[Job], salt: str) -> Iterator[float]:
-    """How long each job takes in this process."""
+def bare(test_file: Path, topic: Topic, jobs: Sequence[Job], salt: str) -> list[float]:
+    """Seconds of the processor's for each job in this process."""
     launcher = SimpleNamespace(level="process", device="cpu", limits=topic.limits)
     session.Student = Direct  # type: ignore[misc,assignment]
     seconds: list[float] = []
 
     def timed() -> Iterator[Job]:
         for job in jobs:
-            start = time.perf_counter()
+            start = time.process_time()
             yield job
-            seconds.append(time.perf_counter() - start)
+            seconds.append(time.process_time() - start)
 
-    def full(job: Job, result: Result) -> None:
-        assert result.score == result.max_score, result
+    session.run_session(
+        test_file, topic, timed(), lambda job, result: None, launcher=launcher, salt=salt
+    )  # type: ignore[arg-type]
+    return seconds
 
-    session.run_session(test_file, topic, timed(), full, launcher=launcher, salt=salt)  # type: ignore[arg-type]
-    yield from seconds
+
+def below() -> float:
+    """Seconds that all processes below this one have computed, ended ones included."""
+    spent = 0.0
+    for process in psutil.Process().children(recursive=True):
+        spent += sum(process.cpu_times()[:4])  # its own, and of those that it has seen end
+    return spent
 
 
-def measure(course: Course, topic: Topic, rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds of each round, direct and through the pool; one round to warm up is left out."""
-    test_file = course.test_file(topic)
-    job = Job(topic.id, f"{topic.id}.py", course.solution(topic).read_bytes())
-    direct: list[float] = []
-    pooled: list[float] = []
+def pooled(test_file: Path, topic: Topic, jobs: Sequence[Job], salt: str) -> list[float]:
+    """The same through a judge of the pool."""
+    seconds: list[float] = []
 
-    def alternately() -> Iterator[Job]:
+    def timed() -> Iterator[Job]:
         # The pool asks for the next job when the one before has come back and its judge rests.
-        for _ in range(rounds + 1):
-            direct.extend(directly(test_file, topic, iter([job]), "benchmark"))
-            start = time.perf_counter()
+        for job in jobs:
+            start = below()
             yield job
-            pooled.append(time.perf_counter() - start)
+            seconds.append(below() - start)
 
-    outcomes = run_jobs(
-        topic, test_file, alternately(), judges=1, level=best_level(), salt="benchmark"
-    )
-    for _, result in outcomes:
-        if isinstance(result, NoResult) or result.score < result.max_score:
-            raise SystemExit(f"{topic.id}: the solution does not get full points: {result}")
-    return direct[1:], pooled[1:]
+    for job, result in run_jobs(topic, test_file, timed(), judges=1, level=best_level(), salt=salt):
+        if isinstance(result, NoResult):
+            raise SystemExit(f"{job.submission}: {result.reason}")
+    return seconds
+
+
+def submissions(course: Course, topic: Topic, rounds: int) -> tuple[list[Job], list[Job]]:
+    """The solution so many times, and each mistake once."""
+    solution = Solution.read(course.solution(topic))
+    reference = Reference(solution.text)
+    written = read_mistakes(course.mistakes(topic)).mistakes
+    mistaken = [without_marks(reference.composed(reference.parts(m))) for m in written]
+
+    def job(name: str, text: str) -> Job:
+        return Job(name, f"{topic.id}.py", text.encode())
+
+    right = [job(f"right{n}", without_marks(solution.text)) for n in range(rounds)]
+    return right, [job(f"mistake{n}", text) for n, text in enumerate(mistaken)]
 
 
 def main() -> None:
@@ -116,21 +142,23 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     course = load_course(find_course(Path(__file__).parent))
-    table = Table(title=f"isolation {best_level()}, median of {options.rounds}", box=None)
-    for heading in ("topic", "direct", "pool", "pool − direct", "from … to"):
+    table = Table(title=f"isolation {best_level()}, CPU ms a submission", box=None)
+    for heading in ("topic", "right: bare", "graded", "ratio", "mistaken: bare", "graded", "ratio"):
         table.add_column(heading, justify="left" if heading == "topic" else "right")
     for topic in course.select(options.topics):
-        if not course.solution(topic).is_file() or not course.test_file(topic).is_file():
-            continue
-        direct, pooled = measure(course, topic, options.rounds)
-        extra = [p - d for d, p in zip(direct, pooled, strict=True)]
-        table.add_row(
-            topic.id,
-            f"{statistics.median(direct):.3f}",
-            f"{statistics.median(pooled):.3f}",
-            f"{statistics.median(extra):.3f}",
-            f"{min(extra):.3f} … {max(extra):.3f}",
-        )
+        right, mistaken = submissions(course, topic, options.rounds)
+        jobs = [*right[:2], *right, *mistaken]  # the first two warm everything up
+        cells = [topic.id]
+        ways = [
+            way(course.test_file(topic), topic, jobs, "benchmark")[2:] for way in (pooled, bare)
+        ]
+        for part, mean in (
+            (slice(len(right)), statistics.median),
+            (slice(len(right), None), statistics.fmean),
+        ):
+            graded, direct = (1e3 * mean(seconds[part]) for seconds in ways)
+            cells += [f"{direct:.0f}", f"{graded:.0f}", f"{graded / direct:.2f}"]
+        table.add_row(*cells)
     Console().print(table)
 
 

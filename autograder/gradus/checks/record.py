@@ -58,6 +58,7 @@ class Record:
     inside: bool = False  # a comparison: a call outside of one is a property's
     properties: bool = False  # the check is more than comparisons
     graphs: dict[int, Any] = field(default_factory=dict)  # of stand-ins, by ticket
+    graph_bytes: int = 0  # of all of them
 
     @property
     def comparisons(self) -> list[Comparison]:

@@ -250,12 +250,26 @@ def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult
     takes = subject.parameters
     offered = {n: documented(f, takes[n]) if n in takes else f for n, f in offered.items()}
     first, *more = choices(offered, describe(item).function, before)
+    own = None
+    if _may_do_without(item, first, before):
+        own = _attempt(item, subject, before, {})
+        if own.result.status is Status.PASSED:
+            return own
+        more.remove({})
     best = _attempt(item, subject, before, first)
     for replaced in more:
         if best.result.status in (Status.FAILED, Status.PARTIAL, Status.ERROR):
             again = _attempt(item, subject, before, replaced)
             best = max(best, again, key=lambda one: one.result.points)
-    return best
+    return best if own is None else max(best, own, key=lambda one: one.result.points)
+
+
+def _may_do_without(item: pytest.Item, needed: StandIns, before: Sequence[CheckResult]) -> bool:
+    """A threshold may be reached with functions that are a little wrong, and without the thousands
+    of calls in which stand-ins train; not with functions that hang or crash."""
+    lost = [c.status for c in before if c.function in needed and c.points < c.max_points]
+    wrong = all(status in (Status.FAILED, Status.PARTIAL) for status in lost)
+    return bool(needed) and wrong and "topic" in cast(Any, item).fixturenames
 
 
 def _attempt(

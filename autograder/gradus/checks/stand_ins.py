@@ -42,14 +42,14 @@ def forward_backward(
         with torch.enable_grad():
             value = reference(*own, **options)
         out, *more = value if isinstance(value, tuple) else (value,)
-        graphs, ticket = current().graphs, next(tickets)
+        record, ticket = current(), next(tickets)
         chosen = [own[i] for i in wrt] if wrt is not None else own
-        tensors = [x for x in tree_flatten([own, out])[0] if isinstance(x, Tensor)]
-        graphs[ticket] = chosen, out, sum(x.nbytes for x in tensors)
-        while len(graphs) > 1 and (
-            len(graphs) > GRAPHS or sum(size for _, _, size in graphs.values()) > GRAPH_BYTES
-        ):
-            del graphs[next(iter(graphs))]
+        size = sum(x.nbytes for x in tree_flatten([own, out])[0] if isinstance(x, Tensor))
+        graphs = record.graphs
+        graphs[ticket] = chosen, out, size
+        record.graph_bytes += size
+        while len(graphs) > 1 and (len(graphs) > GRAPHS or record.graph_bytes > GRAPH_BYTES):
+            record.graph_bytes -= graphs.pop(next(iter(graphs)))[2]
         return out.detach(), ticket, *more
 
     def backward(dout: Tensor, cache: int) -> Any:

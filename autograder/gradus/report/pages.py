@@ -40,12 +40,13 @@ def report_pages(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., str]] = {
         "points": _number,
         "mark": lambda check: mark_of(check)[0],
         "names_of": names_of,
         "name_of": name_of,
     }
+    environment.filters.update(filters)
     files: dict[str, bytes] = {}
 
     def page(path: str, template: str, **values: Any) -> None:
