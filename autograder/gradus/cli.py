@@ -331,6 +331,27 @@ def report(results: Path, roster: Path | None, html: Path | None) -> None:
 
 
 @cli.command()
+@click.argument("topic")
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
+@click.option("--html", type=PATH, help="Write the closest side by side as a page as well.")
+def similar(topic: str, paths: tuple[Path, ...], html: Path | None) -> None:
+    """Which submissions are more alike than independent answers are, and in what.
+
+    A PATH is what `gradus grade` takes. What was handed out counts for nothing; names and layout
+    make no difference. What two share is measured by what is usual in the class and by the
+    course's own right answers: functions of a few lines are alike, whoever writes them.
+
+    \b
+    Examples:
+      gradus similar mlp submissions/
+      gradus similar mlp submissions.zip --html similar.html
+    """
+    from gradus.commands.similar import similar
+
+    similar(_course(), topic, paths, html)
+
+
+@cli.command()
 @click.argument("topics", nargs=-1, metavar="[TOPIC]...")
 @click.option(
     "--salts",

@@ -87,7 +87,7 @@ def _module_name(stem: str) -> str:
 
 
 def _read_python(source: Source, filename: str, data: bytes) -> None:
-    text = _decode(data)
+    text = decode(data)
     try:
         statements = _parse(text, filename).body
     except Unreadable:
@@ -146,7 +146,7 @@ def _raising(head: str, error: Unreadable, filename: str) -> list[ast.stmt]:
         return []
 
 
-def _decode(data: bytes) -> str:
+def decode(data: bytes) -> str:
     """Text as Python itself would read it: byte order mark, coding cookie, any line ends."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         text = data.decode("utf-16", "replace")

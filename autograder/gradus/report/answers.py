@@ -1,0 +1,117 @@
+"""What each submission, and the course itself, has written, as fingerprints."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+from gradus.course import Course, Topic
+from gradus.inbox.found import Found, Unreadable
+from gradus.inside import loading, notebook
+from gradus.mistakes.read import read_mistakes
+from gradus.report.fingerprints import Block, Key, read_blocks
+from gradus.results import Person
+from gradus.solution import Definition, Solution, without_marks
+
+MAX_CODE = 200_000  # characters; a topic's own file has a tenth of it
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one has written, or some have together."""
+
+    name: str
+    blocks: tuple[Block, ...]
+    people: tuple[Person, ...] = ()
+
+    @cached_property
+    def keys(self) -> frozenset[Key]:
+        """All that it is found by."""
+        return frozenset().union(*(block.keys for block in self.blocks))
+
+    @cached_property
+    def code(self) -> dict[str, tuple[str, ...]]:
+        """The tokens of each function."""
+        return {block.name: block.tokens for block in self.blocks if block.name}
+
+    def function(self, name: str) -> frozenset[Key]:
+        """The keys of one function."""
+        return frozenset().union(*(block.keys for block in self.blocks if block.name == name))
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is known of a topic: the `functions` that students write, names that are `given`, the
+    keys of the `stub`, and the course's right answers, written independently of each other."""
+
+    functions: tuple[str, ...]
+    given: frozenset[str]
+    stub: frozenset[Key]
+    right: tuple[Answer, ...]
+
+    def alike(self, one: Answer, other: Answer, function: str) -> float | None:
+        """The share of a function's code that two have in common; None where it is too short."""
+        mine, theirs = (
+            {key for key in answer.function(function) - self.stub if isinstance(key, int)}
+            for answer in (one, other)
+        )
+        return 2 * len(mine & theirs) / (len(mine) + len(theirs)) if mine and theirs else None
+
+    def nearest(self, one: Answer, function: str) -> float | None:
+        """The same of one and the course's right answer that it is most like there."""
+        return _largest(self.alike(one, right, function) for right in self.right)
+
+    def right_alike(self) -> float | None:
+        """How alike the course's right answers are: in each function the two that are most."""
+        couples = list(combinations(self.right, 2))
+        found = [_largest(self.alike(*two, name) for two in couples) for name in self.functions]
+        shares = [share for share in found if share is not None]
+        return sum(shares) / len(shares) if shares else None
+
+
+def read_task(course: Course, topic: Topic) -> Task:
+    """What the topic's solution and written alternatives say; raises UsageError."""
+    solution = Solution.read(course.solution(topic))
+    stub = solution.stub()
+    given = frozenset(_bound(stub))
+    right = [Answer("the solution", read_blocks(without_marks(solution.text), given))]
+    if course.mistakes(topic).is_file():
+        for written in read_mistakes(course.mistakes(topic)).alternatives:
+            text = "\n\n".join([written.preamble, *written.parts.values()])
+            right.append(Answer(written.title, read_blocks(text, given)))
+    handed_out = Answer("the stub", read_blocks(stub, given))
+    return Task(tuple(solution.parts()), given, handed_out.keys, tuple(right))
+
+
+def read_answer(found: Found, task: Task) -> Answer:
+    """A submission's code, a notebook's from its cells; raises Unreadable."""
+    data = found.read()
+    try:
+        if found.filename.lower().endswith(".ipynb"):
+            cells = notebook.code_cells(data)
+            text = "\n\n".join(notebook.without_magics(cell) for cell in cells)
+        else:
+            text = loading.decode(data)
+    except loading.Unreadable as error:
+        raise Unreadable(f"{found.filename}: {error}") from None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise Unreadable(f"{found.filename}: not the JSON of a notebook") from None
+    if len(text) > MAX_CODE:
+        raise Unreadable(f"{found.filename}: more than {MAX_CODE // 1000} kB of code")
+    return Answer(found.name, read_blocks(text, task.given), tuple(found.handed_in.people))
+
+
+def _largest(shares: Iterable[float | None]) -> float | None:
+    return max((share for share in shares if share is not None), default=None)
+
+
+def _bound(code: str) -> Iterator[str]:
+    """The names that the statements at the left margin define or import."""
+    for node in ast.parse(code).body:
+        if isinstance(node, Definition):
+            yield node.name
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
