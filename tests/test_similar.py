@@ -57,7 +57,7 @@ def figure(digits, quick=False):
     axes.set(title="a line", xlabel="x", ylabel="y")
     return drawn
 '''
-MISTAKES = '''
+MISTAKES = """
 from gradus.mistakes.written import alternative
 
 @alternative("by torch's names")
@@ -67,7 +67,7 @@ class Named:
 
     def distances(x, y):
         return torch.stack([torch.sqrt(torch.sum((row - y) ** 2, dim=1)) for row in x])
-'''
+"""
 COURSE = "title: T\ntopics:\n  - {id: rows, title: Rows, points: 3}\n"
 CENTRE = """
 return x - x.mean(0)
@@ -112,7 +112,7 @@ for step in range(steps):
 return point
 """
 # Nobody else writes this, right or wrong.
-ODD = '''
+ODD = """
 # %%
 def centre(x):
     weights = torch.ones(x.shape[0], dtype=x.dtype) / max(1, x.shape[0] - 1)
@@ -125,7 +125,7 @@ def distances(x, y):
         for m in range(y.shape[0]):
             table[n, m] = (x[n] - y[m]).abs().max()
     return table
-'''
+"""
 # The same with other names, another layout and order, and comments.
 DISGUISED = '''
 def distances(first, second):
@@ -144,12 +144,25 @@ def centre(data):
 
   return data - (w[:, None] * data).sum(dim=0, keepdim=True)
 '''
+# As `gradus build` puts them into the notebook.
+CHECKS = (
+    "from gradus.notebook import check, show",
+    'check("rows", "centre")\ncheck("rows", "distances")\ncheck("rows", "descend")',
+    'show("rows", "experiment")\nshow("rows")',
+)
 GRADUS = [sys.executable, "-c", "from gradus.cli import main; main()"]
+
+
+def notebook(*cells: str) -> str:
+    """Cells as a notebook's JSON."""
+    return json.dumps({"cells": [{"cell_type": "code", "source": cell} for cell in cells]})
 
 
 def written(**bodies: str) -> str:
     """The stub with some functions filled in."""
-    text = re.sub(r"# BEGIN SOLUTION(?:.|\n)*?# END SOLUTION", "raise NotImplementedError", SOLUTION)
+    text = re.sub(
+        r"# BEGIN SOLUTION(?:.|\n)*?# END SOLUTION", "raise NotImplementedError", SOLUTION
+    )
     for name, body in bodies.items():
         indented = body.strip().replace("\n", "\n    ")
         before, after = text.split(f"def {name}(")
@@ -172,6 +185,7 @@ def root(tmp_path: Path) -> Path:
         "course.yaml": COURSE,
         "solutions/rows.py": SOLUTION,
         "hidden_tests/mistakes/rows.py": MISTAKES,
+        "assignments/rows/rows.ipynb": notebook(*CHECKS),
     }
     write_tree(tmp_path, {name: text.encode() for name, text in files.items()})
     return tmp_path
@@ -212,8 +226,7 @@ def test_independent_answers_are_as_alike_as_is_usual(root):
 
 
 def test_a_copy_with_other_names_layout_order_and_as_a_notebook_is_found(root):
-    cells = [{"cell_type": "code", "source": "%matplotlib inline\n" + DISGUISED}]
-    files = {"ada.py": ODD, "bob.ipynb": json.dumps({"cells": cells})}
+    files = {"ada.py": ODD, "bob.ipynb": notebook("%matplotlib inline\n" + DISGUISED)}
     above, below = rows(similar(root, independent() | files).stdout)
     (row,) = above
     assert row.startswith("ada, bob")
@@ -223,7 +236,9 @@ def test_a_copy_with_other_names_layout_order_and_as_a_notebook_is_found(root):
 
 
 def test_what_cannot_be_parsed_is_compared_all_the_same(root):
-    broken = DISGUISED.replace("    return result", "    return result)").replace('"""Mine', '"Mine')
+    broken = DISGUISED.replace("    return result", "    return result)").replace(
+        '"""Mine', '"Mine'
+    )
     above, _ = rows(similar(root, independent() | {"ada.py": ODD, "bob.py": broken}).stdout)
     assert [row[:8] for row in above] == ["ada, bob"]
 
@@ -240,13 +255,27 @@ def test_a_comment_and_a_name_that_only_two_have_are_named(root):
 
 
 def test_what_is_handed_out_or_right_or_common_is_nothing_of_theirs(root):
-    """The same files by two are as alike as others where all in them is the course's, or many's."""
-    files = {f"{n}{name}": text for n in "ab" for name, text in independent().items()}
-    files |= {f"{name}.py": written() for name in ("ada", "bob", "cal", "dot", "eva")}
-    files["ada.py"] = files["ada.py"].replace("import torch", "import torch\n\nprint(torch)")
+    """The stub, the notebook's calls of checks, magics, and an alternative that only two have."""
+    files = independent() | {f"{name}.py": written() for name in ("ada", "bob")}
+    magics = (
+        "%load_ext autoreload\n%autoreload 2\n%matplotlib inline\n!pip install -U torch rich tqdm"
+    )
+    texts = (written(), written(centre=CENTRE.split("---")[0]))
+    for name, text in zip(("fay", "gus"), texts, strict=True):
+        files[f"{name}.ipynb"] = notebook(magics, text, *CHECKS)
+    right = "return torch.stack([torch.sqrt(torch.sum((row - y) ** 2, dim=1)) for row in x])"
+    files |= {f"{name}.py": written(distances=right) for name in ("hal", "ivy")}
     above, below = rows(similar(root, files).stdout)
     assert not above
-    assert not [line for line in below if "ada" in line or "bob" in line]
+    assert not [line for line in below if re.search("ada|bob|fay|gus", line)]
+    assert not [line for line in below if "rare lines" in line]
+
+
+def test_the_one_line_that_two_have_written_is_what_others_have(root):
+    line = CENTRE.split("---")[1]
+    files = {f"{name}.py": written(centre=line) for name in ("ada", "bob")}
+    above, _ = rows(similar(root, independent() | files).stdout)
+    assert not above
 
 
 def test_a_group_is_one_row_and_not_three_pairs(root):
@@ -294,6 +323,7 @@ def test_what_cannot_be_read_is_named_and_left_out(root):
         "odd.ipynb": '{"cells": [{"cell_type": "code", "source": 3}]}',
         "deep.py": deep,
         "nested.py": nested,
+        "spaces.ipynb": notebook(" " * 100_000, "a = (" * 10_000, "# \ud800 and \ud801 more"),
         "quote.py": '"""' + "a" * 1000,
         "escape\x1b[31m.py": "\0",
     }
@@ -303,7 +333,7 @@ def test_what_cannot_be_read_is_named_and_left_out(root):
     assert [line.split(": ")[1] for line in left_out] == named
     assert "empty.py: the file is empty" in done.stderr
     assert "\x1b" not in done.stderr + done.stdout
-    assert "rows · 39 submissions" in done.stdout
+    assert "rows · 40 submissions" in done.stdout
     assert "empty.py: the file is empty" in (root / "out.html").read_text()
 
     for file in (root / "in").iterdir():

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-from gradus.course import Course, Topic
+from gradus.course import Course, Topic, UsageError
 from gradus.inbox.found import Found, Unreadable
-from gradus.inside import loading, notebook
+from gradus.inside import loading
+from gradus.inside.notebook import code_cells
 from gradus.mistakes.read import read_mistakes
 from gradus.report.fingerprints import Block, Key, read_blocks
 from gradus.results import Person
 from gradus.solution import Definition, Solution, without_marks
 
 MAX_CODE = 200_000  # characters; a topic's own file has a tenth of it
+_MAGIC = re.compile(r"^[ \t]*[%!].*", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -73,35 +76,46 @@ class Task:
 
 
 def read_task(course: Course, topic: Topic) -> Task:
-    """What the topic's solution and written alternatives say; raises UsageError."""
+    """What the topic's solution, written alternatives and stubs say; raises UsageError."""
     solution = Solution.read(course.solution(topic))
-    stub = solution.stub()
-    given = frozenset(_bound(stub))
+    handed_out = [solution.stub()]
+    file = course.assignment(topic) / f"{topic.id}.ipynb"  # has calls of the checks as well
+    if file.is_file():
+        try:
+            handed_out.append(_code(file.name, file.read_bytes()))
+        except Unreadable as error:
+            raise UsageError(f"{error}: `gradus build {topic.id}` makes it anew") from None
+    given = frozenset(_bound(handed_out[0]))
+    stub = (block.keys for text in handed_out for block in read_blocks(text, given))
     right = [Answer("the solution", read_blocks(without_marks(solution.text), given))]
     if course.mistakes(topic).is_file():
         for written in read_mistakes(course.mistakes(topic)).alternatives:
             text = "\n\n".join([written.preamble, *written.parts.values()])
             right.append(Answer(written.title, read_blocks(text, given)))
-    handed_out = Answer("the stub", read_blocks(stub, given))
-    return Task(tuple(solution.parts()), given, handed_out.keys, tuple(right))
+    return Task(tuple(solution.parts()), given, frozenset().union(*stub), tuple(right))
 
 
 def read_answer(found: Found, task: Task) -> Answer:
     """A submission's code, a notebook's from its cells; raises Unreadable."""
-    data = found.read()
+    text = _code(found.filename, found.read())
+    return Answer(found.name, read_blocks(text, task.given), tuple(found.handed_in.people))
+
+
+def _code(filename: str, data: bytes) -> str:
+    """What a file says in Python; it is not parsed, and nothing here takes more than linear time,
+    for it may be anything."""
     try:
-        if found.filename.lower().endswith(".ipynb"):
-            cells = notebook.code_cells(data)
-            text = "\n\n".join(notebook.without_magics(cell) for cell in cells)
+        if filename.lower().endswith(".ipynb"):
+            text = _MAGIC.sub("", "\n\n".join(code_cells(data)))
         else:
             text = loading.decode(data)
     except loading.Unreadable as error:
-        raise Unreadable(f"{found.filename}: {error}") from None
+        raise Unreadable(f"{filename}: {error}") from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise Unreadable(f"{found.filename}: not the JSON of a notebook") from None
+        raise Unreadable(f"{filename}: not the JSON of a notebook") from None
     if len(text) > MAX_CODE:
-        raise Unreadable(f"{found.filename}: more than {MAX_CODE // 1000} kB of code")
-    return Answer(found.name, read_blocks(text, task.given), tuple(found.handed_in.people))
+        raise Unreadable(f"{filename}: more than {MAX_CODE // 1000} kB of code")
+    return text
 
 
 def _largest(shares: Iterable[float | None]) -> float | None:

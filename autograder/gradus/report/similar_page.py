@@ -9,6 +9,7 @@ from functools import cached_property
 from importlib import resources
 from itertools import groupby
 
+from gradus.inbox.found import printable
 from gradus.report.answers import Answer
 from gradus.report.fingerprints import LENGTH, WORD, Block, Key
 from gradus.report.similar import MIN_CLASS, Pair, Similarity
@@ -222,6 +223,5 @@ def _as_written(answer: Answer, key: str) -> str:
     for block in answer.blocks:
         for start, end, text in block.marks:
             if text == key:
-                written = " ".join(block.text[start:end].strip("# \t").split())
-                return "".join(map(_visible, written))
+                return printable(" ".join(block.text[start:end].strip("# \t").split()))
     return key
