@@ -310,6 +310,8 @@ def test_a_few_do_not_say_what_is_usual(root):
     assert "fewer than 10 do not say what is usual" in done.stdout
     assert "more alike than" not in done.stdout
     assert re.search(r"ada, bob +100% +\d+", done.stdout)
+    done = similar(root, {}, "--html", "in", code=2)
+    assert done.stderr == "cannot write in: Is a directory\n"
 
 
 def test_what_cannot_be_read_is_named_and_left_out(root):

@@ -125,7 +125,7 @@ def verdict(similarity: Similarity) -> str:
         return f"fewer than {MIN_CLASS} do not say what is usual; the closest:"
     if not similarity.groups:
         return "none are more alike than independent answers; the closest:"
-    return "more alike than independent answers are:"
+    return "more alike than independent answers usually are:"
 
 
 def yardstick(similarity: Similarity) -> tuple[str, str, str, str]:
