@@ -235,6 +235,19 @@ def test_a_copy_with_other_names_layout_order_and_as_a_notebook_is_found(root):
     assert not [line for line in below if "ada" in line or "bob" in line]
 
 
+def test_a_helper_that_goes_by_two_names_is_shown(root):
+    helper = (
+        "def tidy(rows):\n    return rows[rows.abs().sum(1).argsort(descending=True)].flip(0) + 7\n"
+    )
+    files = {"ada.py": written() + "\n\n" + helper, "bob.py": helper.replace("tidy", "f")}
+    done = similar(root, independent() | files, "--html", "out.html")
+    (row,) = rows(done.stdout)[0]
+    assert row.startswith("ada, bob")
+    assert "rare lines in other code (2)" in row
+    pair = (root / "out.html").read_text().split('id="group1"')[1].split('id="other')[0]
+    assert pair.count("argsort(") == 2
+
+
 def test_what_cannot_be_parsed_is_compared_all_the_same(root):
     broken = DISGUISED.replace("    return result", "    return result)").replace(
         '"""Mine', '"Mine'

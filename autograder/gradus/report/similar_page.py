@@ -22,7 +22,7 @@ Segment = tuple[str, str]  # text, and "both" or "few" where it is shared
 
 @dataclass(frozen=True)
 class Part:
-    """A function of two submissions, or, without a name, their other code.
+    """A function of two submissions, or, without a name, what is rare in their other code.
 
     `lines` of it are rare and in both. As a whole it is the same in so many of the class (0: not
     even in these two), and `alike`, from 0 to 1; what is the same is as near to a right answer of
@@ -71,21 +71,23 @@ class Details:
 
 def details(similarity: Similarity, pair: Pair) -> Details:
     """What two submissions share, and where."""
-    shared = (pair.one.keys & pair.other.keys) - similarity.task.stub
+    task = similarity.task
+    shared = (pair.one.keys & pair.other.keys) - task.stub
     rare = shared & similarity.rare
-    ours = [[b for b in a.blocks if b.keys - similarity.task.stub] for a in (pair.one, pair.other)]
-    names = dict.fromkeys([*similarity.task.functions, *(b.name for own in ours for b in own), ""])
     parts = []
-    for name in sorted(names, key=lambda name: not name):
-        sides = [[block for block in own if block.name == name] for own in ours]
-        if not all(sides):
-            continue
+    for name in (*task.functions, ""):
+        sides = [
+            [block for block in answer.blocks if block.name == name and block.keys - task.stub]
+            if name
+            else [b for b in answer.blocks if b.name not in task.functions and b.keys & rare]
+            for answer in (pair.one, pair.other)
+        ]
         marked = [list(_marked(blocks, shared, rare)) for blocks in sides]
-        lines = min(map(_rare_lines, marked))
-        if name or lines:
-            alike = similarity.task.alike(pair.one, pair.other, name)
+        lines = max(map(_rare_lines, marked))
+        if lines or (name and all(sides)):
+            alike = task.alike(pair.one, pair.other, name) if name else None
             same = similarity.same(pair, name)
-            right = similarity.task.nearest(pair.one, name) if same else None
+            right = task.nearest(pair.one, name) if same else None
             parts.append(Part(name, lines, same, alike, right, *marked))
     texts = sorted((key for key in rare if isinstance(key, str)), key=lambda key: (-len(key), key))
     comments = [_as_written(pair.one, key) for key in texts if key.startswith("#")]
@@ -94,7 +96,8 @@ def details(similarity: Similarity, pair: Pair) -> Details:
 
 
 def page(similarity: Similarity, topic: str, left_out: Sequence[str]) -> str:
-    """All of it as a page of HTML that needs no other file, with at most MAX_PAIRS of the pairs."""
+    """All of it as a page of HTML that needs no other file: of each group the closest pair, and of
+    all together not many more than MAX_PAIRS."""
     from jinja2 import Environment
 
     room = MAX_PAIRS
