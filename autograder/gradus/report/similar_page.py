@@ -107,7 +107,11 @@ def page(similarity: Similarity, topic: str, left_out: Sequence[str]) -> str:
             (members(group), [details(similarity, pair) for pair in group[: max(1, room)]])
         )
         room -= len(group)
-    source = resources.files(__package__).joinpath("similar.html.j2").read_text(encoding="utf-8")
+    source = (
+        resources.files(__package__)
+        .joinpath("templates/similar.html.j2")
+        .read_text(encoding="utf-8")
+    )
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(source).render(
         topic=topic,
