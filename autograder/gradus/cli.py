@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,11 @@ PATH = click.Path(path_type=Path)
 WORKERS = click.option(
     "--workers", type=click.IntRange(min=1), help="Processes that grade; default: one a core."
 )
+# What a disk or a folder may be that a command writes to, wherever that is noticed.
+_OF_THE_DISK = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES),
+    *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST),
+}
 
 
 def main() -> None:
@@ -32,9 +38,13 @@ def main() -> None:
     except Exception as error:
         from gradus.course import UsageError
 
-        if not isinstance(error, UsageError):
+        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            name = f": {error.filename}" if error.filename else ""
+            click.echo(f"{error.strerror}{name}", err=True)
+        elif isinstance(error, UsageError):
+            click.echo(str(error), err=True)
+        else:
             raise  # a bug: its traceback is what we want to see
-        click.echo(str(error), err=True)
         code = 2
     sys.exit(code)
 
@@ -58,8 +68,8 @@ def cli() -> None:
 
     \b
     Students:     gradus list, gradus check mlp, gradus hint mlp relu_backward, gradus show mlp
-    Instructors:  gradus build, gradus grade mlp submissions/, gradus export results/mlp --to csv,
-                  gradus new layernorm, gradus audit
+    Instructors:  gradus build, gradus grade mlp submissions/, gradus compare results/mlp,
+                  gradus export results/mlp --to csv, gradus new layernorm, gradus audit
     Anyone:       gradus doctor, gradus demo
     """
 
@@ -274,6 +284,25 @@ def grade(
         due=due.astimezone() if due else None,
         engine=engine,
     )
+
+
+@cli.command()
+@click.argument("old", type=PATH, metavar="[OLD]")
+@click.argument("new", type=PATH, metavar="RESULTS", required=False)
+def compare(old: Path, new: Path | None) -> None:
+    """Say whose score a regrading changes, by how much, in which check, and why.
+
+    OLD and RESULTS are folders of one topic's results, or single files of such. Of RESULTS alone,
+    each result is compared with the one that it replaced last.
+
+    \b
+    Examples:
+      gradus compare results/mlp
+      gradus compare old/mlp results/mlp
+    """
+    from gradus.commands.compare import compare
+
+    compare(old, new)
 
 
 @cli.command()

@@ -18,6 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from gradus.results import Isolation
 
 COURSE_FILE = "course.yaml"
+MIN_SALT = 16  # characters: with fewer it is told that the salt can be guessed
 # Of a topic: no score depends on them.
 FOR_READERS = frozenset({"needs", "objectives", "minutes", "difficulty"})
 
@@ -192,10 +193,13 @@ def load_course(path: Path) -> Course:
 def read_salt(course: Course) -> str:
     """The course's secret, from which every check's inputs are drawn.
 
-    GRADUS_SALT, or else hidden_tests/.salt, which is made (mode 600) where it is missing.
+    GRADUS_SALT, or else hidden_tests/.salt, which is made (mode 600) where it is missing. Raises
+    UsageError where either is empty.
     """
-    if salt := os.environ.get("GRADUS_SALT", "").strip():
-        return salt
+    if "GRADUS_SALT" in os.environ:  # empty where a secret of that name is not set: not no secret
+        if salt := os.environ["GRADUS_SALT"].strip():
+            return salt
+        raise UsageError("GRADUS_SALT is empty: put the course's salt in it, or unset it")
     file = course.root / "hidden_tests" / ".salt"
     if not file.parent.is_dir():
         raise UsageError(f"no {shown(file.parent)}/ to keep the course's salt in: set GRADUS_SALT")
@@ -211,9 +215,23 @@ def read_salt(course: Course) -> str:
             pass
         finally:
             draft.unlink()
-    if salt := file.read_text().strip():
+    try:
+        salt = file.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise UsageError(f"{shown(file)} is not text: put a line of text in it") from None
+    if salt:
         return salt
     raise UsageError(f"{shown(file)} is empty: delete it, and a new salt is made")
+
+
+def weakness(salt: str) -> str:
+    """What is wrong with a salt, in one line, or the empty string."""
+    if len(salt) >= MIN_SALT:
+        return ""
+    return (
+        f"the salt has {len(salt)} characters and can be guessed, and with it every hidden input: "
+        "take a longer one for the next class (with another salt, scores change)"
+    )
 
 
 def shown(path: Path) -> str:

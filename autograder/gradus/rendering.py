@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -12,6 +13,12 @@ from rich.text import Text
 
 from gradus.course import Topic
 from gradus.results import CheckResult, Result, Status
+
+
+def stdout() -> Console:
+    """Standard output; a file is wider than the 80 columns of a terminal."""
+    width = None if sys.stdout.isatty() else 160
+    return Console(highlight=False, markup=False, width=width)
 
 
 def render(result: Result, topic: Topic, filename: str, whole: bool = True) -> RenderableType:

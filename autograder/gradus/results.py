@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal
@@ -82,6 +85,15 @@ class HandedIn(BaseModel):
     others: list[str] = Field(default_factory=list)  # files that do not count
 
 
+class Adjusted(BaseModel):
+    """That a score was set by hand, in adjusted.csv beside the results."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    graded: float  # the score that the checks give
+    reason: str
+
+
 class Result(BaseModel):
     """One graded submission, as `results/TOPIC/SUBMISSION.json` holds it."""
 
@@ -97,6 +109,7 @@ class Result(BaseModel):
     seconds: float
     sha256: str
     tests: str = ""  # version of the tests: a digest of test file, course entry and salt
+    conditions: dict[str, str] = Field(default_factory=dict)  # a digest of each, by its name
     environment: dict[str, str] = Field(default_factory=dict)
     message: str = ""  # why it is unreadable, crashed or timed out
     notes: list[str] = Field(
@@ -104,6 +117,21 @@ class Result(BaseModel):
     )  # what was passed over, for example a cell that raised
     handed_in: HandedIn = HandedIn()
     checks: list[CheckResult] = Field(default_factory=list)
+    alone: bool = False  # graded a second time, alone: a signal or a limit ended the first
+    adjusted: Adjusted | None = None  # only where adjusted.csv was read, never in a file
+    digest: str = ""  # of the rest of its file, so that it shows who edits that
+
+    @property
+    def graded(self) -> float:
+        """The score that the checks give, whatever was set by hand."""
+        return self.adjusted.graded if self.adjusted else self.score
+
+    @property
+    def by_hand(self) -> str:
+        """What is to be said of a score set by hand, or the empty string."""
+        if self.adjusted is None:
+            return ""
+        return f"set by hand, graded {self.adjusted.graded:g}: {self.adjusted.reason}"
 
     @property
     def lost(self) -> list[CheckResult]:
@@ -126,6 +154,36 @@ class Result(BaseModel):
             key=lambda c: c.max_points - c.points,
         )
         return f"{worst.function}: {first_line(worst.message)}"
+
+
+def write_result(result: Result) -> tuple[Result, bytes]:
+    """The result with its digest, and its file."""
+    bare = result.model_copy(update={"digest": ""}).model_dump_json().encode()
+    result = result.model_copy(update={"digest": _digest(bare)})
+    return result, (result.model_dump_json(indent=1) + "\n").encode()
+
+
+def read_result(data: bytes) -> tuple[Result, str]:
+    """The result in a file, and what shows that somebody has edited it, or the empty string.
+
+    Raises ValueError where it is no result. A digest tells an edit, not a forger.
+    """
+    result = Result.model_validate_json(data)
+    total = math.fsum(check.points for check in result.checks)
+    for check in result.checks:
+        if not 0 <= check.points <= check.max_points:
+            return result, f"gives {check.points:g} of {check.max_points:g} in {check.name}"
+    if not math.isclose(result.graded, total, abs_tol=1e-4):
+        return result, f"gives {result.graded:g} points, but its checks add up to {total:g}"
+    if result.digest and result.digest != _digest(data):
+        return result, "was edited by hand"
+    return result, ""
+
+
+def _digest(data: bytes) -> str:
+    """Of what a file says, however it is laid out."""
+    content = {key: value for key, value in json.loads(data).items() if key != "digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def by_function(checks: Iterable[CheckResult]) -> dict[str, tuple[float, float]]:

@@ -28,6 +28,8 @@ from gradus.uses import Uses
 from gradus.wire.channel import Closed, Late
 from gradus.wire.frames import Garbage, Handle
 
+NOT_READ = "Python could not read the file"
+
 
 @dataclass
 class Trace:
@@ -242,7 +244,7 @@ class Student:
         except Closed:
             why = self._end_process(GRACE) or "its process ended"
             if stage is SubmissionStatus.UNREADABLE:
-                why = f"Python could not read the file ({why})"
+                why = f"{NOT_READ} ({why})"
             else:
                 why = f"{why} while it was loaded"
             raise LoadError(why, stage) from None

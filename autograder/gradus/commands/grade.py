@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -13,8 +14,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
-from rich.text import Text
 
 from gradus.course import (
     Course,
@@ -23,13 +22,15 @@ from gradus.course import (
     check_points,
     read_salt,
     shown,
+    weakness,
 )
-from gradus.grading.pool import NoResult, run_jobs
+from gradus.grading.pool import run_jobs
 from gradus.grading.store import Store
 from gradus.inbox.downloads import gather
 from gradus.inbox.found import Found, printable
-from gradus.jobs import Job
-from gradus.results import Isolation, Result
+from gradus.rendering import stdout
+from gradus.report.load import read_adjusted, with_adjustment
+from gradus.results import Result
 from gradus.sandbox.levels import LEVELS, choose_level
 
 if TYPE_CHECKING:
@@ -71,66 +72,78 @@ def grade(
     messages = Console(stderr=True, highlight=False, markup=False)
 
     def say(line: str) -> None:
-        messages.print(printable(line))
+        messages.print(printable(line), soft_wrap=True)
 
     found = gather(paths, chosen.id, due=due, handed_out=course.assignment(chosen), say=say)
     level = choose_level(course.isolation, isolation)
     if LEVELS.index(level) < LEVELS.index(course.isolation):
         messages.print(f"isolation: {level}, less than the course accepts ({course.isolation})")
 
+    store = Store(out / chosen.id)
+    store.open()
+    known = dict.fromkeys((item.name for item in found), float(chosen.points))
+    by_hand = read_adjusted(store.folder, known)
+    salt = read_salt(course)
+    if weak := weakness(salt):
+        say(weak)
+
     # Imports torch, which takes seconds: after all that can be wrong without it.
     from gradus.checks.session import list_checks
-    from gradus.grading.grade import Conditions, grade_class
+    from gradus.grading.grade import Conditions, Run, grade_class
+    from gradus.mistakes.prepare import mistakes_digest
+    from gradus.report.graded import print_class
 
     _check_device(device)
     checks = list_checks(test_file)
     check_points(course, chosen, checks)
-    store = Store(out / chosen.id)
     folders = dict.fromkeys(item.file.parent for item in found if not item.problem)
     judges = judges or len(os.sched_getaffinity(0))
-    salt = read_salt(course)
-    conditions = Conditions(chosen, test_file, checks, salt, level, device, engine)
+    named = mistakes_digest(course, chosen)
+    conditions = Conditions(chosen, test_file, checks, salt, level, device, engine, named)
     _record(course, chosen, salt, messages)
     if engine == "gradus":
-        run: Callable[[Iterable[Job]], Iterator[tuple[Job, Result | NoResult]]] = partial(
-            run_jobs,
-            chosen,
-            test_file,
-            judges=judges,
-            level=level,
-            device=device,
-            salt=salt,
-            forbid_read=[course.solution(chosen).parent, store.folder, *folders],
-        )
+
+        def run_with(judges: int) -> Run:
+            return partial(
+                run_jobs,
+                chosen,
+                test_file,
+                judges=judges,
+                level=level,
+                device=device,
+                salt=salt,
+                forbid_read=[course.solution(chosen).parent, store.folder, *folders],
+            )
     else:
         from gradus.release.student import student_files
         from gradus.tools.engine import engine as other_engine
 
         given = partial(student_files, course, chosen, checks)
-        run = other_engine(course, conditions, judges, given)
-    outcomes = grade_class(
-        found,
-        conditions,
-        store,
-        run,
-        force=force,
-        say=say,
-    )
+
+        def run_with(judges: int) -> Run:
+            return other_engine(course, conditions, judges, given)
+
+    run, alone = run_with(judges), run_with(1)
+    outcomes = grade_class(found, conditions, store, run, alone, force=force, say=say)
     done: list[Graded] = []
     try:
         with closing(outcomes):
             for graded in _with_progress(outcomes, found, messages, jsonl):
+                if isinstance(graded.result, Result):
+                    result = with_adjustment(graded.result, by_hand)
+                    graded = replace(graded, result=result)
+                    if jsonl:
+                        print(result.model_dump_json(), flush=True)
                 done.append(graded)
-                if jsonl and isinstance(graded.result, Result):
-                    print(graded.result.model_dump_json(), flush=True)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, UsageError) as error:
         saved = sum(isinstance(graded.result, Result) for graded in done)
-        messages.print(
-            f"stopped: {saved} of {len(found)} results are in {shown(store.folder)}; "
-            "the same command goes on from there"
-        )
+        there = f"{saved} of {len(found)} results are in {shown(store.folder)}"
+        on = "the same command goes on from there"
+        if isinstance(error, UsageError):
+            raise UsageError(f"{error}; {there}: {on}") from None
+        messages.print(f"stopped: {there}; {on}")
         return 130
-    return _report(done, level, store.folder, jsonl, messages)
+    return print_class(done, level, store.folder, messages if jsonl else stdout(), messages)
 
 
 def _record(course: Course, topic: Topic, salt: str, messages: Console) -> None:
@@ -188,55 +201,3 @@ def _bar(messages: Console, what: str, hidden: bool = False) -> Progress:
         redirect_stdout=False,
         disable=hidden or not messages.is_terminal,
     )
-
-
-def _report(
-    done: Sequence[Graded], level: Isolation, folder: Path, jsonl: bool, messages: Console
-) -> int:
-    results = [graded.result for graded in done if isinstance(graded.result, Result)]
-    results.sort(key=lambda result: result.submission)
-    output = messages if jsonl else _stdout()
-    if results and not jsonl:
-        output.print(_table(results))
-    kept = sum(graded.kept for graded in done)
-    parts = [f"{len(results)} graded" + (f" ({kept} as before)" if kept else "")]
-    if results:
-        mean = sum(result.score for result in results) / len(results)
-        parts.append(f"mean {mean:.1f} of {results[0].max_score:g}")
-    if late := sum(result.handed_in.late for result in results):
-        parts.append(f"{late} late")
-    parts += [f"isolation {level}", f"results in {shown(folder)}"]
-    output.print(" · ".join(parts), soft_wrap=True)
-    failed: dict[str, list[str]] = {}  # names by reason: it is often the same for all
-    for graded in done:
-        if isinstance(graded.result, NoResult):
-            failed.setdefault(graded.result.reason, []).append(graded.name)
-    for reason, names in failed.items():
-        lines = [printable(line) for line in reason.splitlines()]
-        messages.print(
-            f"no result: {', '.join(sorted(names))}:", *lines, sep="\n    ", soft_wrap=True
-        )
-    return 1 if failed else 0
-
-
-def _stdout() -> Console:
-    width = None if sys.stdout.isatty() else 160  # of a file: not the 80 columns of a terminal
-    return Console(highlight=False, markup=False, width=width)
-
-
-def _table(results: Sequence[Result]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("submission", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    table.add_column("main diagnosis")  # the one column that gives way
-    table.add_column("seconds", justify="right", no_wrap=True)
-    for result in results:
-        table.add_row(
-            Text(result.submission),
-            f"{result.score:g}/{result.max_score:g}",
-            str(result.status),
-            Text(printable(result.main_diagnosis()), no_wrap=True, overflow="ellipsis"),
-            f"{result.seconds:.1f}",
-        )
-    return table

@@ -1,15 +1,23 @@
-"""results/TOPIC/SUBMISSION.json: written whole or not at all, and read back by the next run."""
+"""results/TOPIC/SUBMISSION.json: written whole or not at all, and read back by the next run.
+
+What a result replaces is kept in .history/SUBMISSION/ beside it.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from gradus.course import UsageError, shown
 from gradus.files import write_whole
-from gradus.results import Result
+from gradus.results import Result, read_result, write_result
 
+HISTORY = ".history"
+ADJUSTED = "adjusted.csv"  # the instructor's own: report/load.py reads it, nothing writes it
+IN_ADJUSTED = f"a score is set by hand in {ADJUSTED} beside it: submission,score,reason"
+_KEPT = "[0-9]" * 6 + "-*.json"
 _MAX_STEM = 200  # bytes: file systems allow 255, and ".json.bad" and temporary names need room
 
 
@@ -23,30 +31,76 @@ class Store:
         """The file of a submission's result."""
         return self.folder / f"{file_stem(submission)}.json"
 
+    def open(self) -> None:
+        """Make the folder; UsageError where it cannot be made, or nothing written there."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # grades: not for everyone
+        except OSError as error:
+            reason = f"cannot make the folder {shown(self.folder)}: {error.strerror}"
+            raise UsageError(f"{reason}: name another with --out") from None
+        if not os.access(self.folder, os.W_OK | os.X_OK):
+            raise UsageError(f"cannot write into {shown(self.folder)}: name another with --out")
+
     def load(self, submission: str) -> Result | None:
         """The saved result, or None; raises ValueError where the file holds something else."""
+        return self.read(submission)[0]
+
+    def read(self, submission: str) -> tuple[Result | None, str]:
+        """As `load`, and what shows that somebody has edited the file, or the empty string."""
+        path = self.path(submission)
         try:
-            text = self.path(submission).read_bytes()
+            result, edited = read_result(path.read_bytes())
         except FileNotFoundError:
-            return None
-        try:
-            result = Result.model_validate_json(text)
-        except ValidationError as error:
-            raise ValueError(f"{self.path(submission)} is not a result") from error
+            return None, ""
+        except ValueError as error:
+            raise ValueError(f"{shown(path)} is not a result") from error
         if result.submission != submission:
-            raise ValueError(f"{self.path(submission)} is the result of '{result.submission}'")
-        return result
+            raise ValueError(f"{shown(path)} is the result of '{result.submission}'")
+        return result, edited
 
     def set_aside(self, submission: str) -> Path:
         """Rename a file that is not a result to *.json.bad, which nothing reads; its new path."""
         path = self.path(submission)
         return path.rename(path.with_name(path.name + ".bad"))
 
-    def save(self, result: Result) -> None:
-        """Write a result whole or not at all."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # grades are not for everyone
-        text = result.model_dump_json(indent=1) + "\n"
-        write_whole(self.path(result.submission), text.encode())
+    def save(self, result: Result) -> Result:
+        """Write a result whole or not at all, once the one that it replaces is kept.
+
+        Returns it as it is in the file. Raises UsageError where it cannot be written.
+        """
+        self.open()
+        result, data = write_result(result)
+        path = self.path(result.submission)
+        self._keep(path, result)
+        write_whole(path, data)
+        return result
+
+    def _keep(self, path: Path, new: Result) -> None:
+        """The bytes of the old result, unless it says what the new one says."""
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return
+        try:
+            if _timeless(read_result(data)[0]) == _timeless(new):
+                return
+        except ValueError:
+            pass  # of whatever kind: it is kept
+        folder = path.parent / HISTORY / path.stem
+        newest = max((file.name for file in folder.glob(_KEPT)), default="0")
+        number = int(newest.partition("-")[0]) + 1  # a clock may be set back
+        write_whole(folder / f"{number:06}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json", data)
+
+
+def replaced_by(path: Path) -> Path | None:
+    """The file of the result that the one at `path` replaced last, if it replaced any."""
+    return max((path.parent / HISTORY / path.stem).glob(_KEPT), default=None)
+
+
+def _timeless(result: Result) -> Result:
+    """Without how long anything took."""
+    checks = [check.model_copy(update={"seconds": 0.0}) for check in result.checks]
+    return result.model_copy(update={"seconds": 0.0, "digest": "", "checks": checks})
 
 
 def file_stem(submission: str) -> str:

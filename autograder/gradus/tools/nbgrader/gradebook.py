@@ -19,7 +19,8 @@ def export_gradebook(results: Sequence[Result], topic: Topic, database: str) -> 
 
     A topic is an assignment of one notebook, a function a test cell of it, as in dist/nbgrader. A
     student goes by the name that the download gives, or else the submission's. Scores that somebody
-    gave by hand stay. Returns what was done, in one line. Raises UsageError.
+    gave by hand in it stay; what adjusted.csv adds or takes is in the first cell. Returns what was
+    done, in one line. Raises UsageError.
     """
     try:
         from nbgrader.api import Gradebook, InvalidEntry, MissingEntry
@@ -44,9 +45,10 @@ def export_gradebook(results: Sequence[Result], topic: Topic, database: str) -> 
                 gradebook.update_or_create_student(student)
                 when = {"timestamp": at} if (at := _utc(result.handed_in.at)) else {}
                 gradebook.update_or_create_submission(topic.id, student, **when)
+                by_hand = result.score - result.graded
                 for function, (points, _) in by_function(result.checks).items():
                     grade = gradebook.find_grade(function, *names, student)
-                    grade.auto_score = points
+                    grade.auto_score, by_hand = points + by_hand, 0
                     grade.needs_manual_grade = grade.manual_score is not None
             gradebook.db.commit()
     except (SQLAlchemyError, InvalidEntry, MissingEntry, OSError) as error:
