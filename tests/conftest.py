@@ -13,6 +13,7 @@ os.environ.setdefault("GRADUS_SALT", "audit")
 # The longest files begin first, so that none is left over for one worker at the end.
 LONGEST = (
     "test_grading.py",
+    "test_regrading.py",
     "test_nbgrader.py",
     "test_otter.py",
     "test_engines.py",
@@ -25,6 +26,7 @@ LONGEST = (
     "test_grading_hostile.py",
     "test_check.py",
     "test_home.py",
+    "test_compare.py",
     "test_topics.py",
     "test_demo.py",
     "test_audit.py",
