@@ -10,7 +10,7 @@ import pytest
 
 from gradus.course import UsageError
 from gradus.grading.store import Store
-from gradus.report.compare import pairs_in, pairs_of
+from gradus.report.compare import UNKNOWN, pairs_in, pairs_of
 from gradus.report.load import read_topics
 from gradus.results import CheckResult, Result, Status, SubmissionStatus
 
@@ -95,7 +95,8 @@ def test_who_changes_by_how_much_in_which_check_and_why(tmp_path):
     [
         *(({"conditions": {**CONDITIONS, name: "other"}}, [name]) for name in CONDITIONS),
         ({"sha256": "other"}, ["submission"]),
-        ({"tests": "other"}, ["none of what results carry"]),  # its parts are the same
+        ({"sha256": "", "environment": {}}, ["submission"]),  # it cannot be read
+        ({"tests": "other"}, [UNKNOWN]),  # its parts are the same
         ({"tests": "other", "conditions": {}}, ["tests, salt or limits"]),  # of an old version
         ({"isolation": "namespaces"}, ["isolation user → namespaces"]),
         ({"device": "cuda"}, ["device cpu → cuda"]),
@@ -117,7 +118,7 @@ def test_each_result_is_compared_with_the_one_that_it_replaced_last(tmp_path):
     save(tmp_path, *(result("ada", check("f", points)) for points in (0, 1, 3)))
     save(tmp_path, result("new", check("f", 0)))
     lines = compared(tmp_path)
-    assert lines[1] == "ada 1 → 3 +2 f 1 → 3 none of what results carry"
+    assert lines[1] == f"ada 1 → 3 +2 f 1 → 3 {UNKNOWN}"
     assert lines[2].startswith("1 of 1 change · mean 1.0 → 3.0 · replaced on 2")
     shutil.rmtree(tmp_path / ".history")
     assert compared(tmp_path) == ["no result has replaced another here"]

@@ -107,6 +107,8 @@ def test_an_edited_file_shows_it_and_one_laid_out_anew_does_not(tmp_path):
     assert (
         edited(score="NaN", checks=[{**check, "points": "NaN"}]) == "gives nan of 2 in test_linear"
     )
+    by_hand = {"graded": 0, "reason": "of a file of `gradus grade --jsonl`"}
+    assert edited(score=2, adjusted=by_hand, digest="") == "was edited by hand"
     assert edited(score=2, digest="") == "gives 2 points, but its checks add up to 0"
     old = {key: value for key, value in data.items() if key not in ADDED}  # of a version before
     store.path("ada").write_text(json.dumps(old))

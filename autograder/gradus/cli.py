@@ -18,11 +18,8 @@ PATH = click.Path(path_type=Path)
 WORKERS = click.option(
     "--workers", type=click.IntRange(min=1), help="Processes that grade; default: one a core."
 )
-# What a disk or a folder may be that a command writes to, wherever that is noticed.
-_OF_THE_DISK = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES),
-    *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST),
-}
+# What a disk or a folder may be that a command reads or writes, wherever that is noticed.
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EISDIR}
 
 
 def main() -> None:

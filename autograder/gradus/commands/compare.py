@@ -20,6 +20,6 @@ def compare(old: Path, new: Path | None) -> None:
         nothing = "no submission is in both" if new else "no result has replaced another here"
         output.print(nothing)
     else:
-        output.print(comparison(pairs) or Text(f"none of {len(pairs)} changes"), soft_wrap=False)
+        output.print(comparison(pairs) or Text(f"none of {len(pairs)} changes"))
     for line in lines:
         output.print(printable(line), soft_wrap=True)

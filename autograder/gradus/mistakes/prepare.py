@@ -65,13 +65,9 @@ def sources_digest(course: Course, topic: Topic, salt: str) -> str:
 def mistakes_digest(course: Course, topic: Topic) -> str:
     """Of what names a mistake, whatever the checks and the salt: the solution and the mistakes."""
     solution, mistakes = course.solution(topic), course.mistakes(topic)
-    parts = (
-        Solution.read(solution).code().encode() if solution.exists() else b"",
-        mistakes.read_bytes() if mistakes.exists() else b"",
-    )
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[
-        :16
-    ]
+    digest = hashlib.sha256(mistakes.read_bytes() if mistakes.exists() else b"")
+    digest.update(b"\0" + (Solution.read(solution).code() if solution.exists() else "").encode())
+    return digest.hexdigest()[:16]
 
 
 def prepare(

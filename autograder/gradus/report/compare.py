@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -17,6 +16,8 @@ from gradus.inbox.found import printable
 from gradus.report.load import load_result, load_results, with_adjustment
 from gradus.results import CheckResult, Result
 
+UNKNOWN = "unknown: file, tests and machine are the same"
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -25,7 +26,7 @@ class Pair:
     before: Result
     after: Result
     edited: bool = False
-    when: str = ""  # the first was replaced, as a date
+    when: str = ""  # the day, in UTC, on which the first was replaced
 
     @property
     def is_change(self) -> bool:
@@ -70,13 +71,13 @@ class Pair:
             {**r.environment, "isolation": r.isolation, "device": r.device} for r in (before, after)
         )
         for name in ("isolation", "device", "engine", "gradus", "torch", "python"):
-            if old.get(name) != new.get(name):
-                told.append(f"{name} {old.get(name, '?')} → {new.get(name, '?')}")
+            if name in old and name in new and old[name] != new[name]:
+                told.append(f"{name} {old[name]} → {new[name]}")
         if self.edited:
             told.append("edited by hand")
         if not told and before.graded != after.graded:
             ended = after.alone and not before.alone
-            told.append("a signal or a limit ended it" if ended else "none of what results carry")
+            told.append("a signal or a limit ended it" if ended else UNKNOWN)
         if after.by_hand or before.by_hand:
             told.append(after.by_hand or "no longer set by hand")
         return told
@@ -109,8 +110,8 @@ def pairs_in(path: Path) -> list[Pair]:
     for one in load_results(path):
         if file := replaced_by(one.file):
             old = load_result(file)
-            moment = datetime.strptime(file.stem.partition("-")[2], "%Y%m%dT%H%M%SZ")
-            when = f"{moment.replace(tzinfo=UTC).astimezone():%Y-%m-%d}"
+            date = file.stem.partition("-")[2]
+            when = f"{date[:4]}-{date[4:6]}-{date[6:8]}"
             before = as_adjusted(old.result, one.result)
             pairs.append(Pair(before, one.result, bool(old.edited or one.edited), when))
     return pairs
