@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradus.course import Course, Topic, UsageError, find_course, load_course, shown
+from gradus.inbox.topics import OtherTopics
 from gradus.jobs import Job
 from gradus.sandbox.launcher import Launcher
 
@@ -35,6 +36,8 @@ def check(topic_id: str, path: Path | None, watch: bool, function: str | None = 
     file = path or newest(course, topic)
     if not file.is_file():
         raise UsageError(f"no file {shown(file)}")
+    if other := OtherTopics(course, topic).of(file.read_bytes(), file.name):
+        print(f"{shown(file)} looks like {other}, not {topic.id}", file=sys.stderr)
     code = 0
     gc.disable()  # imports make many objects and no garbage: a quarter of their time
     with Launcher("process", topic.limits, fork=True) as launcher:

@@ -28,6 +28,7 @@ from gradus.grading.pool import run_jobs
 from gradus.grading.store import Store
 from gradus.inbox.downloads import gather
 from gradus.inbox.found import Found, printable
+from gradus.inbox.topics import of_other_topics
 from gradus.rendering import stdout
 from gradus.report.load import read_adjusted, with_adjustment
 from gradus.results import Result
@@ -75,6 +76,7 @@ def grade(
         messages.print(printable(line), soft_wrap=True)
 
     found = gather(paths, chosen.id, due=due, handed_out=course.assignment(chosen), say=say)
+    found = of_other_topics(found, course, chosen)
     level = choose_level(course.isolation, isolation)
     if LEVELS.index(level) < LEVELS.index(course.isolation):
         messages.print(f"isolation: {level}, less than the course accepts ({course.isolation})")

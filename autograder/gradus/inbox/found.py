@@ -1,4 +1,4 @@
-"""One submission's file, opened safely, wherever it lies: in a folder, a zip, a zip in a zip."""
+"""One submission's file, opened safely, wherever it lies: in a folder or in archives."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ import io
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
+from gradus.inbox.archives import (
+    MAX_OWN_UNPACKED,
+    MAX_RAW_BYTES,
+    TARS,
+    Archive,
+    Refused,
+    archive_suffix,
+)
 from gradus.inbox.outputs import without_outputs
-from gradus.inbox.zips import Refused, read_member
 from gradus.results import HandedIn
 
-SUFFIXES = (".py", ".ipynb")
 MAX_BYTES = 10_000_000
-MAX_RAW_BYTES = 128_000_000  # of a zip, and of a notebook with its outputs
 
 
 class Unreadable(Exception):
@@ -29,7 +36,7 @@ class Found:
     """One submission: `folder` is as the instructor typed it, `parts` lead from there to the file.
 
     Links in `folder` are the instructor's own; among `parts`, which students chose, none is
-    followed. Where the file is a zip, `members` lead on: a name in it, a name in that zip, ….
+    followed. Where the file is an archive, `members` lead on: a name in it, a name in that one, ….
     """
 
     name: str
@@ -39,10 +46,11 @@ class Found:
     members: tuple[str, ...] = ()
     handed_in: HandedIn = field(default_factory=HandedIn)
     problem: str = ""  # why it cannot be read, where that is known already
+    archive: Archive | None = field(default=None, compare=False, repr=False)  # `file`, held open
 
     @property
     def file(self) -> Path:
-        """The file on disk: the submission's own, or the outermost zip."""
+        """The file on disk: the submission's own, or the outermost archive."""
         return self.folder.joinpath(*self.parts)
 
     @property
@@ -76,17 +84,35 @@ class Found:
         """The file's bytes, whatever they are; raises Unreadable, also for more than 128 MB."""
         if self.problem:
             raise Unreadable(self.problem)
+        if self.members:
+            around = replace(self, members=self.members[:-1])
+            if not around.members and self.archive:
+                return self._read_from(self.archive)
+            with closing(around.open_archive()) as archive:
+                return self._read_from(archive)
         with self.open_file() as file:
-            stream: BinaryIO = file
-            for member in self.members:
-                try:
-                    stream = io.BytesIO(read_member(stream, member, MAX_RAW_BYTES))
-                except Refused as error:
-                    raise Unreadable(f"{printable(member)}: {error}") from None
-            data = stream.read(MAX_RAW_BYTES + 1)
+            data = file.read(MAX_RAW_BYTES + 1)
         if len(data) > MAX_RAW_BYTES:
             raise Unreadable(f"{self.filename}: larger than {MAX_RAW_BYTES // 1_000_000} MB")
         return data
+
+    def open_archive(self, most: int = MAX_OWN_UNPACKED) -> Archive:
+        """The archive that the file is, to be closed; raises Unreadable, also where unpacking it,
+        as all but zips are, makes more than `most` bytes."""
+        stream: BinaryIO = io.BytesIO(self.read_raw()) if self.members else self.open_file()
+        try:
+            return _opened(stream, self.filename, most)
+        except Refused as error:
+            stream.close()
+            raise Unreadable(f"{self.filename}: {error}") from None
+
+    def _read_from(self, archive: Archive) -> bytes:
+        try:
+            return archive.read(self.members[-1])
+        except Refused as error:
+            raise Unreadable(f"{printable(self.members[-1])}: {error}") from None
+        except KeyError:
+            raise Unreadable(f"{printable(self.members[-1])}: no longer in the archive") from None
 
     def open_file(self) -> BinaryIO:
         """The file on disk, opened for reading; raises Unreadable unless it is a regular file."""
@@ -120,19 +146,34 @@ class Found:
         return here
 
 
-def distinct(found: Iterable[Found]) -> list[Found]:
-    """One name each, in order: who would go by the name of another gets a number, and a note."""
+def distinct(found: Sequence[Found]) -> list[Found]:
+    """By name, one each: of those with one name the first keeps it, others get a number and a note.
+
+    A number is never the name that somebody else has.
+    """
     taken: dict[str, Found] = {}
-    for item in sorted(found, key=lambda item: (item.name, str(item.path))):
-        name, number = item.name, 1
-        while name in taken:
-            number += 1
-            name = f"{item.name} ({number})"
-        if number > 1:
-            note = f"{printable(str(taken[item.name].path))} goes by the same name"
-            item = replace(item, name=name, note="; ".join(filter(None, (item.note, note))))
-        taken[name] = item
-    return list(taken.values())
+    others = [item for item in found if taken.setdefault(item.name, item) is not item]
+    for item in others:
+        name = next(n for i in count(2) if (n := f"{item.name} ({i})") not in taken)
+        note = f"{printable(str(taken[item.name].path))} goes by the same name"
+        taken[name] = replace(item, name=name, note="; ".join(filter(None, (item.note, note))))
+    return [taken[name] for name in sorted(taken)]
+
+
+def _opened(stream: BinaryIO, name: str, most: int) -> Archive:
+    # Each brings modules that a student's own check has no use for.
+    suffix = archive_suffix(name)
+    if suffix in TARS:
+        from gradus.inbox.tars import open_tar
+
+        return open_tar(stream, most)
+    if suffix == ".7z":
+        from gradus.inbox.sevens import open_7z
+
+        return open_7z(stream, most)
+    from gradus.inbox.zips import Zip
+
+    return Zip(stream)
 
 
 def printable(name: str) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
-from itertools import takewhile
 from pathlib import PurePath
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,33 +16,10 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from gradus.course import UsageError, shown
-from gradus.inbox.found import SUFFIXES, Found, Unreadable
+from gradus.inbox.found import Found, Unreadable
+from gradus.inbox.pieces import File, Piece
+from gradus.inbox.plain import is_class, loose
 from gradus.results import Person
-
-NOISE = ("__pycache__", "__MACOSX", "node_modules", "site-packages", "venv", "env")
-
-
-@dataclass(frozen=True)
-class File:
-    """A file of a download: `names` lead to it from the top, `where` opens it."""
-
-    names: tuple[str, ...]
-    where: Found
-    time: float = 0.0  # of its last change, comparable within one download
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A file that a student handed in: None where the download names a student and no file."""
-
-    student: str  # what the submission is called
-    names: tuple[str, ...]  # of the file as the student had it
-    file: File | None
-    order: tuple[float, float] = (0.0, 0.0)  # of the submission, and of the file in it: newer, more
-    at: datetime | None = None
-    late: bool = False
-    people: tuple[Person, ...] = ()
-    source: str = ""  # the layout's name
 
 
 def recognise(files: Sequence[File], top: str, topic: str) -> list[Piece]:
@@ -52,41 +28,19 @@ def recognise(files: Sequence[File], top: str, topic: str) -> list[Piece]:
     A download that was unpacked into a folder of its own is known as well. Raises UsageError for
     metadata that cannot be read.
     """
-    for layout in (gradescope, moodle, canvas, nbgrader, github):
-        if pieces := layout(files, top, topic):
-            return [replace(piece, source=layout.__name__) for piece in pieces]
-    inner, wrapper = unwrapped(files)
-    return recognise(inner, wrapper, topic) if wrapper else []
-
-
-def unwrapped(files: Sequence[File]) -> tuple[Sequence[File], str]:
-    """The files below the one folder that holds all of them, and its name; "" if there is none."""
-    files = [f for f in files if f.names[0] not in NOISE and not f.names[0].startswith("._")]
-    tops = {file.names[0] for file in files}
-    if len(tops) != 1 or any(len(file.names) < 2 for file in files):
-        return files, ""
-    return [File(file.names[1:], file.where, file.time) for file in files], tops.pop()
-
-
-def folders(files: Sequence[File], top: str, topic: str) -> list[Piece]:
-    """Any zip: a folder a student, a file a student; one called like the topic is the zip's."""
-    return _loose(unwrapped(files)[0], top, topic)
-
-
-def _loose(files: Sequence[File], top: str, topic: str) -> list[Piece]:
-    """What somebody put beside the rest of a download, or a zip of no known layout."""
-    pieces = []
-    for file in files:
-        name, order = file.names[0], (0.0, file.time)
-        if file.where.problem:
-            pieces.append(Piece("/".join(file.names), file.names, file, order))
-        elif len(file.names) > 1 and name[0] != ".":
-            pieces.append(Piece(name, file.names[1:], file, order))
-        elif name.lower().endswith((*SUFFIXES, ".zip")) and name[0] != ".":
-            stem = PurePath(name).stem
-            if name != f"test_{topic}.py":
-                pieces.append(Piece(top if stem == topic else stem, file.names, file, order))
-    return pieces
+    layouts = [gradescope, moodle, canvas, nbgrader, github]
+    while True:
+        for layout in layouts:
+            if pieces := layout(files, top, topic):
+                return [replace(piece, source=layout.__name__) for piece in pieces]
+        tops = {file.names[0] for file in files}
+        if len(tops) != 1 or any(len(file.names) < 2 for file in files):
+            return []
+        (wrapper,) = tops
+        if not is_class(wrapper, top, topic):
+            # It may be the folder of the only student, who may have handed in a clone.
+            layouts = [gradescope, moodle, canvas, nbgrader]
+        files, top = [File(file.names[1:], file.where, file.time) for file in files], wrapper
 
 
 def gradescope(files: Sequence[File], top: str, topic: str) -> list[Piece]:
@@ -107,7 +61,7 @@ def gradescope(files: Sequence[File], top: str, topic: str) -> list[Piece]:
         if not own:
             pieces.append(Piece(student, (), None, order, at, False, people))
     known = {piece.file.names[0] for piece in pieces if piece.file}
-    return pieces + _loose([f for f in files if f.names[0] not in known], top, topic)
+    return pieces + loose([f for f in files if f.names[0] not in known], top, topic)
 
 
 _MOODLE = re.compile(
@@ -128,7 +82,7 @@ def moodle(files: Sequence[File], top: str, topic: str) -> list[Piece]:
             pieces.append(Piece(student, names, file, (0.0, file.time), people=(person,)))
         else:
             rest.append(file)
-    return pieces + _loose(rest, top, topic) if pieces else []
+    return pieces + loose(rest, top, topic) if pieces else []
 
 
 _CANVAS = re.compile(
@@ -140,7 +94,7 @@ _CANVAS = re.compile(
 
 def canvas(files: Sequence[File], top: str, topic: str) -> list[Piece]:
     """nameofstudent_LATE_1234_56789_mlp-2.py: the student's number, the file's, its own name."""
-    flat = [file for file in files if len(file.names) == 1 and not file.names[0].startswith(".")]
+    flat = [file for file in files if len(file.names) == 1]
     matches = [(file, _CANVAS.fullmatch(file.names[0])) for file in flat]
     if 2 * sum(match is not None for _, match in matches) <= len(flat):
         return []
@@ -155,7 +109,7 @@ def canvas(files: Sequence[File], top: str, topic: str) -> list[Piece]:
         names = (match["rest"] or file.names[0],)
         pieces.append(Piece(student, names, file, order, None, late, people))
     matched = {file.names for file, match in matches if match}
-    return pieces + _loose([f for f in files if f.names not in matched], top, topic)
+    return pieces + loose([f for f in files if f.names not in matched], top, topic)
 
 
 def nbgrader(files: Sequence[File], top: str, topic: str) -> list[Piece]:
@@ -178,29 +132,27 @@ def nbgrader(files: Sequence[File], top: str, topic: str) -> list[Piece]:
             people = (Person(id=student),)
             pieces.append(Piece(student, tuple(names), file, order, at, False, people))
     in_layout = {f.names[0] for f in files}
-    return pieces + _loose([f for f in everything if f.names[0] not in in_layout], top, topic)
+    return pieces + loose([f for f in everything if f.names[0] not in in_layout], top, topic)
 
 
 def github(files: Sequence[File], top: str, topic: str) -> list[Piece]:
     """assignment-username/, each a clone with its .git."""
     repositories = {f.names[0] for f in files if len(f.names) > 1 and f.names[1] == ".git"}
-    tops = {f.names[0] for f in files if len(f.names) > 1 and not f.names[0].startswith(".")}
+    tops = {f.names[0] for f in files if len(f.names) > 1}
     if 2 * len(repositories) <= len(tops):
         return []
-    words = [name.split("-")[:-1] for name in repositories]  # the last one is of the username
-    same = [
-        column[0] for column in takewhile(lambda c: len(set(c)) == 1, zip(*words, strict=False))
+    # `gh classroom clone` calls the folder of all after the assignment, too. What two names have in
+    # common says nothing sure: it would change with who else is there.
+    sure = [
+        f"{name}-" for name in (top.removesuffix("-submissions"), topic, topic.replace("_", "-"))
     ]
-    assignment = "-".join([*same, ""]) if len(repositories) > 1 and same else ""
-    for sure in (top.removesuffix("-submissions"), topic, topic.replace("_", "-")):
-        if all(name.startswith(f"{sure}-") and name != f"{sure}-" for name in repositories):
-            assignment = f"{sure}-"
     pieces = []
     for file in files:
         if file.names[0] in repositories:
-            student = file.names[0].removeprefix(assignment)
+            fitting = (prefix for prefix in sure if file.names[0].startswith(prefix))
+            student = file.names[0].removeprefix(next(fitting, "")) or file.names[0]
             pieces.append(Piece(student, file.names[1:], file, people=(Person(id=student),)))
-    return pieces + _loose([f for f in files if f.names[0] not in repositories], top, topic)
+    return pieces + loose([f for f in files if f.names[0] not in repositories], top, topic)
 
 
 # What tests said in earlier gradings: most of the file, and YAML is slow to read.

@@ -8,68 +8,66 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-MAX_MEMBERS = 50_000
+from gradus.inbox.archives import (
+    ENCRYPTED,
+    LINK,
+    MAX_MEMBERS,
+    MAX_RAW_BYTES,
+    NOT_REGULAR,
+    Member,
+    Refused,
+    leads_out,
+    megabytes,
+    too_large,
+)
+
 MAX_INDEX_BYTES = 16_000_000  # Python's zipfile makes an object of every 46 bytes or so
 BOMB_RATIO = 100  # text packs to a tenth; what packs to less than a hundredth is made for it
 
 
-class Refused(Exception):
-    """A zip, or a file in one, that is not read; the message is one line."""
+class Zip:
+    """A zip, of which each file is unpacked when it is asked for; raises Refused if it is none."""
 
-
-@dataclass(frozen=True)
-class Member:
-    """A file in a zip; `problem` says why it is not read."""
-
-    name: str
-    time: float  # seconds since 1970 in the time zone of whoever made the zip
-    problem: str = ""
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        return tuple(self.name.replace("\\", "/").split("/"))
-
-
-def members(zip_file: BinaryIO) -> list[Member]:
-    """The files in a zip, raises Refused if it is none."""
-    with _opened(zip_file) as archive:
-        files = [info for info in archive.infolist() if info.filename[-1:] != "/"]
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        with _refusing():
+            _check_index(stream)
+            self._zip = zipfile.ZipFile(stream)
+        files = [info for info in self._zip.infolist() if info.filename[-1:] != "/"]
         if len(files) > MAX_MEMBERS:
             raise Refused(f"a zip of more than {MAX_MEMBERS} files")
-        return [Member(info.filename, _time(info), _problem(info)) for info in files]
+        last = {info.filename: info for info in files}
+        self.members = [Member(name, _time(i), _problem(i)) for name, i in last.items()]
 
-
-def read_member(zip_file: BinaryIO, name: str, limit: int) -> bytes:
-    """The bytes of a file in a zip; raises Refused, also for more than `limit` bytes."""
-    with _opened(zip_file) as archive:
-        try:
-            info = archive.getinfo(name)
-        except KeyError:
-            raise Refused("no longer in the zip") from None
+    def read(self, name: str) -> bytes:
+        """The bytes of a file; raises Refused, also for more than MAX_RAW_BYTES."""
+        info = self._zip.getinfo(name)
         if problem := _problem(info):
             raise Refused(problem)
-        if info.file_size > limit:
+        if info.file_size > MAX_RAW_BYTES:
             if info.file_size > BOMB_RATIO * info.compress_size:
-                packed, size = _megabytes(info.compress_size), _megabytes(info.file_size)
+                packed, size = megabytes(info.compress_size), megabytes(info.file_size)
                 raise Refused(f"a zip bomb: {packed} that unpack to {size}")
-            raise Refused(f"larger than {_megabytes(limit)}")
-        with archive.open(info) as file:
-            data = file.read(limit + 1)  # a size in the zip's index may be a lie
-        if len(data) > limit:
-            raise Refused(f"larger than {_megabytes(limit)}")
+            raise too_large()
+        with _refusing(), self._zip.open(info) as file:
+            data = file.read(MAX_RAW_BYTES + 1)  # a size in the zip's index may be a lie
+        if len(data) > MAX_RAW_BYTES:
+            raise too_large()
         return data
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._zip.close()
+        self._stream.close()
 
 
 @contextmanager
-def _opened(zip_file: BinaryIO) -> Iterator[zipfile.ZipFile]:
+def _refusing() -> Iterator[None]:
     try:
-        _check_index(zip_file)
-        with zipfile.ZipFile(zip_file) as archive:
-            yield archive
+        yield
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -103,13 +101,15 @@ def _check_index(zip_file: BinaryIO) -> None:
 
 
 def _problem(info: zipfile.ZipInfo) -> str:
-    parts = info.filename.replace("\\", "/").split("/")
-    if ".." in parts or not parts[0] or parts[0].endswith(":"):
-        return "its name leads out of the zip"
-    if stat.S_ISLNK(info.external_attr >> 16):
-        return "a symbolic link, which is not followed: hand in the file itself"
+    if out := leads_out(info.filename):
+        return out
+    if kind := stat.S_IFMT(info.external_attr >> 16):
+        if kind == stat.S_IFLNK:
+            return LINK
+        if kind != stat.S_IFREG:
+            return NOT_REGULAR
     if info.flag_bits & 1:
-        return "encrypted: hand it in without a password"
+        return ENCRYPTED
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return "packed in an unusual way: make the zip with your system's own tool"
     return ""
@@ -120,7 +120,3 @@ def _time(info: zipfile.ZipInfo) -> float:
         return (datetime(*info.date_time) - datetime(1970, 1, 1)).total_seconds()
     except ValueError:
         return 0.0
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.3g} MB" if size < 1e9 else f"{size / 1e9:.3g} GB"

@@ -40,6 +40,7 @@ def print_class(
         "timed out": sum(r.status is SubmissionStatus.TIMEOUT for r in results),
         "ended twice": sum(r.alone and bool(how_ended(r)) for r in results),
         "late": sum(r.handed_in.late for r in results),
+        "of another topic": sum(bool(r.handed_in.looks_like) for r in results),
         "noted": sum(bool(r.notes) for r in results),
         "set by hand": sum(r.adjusted is not None for r in results),
     }
