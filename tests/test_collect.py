@@ -71,7 +71,9 @@ HOMEWORK = [
     (".git/HEAD", "mlp.py"),
     ("a.py", "b.py"),
     ("mlp/mlp.py", "adam/adam.py"),
-    ("submitted/anna/mlp/mlp.py",),
+    ("submitted/x/mlp/mlp.py",),
+    ("x_1_2_mlp.py", "x_1_3_utils.py"),
+    ("x/mlp/mlp.py", "x/mlp/timestamp.txt"),
     ("anna/anna.py",),
     ("mlp.py", "__MACOSX/._mlp.py", ".DS_Store"),
 ]

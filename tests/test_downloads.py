@@ -517,3 +517,13 @@ def test_a_file_in_the_wrong_place_of_a_download_is_listed(tmp_path):
     }
     (ada,) = gather([tree(tmp_path, files)], "mlp", say=said.append)
     assert (ada.name, said) == ("ada", ["nobody's, not graded: submitted/ada/old.ipynb"])
+
+
+def test_what_carries_no_time_is_counted_where_lateness_is_asked_for(tmp_path):
+    files = {"zoe_1_2_mlp.py": CODE, "max_LATE_2_3_mlp.py": CODE, "eve_3_4_mlp.py": CODE}
+    due = datetime(2026, 11, 20, tzinfo=UTC)
+    said: list[str] = []
+    gather([tree(tmp_path, files)], "mlp", due=due, say=said.append)
+    assert said == ["--due: whether 2 of 3 are late is unknown: they carry no time"]
+    gather([tmp_path], "mlp", say=said.append)
+    assert len(said) == 1

@@ -36,7 +36,7 @@ def check(topic_id: str, path: Path | None, watch: bool, function: str | None = 
     file = path or newest(course, topic)
     if not file.is_file():
         raise UsageError(f"no file {shown(file)}")
-    if other := OtherTopics(course, topic).of(file.read_bytes(), file.name):
+    if other := OtherTopics(course).of(topic, file.read_bytes(), file.name):
         print(f"{shown(file)} looks like {other}, not {topic.id}", file=sys.stderr)
     code = 0
     gc.disable()  # imports make many objects and no garbage: a quarter of their time

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import platform
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -40,6 +41,9 @@ def examine(course: Course | None) -> Iterator[Finding]:
     yield from _torch()
     yield from _isolation(course)
     yield _package("notebooks", "jupytext", "nbformat", extra="instructor")
+    bsdtar = shutil.which("bsdtar")
+    missing = "bsdtar is not installed (apt install libarchive-tools)"
+    yield Finding(".7z archives", True if bsdtar else None, bsdtar or missing)
     yield _package("figures", "matplotlib", extra="student")
     yield _package("mutants for gradus audit", "cosmic_ray", extra="instructor")
     yield _torchvision()

@@ -100,6 +100,6 @@ def _remarks(found: Sequence[Found], paths: Sequence[Path], due: datetime | None
         )
     unknown = sum(not (item.handed_in.at or item.handed_in.late) for item in found)
     if due and unknown:
-        yield f"--due: it is not known when {unknown} of {len(found)} were handed in"
+        yield f"--due: whether {unknown} of {len(found)} are late is unknown: they carry no time"
     if closed := sum(NO_PROGRAM in item.problem for item in found):
         yield f"{closed} cannot be opened here: {TO_INSTALL}"

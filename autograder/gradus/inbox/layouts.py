@@ -28,18 +28,19 @@ def recognise(files: Sequence[File], top: str, topic: str) -> list[Piece]:
     A download that was unpacked into a folder of its own is known as well. Raises UsageError for
     metadata that cannot be read.
     """
-    layouts = [gradescope, moodle, canvas, nbgrader, github]
+    sure = True
     while True:
-        for layout in layouts:
-            if pieces := layout(files, top, topic):
+        for layout in (gradescope, moodle, canvas, nbgrader, github):
+            pieces = layout(files, top, topic)
+            several = len({piece.student for piece in pieces}) > 1 and layout is not github
+            if pieces and (sure or several or layout is gradescope):
                 return [replace(piece, source=layout.__name__) for piece in pieces]
         tops = {file.names[0] for file in files}
         if len(tops) != 1 or any(len(file.names) < 2 for file in files):
             return []
         (wrapper,) = tops
-        if not is_class(wrapper, top, topic):
-            # It may be the folder of the only student, who may have handed in a clone.
-            layouts = [gradescope, moodle, canvas, nbgrader]
+        # Else it may be the folder of the only student, who may have handed in a clone.
+        sure = sure and is_class(wrapper, top, topic)
         files, top = [File(file.names[1:], file.where, file.time) for file in files], wrapper
 
 

@@ -19,20 +19,20 @@ _DEFINED = re.compile(
 
 
 class OtherTopics:
-    """The topics of a course, as far as `topic`'s submissions could be theirs."""
+    """What the topics of a course are known by; each is read when it is first asked for."""
 
-    def __init__(self, course: Course, topic: Topic) -> None:
-        self._course, self._topic = course, topic
+    def __init__(self, course: Course) -> None:
+        self._course = course
         self._known: dict[str, tuple[set[str], set[str]]] = {}
 
-    def of(self, source: bytes, filename: str) -> str:
-        """The other topic's id whose file this is, or "".
+    def of(self, topic: Topic, source: bytes, filename: str) -> str:
+        """The id of the other topic than `topic` whose file this is, or "".
 
         It has most of the functions that this other topic has and `topic` does not, and nearly none
         of those that only `topic` has: neither a stub nor a half-finished or broken file is so.
         """
         defined = _defined(source, filename)
-        mine, in_mine = self._names(self._topic)
+        mine, in_mine = self._names(topic)
         if mine <= defined:
             return ""
         shares = {}
@@ -66,11 +66,11 @@ class OtherTopics:
 
 def of_other_topics(found: Sequence[Found], course: Course, topic: Topic) -> list[Found]:
     """The submissions, those that look like another topic's with a note; each keeps its score."""
-    others = OtherTopics(course, topic)
+    others = OtherTopics(course)
     told = []
     for item in found:
         try:
-            other = others.of(item.read(), item.filename)
+            other = others.of(topic, item.read(), item.filename)
         except Unreadable:
             other = ""
         if other:
