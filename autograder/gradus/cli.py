@@ -255,7 +255,8 @@ def grade(
 
     A PATH may be an export of Gradescope, a bulk download of Canvas or Moodle, nbgrader's
     submitted/, a folder of repositories as GitHub Classroom makes them; as a folder, a zip, a
-    tar or a .7z. In a plain one each folder is a student, whatever is in it. Of what one student handed in the newest counts.
+    tar or a .7z. In a plain one each folder is a student, whatever is in it. Of what one student
+    handed in the newest counts.
 
     Grading again does only what has changed. Exits 1 when a submission has no result.
 
