@@ -182,6 +182,8 @@ def test_a_name_depends_on_nobody_else_and_on_no_kind_of_archive(tmp_path_factor
         files = laid_out({name: students[name]})
         if has_code(files):
             alone = tree(around / f"alone-{name}/class", files)
+            for file in files:
+                shutil.copystat(folder / file, alone / file)
             for item in gather([alone], "mlp"):
                 assert item.name == name
                 assert summary(item)[-1] == found[name][1]
