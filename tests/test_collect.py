@@ -130,11 +130,14 @@ def test_files_and_folders_together_each_once(tmp_path):
     assert names(*given) == {"ada": "ada.py", "emmy": "emmy.py", "carl": "carl/mlp.py"}
 
 
-def test_of_a_script_and_a_notebook_the_newer_one_counts(tmp_path):
+def test_of_a_script_and_a_notebook_the_newer_one_counts(tmp_path, monkeypatch):
     tree(tmp_path, "ada.py", "ada.ipynb", "carl/mlp.py", "carl/mlp.ipynb", "carl/mlp (1).ipynb")
     for file in ("ada.py", "carl/mlp.ipynb", "carl/mlp (1).ipynb"):
         os.utime(tmp_path / file, (1, 1))
     ada, carl = gathered(tmp_path)
+    assert gathered(tmp_path / "ada.py", tmp_path / "ada.ipynb") == [ada]
+    monkeypatch.chdir(tmp_path)
+    assert gathered(Path("ada.ipynb"), Path("ada.py"))[0].note == ada.note
     assert (ada.name, ada.filename) == ("ada", "ada.ipynb")
     assert ada.note == "ada.ipynb counts, the newest of 2; not graded: ada.py"
     assert (carl.filename, carl.name) == ("mlp.py", "carl")

@@ -46,11 +46,13 @@ def gather(
             lines = (f"{shown(path)}: {line}" for line in readings(files, pieces, top, topic))
         for line in lines:
             say(line)
+        alone = path.suffix in SUFFIXES  # of two files of one folder, ada.py and ada.ipynb
+        place = os.path.abspath(path.parent) if alone else index
         others += 0 if pieces else len(files)
         for piece in sorted(pieces, key=_place):
             # Whom a download identifies may be in several; else one name in two places may be two.
             is_folder = piece.file is not None and len(piece.file.names) > 1
-            key = (piece.student,) if piece.people else (index, piece.student, is_folder)
+            key = (piece.student,) if piece.people else (place, piece.student, is_folder)
             if _place(piece) not in seen:
                 students.setdefault(key, []).append(piece)
         seen.update(_place(piece) for piece in pieces if piece.file)

@@ -26,7 +26,7 @@ from gradus.inbox.pieces import File
 from gradus.inbox.sevens import NO_PROGRAM, TO_INSTALL
 
 NOISE = ("__pycache__", "__MACOSX", "node_modules", "site-packages", "venv", "env")
-_MAX_DEPTH = 8
+_MAX_DEPTH = 32
 
 
 def listing(path: Path) -> tuple[list[File], str]:
@@ -35,17 +35,17 @@ def listing(path: Path) -> tuple[list[File], str]:
     Raises UsageError for what is not there, cannot be read, or is something else.
     """
     try:
-        mode = path.lstat().st_mode
-        if stat.S_ISDIR(mode) and path.suffix not in SUFFIXES:
+        info = path.lstat()
+        if stat.S_ISDIR(info.st_mode) and path.suffix not in SUFFIXES:
             return list(_walk(Found("", path, ()))), path.resolve().name
     except OSError as error:
         raise UsageError(f"cannot read {shown(path)}: {os.strerror(error.errno or 0)}") from None
     alone = Found("", path.parent, (path.name,))
     if archive_suffix(path.name) and path.is_file():
         return _archived(alone), stem(path.name)
-    if path.suffix in SUFFIXES or stat.S_ISLNK(mode):
+    if path.suffix in SUFFIXES or stat.S_ISLNK(info.st_mode):
         folder = path.parent.name
-        return [File(alone.parts, alone)], path.stem if folder in ("", "..") else folder
+        return [_file(alone, info)], path.stem if folder in ("", "..") else folder
     kinds = ".py, nor .ipynb, nor a folder or an archive of them"
     raise UsageError(f"{shown(path)} is neither {kinds}")
 
@@ -88,17 +88,22 @@ def _walk(top: Found) -> Iterator[File]:
         if not _matters(here.parts):
             continue
         if entry.name == ".git" or not entry.is_dir(follow_symlinks=False):
-            info = entry.stat(follow_symlinks=False)
-            kind = stat.S_IFMT(info.st_mode)
-            problem = LINK if kind == stat.S_IFLNK else NOT_REGULAR if kind != stat.S_IFREG else ""
-            problem = "" if entry.name == ".git" else problem
-            yield File(here.parts, replace(here, problem=problem), _even(info.st_mtime))
+            yield _file(here, entry.stat(follow_symlinks=False))
             continue
         try:
             yield from _walk(here)
         except OSError as error:
             problem = os.strerror(error.errno or 0).lower()
             yield File(here.parts, replace(here, problem=problem))
+
+
+def _file(where: Found, info: os.stat_result) -> File:
+    """A file on disk, or a .git, which may be a folder."""
+    kind = stat.S_IFMT(info.st_mode)
+    problem = ""
+    if kind != stat.S_IFREG and where.parts[-1] != ".git":
+        problem = LINK if kind == stat.S_IFLNK else NOT_REGULAR
+    return File(where.parts, replace(where, problem=problem), _even(info.st_mtime))
 
 
 def _matters(names: tuple[str, ...]) -> bool:

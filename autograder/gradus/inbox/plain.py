@@ -14,9 +14,8 @@ from gradus.inbox.archives import SUFFIXES, archive_suffix, stem
 from gradus.inbox.pieces import File, Piece, few
 
 _CLASS = re.compile(r"(.+[-_ ])?submissions|submitted")
-_AGAIN = re.compile(
-    r"[-_ ]*\(?\d.*| - copy.*|_copy.*"
-)  # "class (1).zip", "class-20261120T08-1.zip"
+# What stands behind the name of a second download: "class (1)", "class-20261120T0800Z-001".
+_AGAIN = re.compile(r"[-_ ]*\(?\d.*| - copy.*|_copy.*")
 
 
 def plain(files: Sequence[File], top: str, topic: str) -> list[Piece]:

@@ -36,15 +36,18 @@ def open_7z(stream: BinaryIO, most: int) -> Tar:
     contained = not available_levels()["namespaces"]
     command = [*_view(program), "/bsdtar"] if contained else [program]
     with stream, _on_disk(stream) as packed, tempfile.TemporaryFile() as messages:
-        process = subprocess.Popen(
-            [*command, "--format", "pax", "-cf", "-", "@-"],
-            stdin=packed,
-            stdout=subprocess.PIPE,
-            stderr=messages,
-            preexec_fn=lambda: _limit(contained),
-            env={"LC_ALL": "C.UTF-8"},  # else names that are not ASCII are lost
-            cwd="/",
-        )
+        try:
+            process = subprocess.Popen(
+                [*command, "--format", "pax", "-cf", "-", "@-"],
+                stdin=packed,
+                stdout=subprocess.PIPE,
+                stderr=messages,
+                preexec_fn=lambda: _limit(contained),
+                env={"LC_ALL": "C.UTF-8"},  # else names that are not ASCII are lost
+                cwd="/",
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise Refused(f"{program} cannot be started here ({error})") from None
         timer = threading.Timer(_SECONDS, process.kill)
         timer.start()
         try:
