@@ -378,7 +378,7 @@ def test_where_no_program_opens_a_7z_it_is_said_what_to_install(tmp_path, monkey
     (tmp_path / "ada.py").write_text(CODE)
     said: list[str] = []
     _, eve = gather([tmp_path], "mlp", say=said.append)
-    assert "bsdtar is not installed" in eve.problem
+    assert eve.problem == "eve.7z: a .7z, for which bsdtar is not installed here"
     assert said == [
         "1 cannot be opened here: install bsdtar (Debian, Ubuntu: apt install libarchive-tools) "
         "and grade again"

@@ -97,14 +97,14 @@ class Found:
         return data
 
     def open_archive(self, most: int = MAX_OWN_UNPACKED) -> Archive:
-        """The archive that the file is, to be closed; raises Unreadable, also where unpacking it,
-        as all but zips are, makes more than `most` bytes."""
+        """The archive that the file is, to be closed; raises Unreadable, without its name, also
+        where unpacking it, as all but zips are, makes more than `most` bytes."""
         stream: BinaryIO = io.BytesIO(self.read_raw()) if self.members else self.open_file()
         try:
             return _opened(stream, self.filename, most)
         except Refused as error:
             stream.close()
-            raise Unreadable(f"{self.filename}: {error}") from None
+            raise Unreadable(str(error)) from None
 
     def _read_from(self, archive: Archive) -> bytes:
         try:

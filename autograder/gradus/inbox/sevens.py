@@ -16,7 +16,7 @@ from gradus.inbox.tars import Tar
 from gradus.sandbox.levels import available_levels
 from gradus.sandbox.view import SYSTEM, SYSTEM_FILES
 
-NO_PROGRAM = "a .7z, which this machine cannot open: bsdtar is not installed"
+NO_PROGRAM = "a .7z, for which bsdtar is not installed here"
 TO_INSTALL = "install bsdtar (Debian, Ubuntu: apt install libarchive-tools) and grade again"
 _MAGIC = b"7z\xbc\xaf\x27\x1c"
 _SECONDS = 120
