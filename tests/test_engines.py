@@ -124,5 +124,5 @@ def test_a_missing_tool_is_said_in_a_line(engine: str, course: Course, tmp_path:
     assert (
         ran.stderr.strip()
         .splitlines()[-1]
-        .startswith(f"{engine} is not installed here: pip install 'gradus-autograder[{engine}]'")
+        .startswith(f'{engine} is not installed here: pip install "gradus-autograder[{engine}]"')
     )

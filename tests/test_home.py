@@ -97,10 +97,14 @@ def test_the_notebook_checks_and_shows_in_a_kernel(folder: Path) -> None:
     resources = {"metadata": {"path": str(folder / "lr_schedules")}}
     NotebookClient(book, kernel_name="python3", timeout=120, resources=resources).execute()
     outputs = {c.source: c.outputs for c in book.cells if c.cell_type == "code"}
-    functions = [function.name for function in solution.functions()]
+    functions, hidden = [function.name for function in solution.functions()], []
     for function in functions:
         (said,) = outputs[f'check("lr_schedules", "{function}")']
         assert "✔" in said.text, said.text
+        hidden += re.findall(
+            r"of the visible checks; (\d) more points? (?:is|are) given", said.text
+        )
+    assert sum(map(int, hidden)) == 2  # as `gradus check` says it of the whole topic
     assert "image/png" in outputs['show("lr_schedules", "figure")'][-1].data
     assert "<table>" in outputs['show("lr_schedules", "experiment")'][-1].data["text/html"]
 

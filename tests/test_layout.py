@@ -39,6 +39,7 @@ NOUNS = [
     "jobs",
     "files",
     "rendering",
+    "terminal",
     "progress",
     "__init__",
 ]
@@ -127,3 +128,4 @@ def test_nothing_sends_people_to_somebody_elses_package():
     assert len(texts) > 100
     for name, text in texts.items():
         assert not re.search(r"pip install [^\n]*?\bgradus\b(?!-autograder)", text), name
+        assert not re.search(r"\bgradus(\[\w+\])? ?(@|[=~]=)", text), name  # as a requirement

@@ -149,6 +149,10 @@ def test_nbgrader_from_build_to_feedback(course: Course, tmp_path: Path) -> None
     nbgrader(tmp_path, "generate_feedback", "tiny")
     page = (tmp_path / "feedback/half/tiny/tiny.html").read_text()
     assert "the sign is wrong" in page
+    contents = page[page.index('id="toc"') : page.index("</ol>")]
+    scores = re.findall(r"<code>(\w+)</code></a> \(Score: ([\d.]+ / [\d.]+)\)", contents)
+    assert scores == [("times", "0.0 / 5.0"), ("dot", "2.0 / 5.0")]
+    assert "Test cell" not in contents
     assert page.count("was passed over") == 1  # said once, not below every function
     assert "no student should read" not in page
     for student in ("half", "links", "copies"):
@@ -198,7 +202,10 @@ def test_check_in_a_kernel_judges_what_the_cells_define(course: Course, tmp_path
     assert wrong[0].name == "stdout"
     assert "1.167 times too small" in wrong[0].text
     assert wrong[1].data["text/plain"] == "0.0"
-    assert right[1].data["text/plain"] == "5.0"  # of the public checks, all
+    # No full marks while hidden checks are open; nor fewer, or `nbgrader validate` would complain.
+    assert [o.output_type for o in right] == ["stream"]
+    more = "3/3 of the visible checks; 2 more points are given by hidden checks"
+    assert more in right[0].text
     assert [o.text for o in hidden] == ["dot is judged by hidden checks only\n"]
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from gradus import __version__
+from gradus.terminal import make_printable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from gradus.course import Course
 
 PATH = click.Path(path_type=Path)
+PAGE = click.Path(path_type=Path, dir_okay=False)  # asked before minutes are spent on it
 WORKERS = click.option(
     "--workers", type=click.IntRange(min=1), help="Processes that grade; default: one a core."
 )
@@ -23,7 +28,9 @@ _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIS
 
 
 def main() -> None:
-    """Run a command. Exits 2 on wrong usage, 130 when interrupted, each with one line."""
+    """Run a command. Exits 2 on wrong usage, or where a file cannot be read or written, and 130
+    when interrupted, each with one line."""
+    make_printable()
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
@@ -32,16 +39,20 @@ def main() -> None:
     except click.Abort:
         click.echo("stopped", err=True)
         code = 130
+    except BrokenPipeError:  # who reads has read enough: `gradus list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to write
+        code = 1
     except Exception as error:
-        from gradus.course import UsageError
+        from gradus.course import UsageError, shown
 
-        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
-            name = f": {error.filename}" if error.filename else ""
-            click.echo(f"{error.strerror}{name}", err=True)
-        elif isinstance(error, UsageError):
-            click.echo(str(error), err=True)
-        else:
+        if isinstance(error, OSError) and error.filename:
+            name = shown(Path(os.fsdecode(error.filename)))
+            error = UsageError(f"cannot read or write {name}: {error.strerror}")
+        elif isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            error = UsageError(error.strerror)
+        if not isinstance(error, UsageError):
             raise  # a bug: its traceback is what we want to see
+        click.echo(str(error), err=True)
         code = 2
     sys.exit(code)
 
@@ -59,7 +70,7 @@ def _sorted_out(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
 
 
 @click.group()
-@click.version_option(package_name="gradus")
+@click.version_option(__version__, prog_name="gradus")
 def cli() -> None:
     """A deep-learning course that grades itself.
 
@@ -108,7 +119,7 @@ def check(topic: str, words: tuple[str, ...], watch: bool) -> int:
 @cli.command()
 @click.argument("topic")
 @click.argument("words", nargs=-1, metavar="[experiment] [PATH]")
-@click.option("--html", type=PATH, help="Write it as a page, which opens without a network.")
+@click.option("--html", type=PAGE, help="Write it as a page, which opens without a network.")
 @click.option(
     "--data",
     type=click.Choice(["digits", "mnist"]),
@@ -267,7 +278,10 @@ def grade(
       gradus grade mlp submissions.zip --due 2026-11-20T23:59
     """
     from gradus.commands.grade import grade
+    from gradus.distribution import require
 
+    if engine != "gradus":
+        require(engine, "instructor")
     return grade(
         _course(),
         topic,
@@ -388,7 +402,7 @@ def similar(topic: str, paths: tuple[Path, ...], html: Path | None) -> None:
     help="Secrets that every mistake is tried with: more find a verdict that depends on luck.",
 )
 @WORKERS
-@click.option("--html", type=PATH, help="Write the findings as a page as well.")
+@click.option("--html", type=PAGE, help="Write the findings as a page as well.")
 @click.option("--mutants/--no-mutants", default=True, help="Try the solution's mutants too.")
 @click.option("--only", metavar="TEXT", help="Show what students read in cases with this title.")
 @click.option(
@@ -418,8 +432,11 @@ def audit(
       gradus audit mlp --only "bias gradient"
       gradus audit mlp --operators
     """
+    from gradus.distribution import require
+
     course = _course()
     course.select(topics)  # what is wrong with them is said before torch is imported
+    require("instructor")
 
     from gradus.commands.audit import audit, list_operators
 
@@ -437,7 +454,13 @@ def audit(
 
 
 @cli.command()
-@click.option("--out", type=PATH, default=Path("dist/site"), show_default=True, help="Its folder.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("dist/site"),
+    show_default=True,
+    help="Its folder.",
+)
 @click.option("--quick", is_flag=True, help="Draw the figures at a small size: to see the text.")
 def site(out: Path, quick: bool) -> None:
     """Make the course's web site: text, stubs, figures, and a map of the topics.
@@ -464,6 +487,11 @@ def doctor() -> None:
 @cli.command()
 def demo() -> int:
     """Build, grade a small class and show what everyone gets, in a minute or so."""
+    from gradus.distribution import require
+
+    course = _course()
+    require("instructor")
+
     from gradus.commands.demo import demo
 
-    return demo(_course())
+    return demo(course)

@@ -20,7 +20,7 @@ from gradus.results import Isolation
 COURSE_FILE = "course.yaml"
 MIN_SALT = 16  # characters: with fewer it is told that the salt can be guessed
 # Of a topic: no score depends on them.
-FOR_READERS = frozenset({"needs", "objectives", "minutes", "difficulty"})
+FOR_READERS = frozenset({"needs", "objectives", "worth", "minutes", "difficulty"})
 
 
 class UsageError(Exception):
@@ -52,6 +52,7 @@ class Topic(_Strict):
     points: int = Field(gt=0)
     needs: list[str] = Field(default_factory=list)  # topics before it that it builds on
     objectives: str = ""  # what one can do afterwards; `gradus build` takes it from the text
+    worth: dict[str, float] = Field(default_factory=dict)  # points by function; `gradus build`, too
     minutes: int = Field(default=60, gt=0)
     difficulty: int = Field(default=3, ge=1, le=5)
     forbid: list[str] = Field(default_factory=list)  # dotted names, each with all below it

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradus.course import Topic, UsageError
-from gradus.distribution import pip_install
+from gradus.distribution import require
 from gradus.errors import NotImplementedYet, SubmissionError
 from gradus.sandbox.launcher import Launcher
 from gradus.student import Student
@@ -120,10 +120,9 @@ def import_matplotlib() -> None:
 
     Raises UsageError where it is not installed.
     """
-    try:
-        import matplotlib
-    except ImportError:
-        raise UsageError(f"matplotlib is not installed: {pip_install('student')}") from None
+    require("student")
+    import matplotlib
+
     os.environ.setdefault("MPLCONFIGDIR", matplotlib.get_configdir())
     matplotlib.use("agg")
     import matplotlib.pyplot

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from gradus.course import UsageError, shown
@@ -31,12 +33,13 @@ def write_whole(path: Path, data: bytes) -> None:
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(draft, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # or a power cut could leave an empty file under the name
-        os.replace(draft, path)
+        with _named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(draft, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # or a power cut could leave an empty file under the name
+            os.replace(draft, path)
     except BaseException as error:
         with contextlib.suppress(OSError):  # of its folder
             draft.unlink(missing_ok=True)
@@ -49,8 +52,20 @@ def write_tree(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write `files`, by their paths below `folder`, with the folders that these need."""
     for name, data in files.items():
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        with _named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """An OSError names `path`: that of a full disk would name nothing, another the draft."""
+    try:
+        yield
+    except FileExistsError:  # where a folder above it should be
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def pack_zip(files: Mapping[str, bytes], modes: Mapping[str, int] | None = None) -> bytes:

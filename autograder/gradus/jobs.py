@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gradus.results import Visibility
@@ -36,3 +37,11 @@ class CheckInfo:
     public: bool
     visibility: Visibility
     threshold: bool = False
+
+
+def points_by_function(checks: Iterable[CheckInfo]) -> dict[str, float]:
+    """What each function's checks are worth together, in their order."""
+    points: dict[str, float] = {}
+    for check in checks:
+        points[check.function] = points.get(check.function, 0.0) + check.points
+    return points

@@ -28,8 +28,8 @@ from gradus.course import (
 from gradus.drawing import draw, html_table
 from gradus.grading.pool import Pool
 from gradus.jobs import Job
-from gradus.rendering import cell_points, report
-from gradus.results import CheckResult, Result
+from gradus.rendering import cell_points, more_points, report
+from gradus.results import CheckResult, Result, by_function
 
 _pools: dict[str, Pool] = {}  # by topic
 _latest: tuple[object, Result] | None = None  # of the same cells a result is asked for again
@@ -39,12 +39,13 @@ _given: Result | None = None
 def check(topic: str, function: str, points: float | None = None) -> float | None:
     """Print how `function` does in the checks, and return its share of `points`, where given.
 
-    None where this notebook is itself being graded, and where only hidden checks judge the
-    function. When the topic's tests are not to be found that is printed; with `points`, which
-    somebody may count, it raises UsageError.
+    None where this notebook is itself being graded, and where nothing but hidden checks is left
+    to judge the function. When the topic's tests are not to be found that is printed; with
+    `points`, which somebody may count, it raises UsageError.
     """
     try:
         checks = judged(topic, function)
+        hidden = (points or _worth(topic, function)) - sum(check.max_points for check in checks)
     except UsageError as error:
         if points is not None:
             raise
@@ -54,7 +55,12 @@ def check(topic: str, function: str, points: float | None = None) -> float | Non
         print(f"{function} is judged by hidden checks only")
         return None
     print(report(checks))
-    return None if points is None else cell_points(checks, points)
+    ((earned, possible),) = by_function(checks).values()
+    if hidden > 0:
+        print(f"  {earned:g}/{possible:g} of the visible checks; {more_points(hidden)}")
+    if points is None or (hidden > 0 and earned == possible):
+        return None
+    return cell_points(checks, points - hidden if hidden > 0 else points)
 
 
 def show(topic: str, view: str = "figure") -> None:
@@ -105,6 +111,11 @@ def judged(topic: str, function: str) -> Sequence[CheckResult]:
     if _latest is None or _latest[0] != key:
         _latest = (key, _grade(topic, function, cells))
     return [check for check in _latest[1].checks if check.function == function]
+
+
+def _worth(topic: str, function: str) -> float:
+    """All points of a function, where the course's file says them; else 0."""
+    return load_course(find_course()).topic(topic).worth.get(function, 0.0)
 
 
 def _cells() -> bytes | None:

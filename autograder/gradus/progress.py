@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
-from rich.table import Table
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Column, Table
+from rich.text import Text
 
 from gradus.course import Course, Topic, UsageError, shown
 from gradus.files import write_whole
@@ -53,28 +57,53 @@ def record_hints_used(course: Course, topic: Topic, function: str, count: int) -
     write_whole(_file(course, "hints"), _HINTS_USED.dump_json(used, indent=1) + b"\n")
 
 
-def topics_table(course: Course, progress: dict[str, Progress]) -> Table:
-    """The topics in order, unit by unit, with what is worth knowing before one starts."""
-    table = Table(
-        title=course.title, title_justify="left", box=None, padding=(0, 2, 0, 0), show_footer=True
-    )
+def print_topics(console: Console, course: Course, progress: dict[str, Progress]) -> None:
+    """The topics in order, unit by unit, with what is worth knowing before one starts.
+
+    A narrow terminal gets fewer columns, so that names stay whole.
+    """
+    for left_out in ((), ("title",), ("title", "minutes", "level")):
+        table = _topics_table(course, progress, left_out)
+        if (
+            Measurement.get(console, console.options.update(width=1000), table).minimum
+            <= console.width
+        ):
+            break
+    console.print(table)
+
+
+def _topics_table(
+    course: Course, progress: dict[str, Progress], left_out: Collection[str]
+) -> Table:
     points, minutes = (sum(t.points for t in course.topics), sum(t.minutes for t in course.topics))
-    table.add_column("topic", "all", no_wrap=True)
-    table.add_column("title")
-    table.add_column("minutes", str(minutes), justify="right")
-    table.add_column("level", no_wrap=True)  # of difficulty
-    table.add_column("my points", f"   of {points}", no_wrap=True)
+    columns = {
+        "topic": Column("topic", "all", no_wrap=True),
+        "title": Column("title"),
+        "minutes": Column("minutes", str(minutes), justify="right", no_wrap=True),
+        "level": Column("level", no_wrap=True),  # of difficulty
+        "my points": Column("my points", f"   of {points}", no_wrap=True),
+    }
+    kept = [name for name in columns if name not in left_out]
+    table = Table(
+        *(columns[name] for name in kept),
+        title=Text(course.title),
+        title_justify="left",
+        box=None,
+        padding=(0, 2, 0, 0),
+        show_footer=True,
+    )
     unit = ""
     for topic in course.topics:
         if topic.unit != unit:
-            table.add_row(f"[italic]{topic.unit}[/]")
-        table.add_row(
-            topic.id,
-            topic.title,
-            str(topic.minutes),
-            "●" * topic.difficulty + "○" * (5 - topic.difficulty),
-            _reached(progress.get(topic.id), topic.points),
-        )
+            table.add_row(Text(topic.unit, "italic"))
+        cells: dict[str, str | Text] = {
+            "topic": topic.id,
+            "title": Text(topic.title),
+            "minutes": str(topic.minutes),
+            "level": "●" * topic.difficulty + "○" * (5 - topic.difficulty),
+            "my points": _reached(progress.get(topic.id), topic.points),
+        }
+        table.add_row(*(cells[name] for name in kept))
         unit = topic.unit
     return table
 

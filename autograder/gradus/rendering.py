@@ -6,8 +6,10 @@ import io
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from rich.console import Console, Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -24,7 +26,9 @@ def stdout() -> Console:
 def render(result: Result, topic: Topic, filename: str, whole: bool = True) -> RenderableType:
     """The result as a student reads it; not `whole`: of one function alone."""
     passed = sum(c.points == c.max_points for c in result.checks)
-    total = topic.points if whole else result.max_score
+    total: float = topic.points
+    if not whole and result.checks:
+        total = topic.worth.get(result.checks[0].function, result.max_score)
     head = Table.grid(expand=True)
     head.add_column()
     head.add_column(justify="right")
@@ -37,13 +41,13 @@ def render(result: Result, topic: Topic, filename: str, whole: bool = True) -> R
     if result.message:
         parts.append(Text(f"  ✘ {filename}: {result.message}", style="red"))
     else:
-        parts.append(_table(result.checks))
+        parts.append(_Table(result.checks))
     for check in result.checks:
         if check.calls:
             parts.append(Text(f"\n{check.title}\n{check.calls}"))
     parts += [Text(f"  note: {note}", style="dim") for note in result.notes]
-    hidden = topic.points - result.max_score
-    if hidden > 0 and whole:
+    hidden = total - result.max_score
+    if hidden > 0:
         parts.append(Text(f"  {hidden:g} of the points are given by hidden checks", style="dim"))
     return Group(*parts)
 
@@ -57,8 +61,13 @@ def report(checks: Sequence[CheckResult]) -> str:
         if check.visibility != "hidden"
     ]
     out = io.StringIO()
-    Console(file=out, width=100, color_system=None, force_jupyter=False).print(_table(shown))
+    Console(file=out, width=100, color_system=None, force_jupyter=False).print(_Table(shown))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def more_points(hidden: float) -> str:
+    """What somebody reads who has passed the visible checks of a function."""
+    return f"{hidden:g} more {'point is' if hidden == 1 else 'points are'} given by hidden checks"
 
 
 def cell_points(checks: Sequence[CheckResult], points: float) -> float:
@@ -67,15 +76,28 @@ def cell_points(checks: Sequence[CheckResult], points: float) -> float:
     return round(points * sum(check.points for check in checks) / possible, 6) if possible else 0.0
 
 
-def _table(checks: Sequence[CheckResult]) -> Table:
-    rows = Table.grid(padding=(0, 1), expand=True)
-    rows.add_column(width=3, justify="right")
-    rows.add_column(no_wrap=True)
-    rows.add_column(ratio=1)
-    rows.add_column(justify="right", no_wrap=True)
-    for check in checks:
-        rows.add_row(*_row(check))
-    return rows
+@dataclass(frozen=True)
+class _Table:
+    """A row a check. Names stay whole: where they leave no room, messages stand below them."""
+
+    checks: Sequence[CheckResult]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        rows = [_row(check) for check in self.checks]
+        widest = max(
+            (cell_len(line) for _, name, _, _ in rows for line in name.plain.split("\n")), default=0
+        )
+        beside = options.max_width - widest - 12 >= 24
+        table = Table.grid(padding=(0, 1), expand=True)
+        table.add_column(width=3, justify="right")
+        if beside:
+            table.add_column(no_wrap=True)
+        table.add_column(ratio=1)
+        table.add_column(justify="right", no_wrap=True)
+        for mark, name, text, points in rows:
+            told = (name, text) if beside else (Text("\n").join([name, text]),)
+            table.add_row(mark, *told, points)
+        yield table
 
 
 def mark_of(check: CheckResult) -> tuple[str, str]:
@@ -89,7 +111,7 @@ def mark_of(check: CheckResult) -> tuple[str, str]:
     return marks.get(check.status, ("✘", "red"))
 
 
-def _row(check: CheckResult) -> tuple[RenderableType, ...]:
+def _row(check: CheckResult) -> tuple[Text, Text, Text, str]:
     mark, style = mark_of(check)
     lines = check.message.splitlines()
     if check.status is Status.PASSED:

@@ -16,12 +16,11 @@ from functools import cached_property
 from pathlib import Path
 
 from gradus.course import UsageError, shown
-from gradus.distribution import pip_install
+from gradus.distribution import require
 from gradus.files import read_text
 
 BEGIN = "# BEGIN SOLUTION"
 END = "# END SOLUTION"
-MISSING = "{} is not installed: " + pip_install("instructor")
 
 # "### BEGIN SOLUTION" or "#end solution" would be taken for a comment, and the solution given away.
 _NEARLY = re.compile(r"\b(begin|end)\W*solution\b", re.IGNORECASE)
@@ -71,10 +70,9 @@ class Solution:
 
     def cells(self) -> list[tuple[str, str]]:
         """Type ("markdown", "code", "raw") and source of each cell."""
-        try:
-            import jupytext
-        except ImportError:
-            raise UsageError(MISSING.format("jupytext")) from None
+        require("instructor")
+        import jupytext
+
         notebook = jupytext.reads(_without(_HINTS, self.text), fmt="py:percent")
         return [(str(cell.cell_type), str(cell.source)) for cell in notebook.cells]
 

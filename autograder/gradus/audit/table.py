@@ -7,6 +7,7 @@ from importlib import resources
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -45,8 +46,14 @@ def print_audits(console: Console, audits: Sequence[TopicAudit]) -> None:
     for audit in audits:
         table.add_row(*map(Text, row(audit)), style="red" if audit.problems else "")
     if not console.is_terminal:
-        console = Console(file=console.file, width=120)
-    console.print(table)
+        console = Console(file=console.file, width=160)
+    if Measurement.get(console, console.options.update(width=1000), table).maximum <= console.width:
+        console.print(table)
+    else:  # a line for each topic, in which no name is cut
+        for audit in audits:
+            cells = zip(COLUMNS[1:], row(audit)[1:], strict=True)
+            line = " · ".join(f"{name} {value}" for name, value in cells)
+            console.print(Text(f"{audit.topic}: {line}", "red" if audit.problems else ""))
     console.print(
         "Pairs: as it should be / all; = recorded as equivalent; (threshold).\n", style="dim"
     )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 import click
 
 from gradus.course import Course, shown
+from gradus.distribution import require
 
 
 def build(course: Course, topics: Sequence[str], targets: Collection[str], *, check: bool) -> int:
@@ -15,6 +16,7 @@ def build(course: Course, topics: Sequence[str], targets: Collection[str], *, ch
     With `check` nothing is written: 1 when assignments/ is stale. Raises UsageError.
     """
     chosen = course.select(topics)
+    require("instructor")
 
     # Imports torch, which takes seconds: after what can be wrong without it.
     from gradus.release.build import build as write

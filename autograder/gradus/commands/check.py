@@ -63,7 +63,10 @@ def check(topic_id: str, path: Path | None, watch: bool, function: str | None = 
                 console.clear()
             console.print(render(result, topic, file.name, function is None))
             if function is None:
-                record_progress(course, topic, result.score, result.max_score)
+                try:
+                    record_progress(course, topic, result.score, result.max_score)
+                except OSError as error:  # a folder that cannot be written is no fault of the work
+                    console.print(f"  progress is not kept: {error.strerror}", style="dim")
                 for line in _whats_next(course, topic) if not code else ():
                     console.print(f"  {line}", markup=False)
             if watch:

@@ -6,17 +6,21 @@ import importlib
 import os
 import platform
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from importlib.util import find_spec
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from gradus.course import Course, UsageError, find_course, load_course, shown
-from gradus.distribution import pip_install
+from gradus.distribution import MODULES, lacking
+from gradus.errors import one_line
 from gradus.sandbox.levels import available_levels
+
+NARROW = 72  # columns of a terminal, below which details have a line of their own
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,11 @@ class Finding:
 
 def doctor() -> None:
     """Print what was found, as a table."""
-    Console().print(report(examine(course_here())))
+    course = course_here()
+    with Console(stderr=True).status("looking at everything"):
+        findings = list(examine(course))
+    console = Console(highlight=False)
+    console.print(report(findings, console.width))
 
 
 def examine(course: Course | None) -> Iterator[Finding]:
@@ -40,25 +48,29 @@ def examine(course: Course | None) -> Iterator[Finding]:
     )
     yield from _torch()
     yield from _isolation(course)
-    yield _package("notebooks", "jupytext", "nbformat", extra="instructor")
     bsdtar = shutil.which("bsdtar")
     missing = "bsdtar is not installed (apt install libarchive-tools)"
     yield Finding(".7z archives", True if bsdtar else None, bsdtar or missing)
-    yield _package("figures", "matplotlib", extra="student")
-    yield _package("mutants for gradus audit", "cosmic_ray", extra="instructor")
+    yield _extra("figures", "student")
+    yield _extra("building, auditing", "instructor", "gradus.audit.operators")
+    yield _extra("web site", "site")
     yield _torchvision()
-    yield _tool("otter", "otter-grader", extra="otter")
-    yield _tool("nbgrader", "nbgrader", extra="nbgrader")
+    yield _extra("otter", "otter", "gradus.tools.otter.plugin")
+    yield _nbgrader()
     if course is not None:
         yield _salt(course)
 
 
-def report(findings: Iterator[Finding]) -> Table:
-    """The findings as a table."""
-    table = Table(box=None, show_header=False, padding=(0, 1))
-    marks = {True: "[green]✔[/]", False: "[red]✘[/]", None: "·"}
+def report(findings: Iterable[Finding], width: int) -> Table:
+    """The findings as a table; where it would be too narrow, details stand below their subjects."""
+    table = Table.grid(padding=(0, 1))
+    marks = {True: Text("✔", "green"), False: Text("✘", "red"), None: Text("·")}
     for finding in findings:
-        table.add_row(marks[finding.ok], finding.subject, escape(finding.detail))
+        detail = finding.detail.replace(": pip install", ":\npip install")  # to copy in one piece
+        if width < NARROW:
+            table.add_row(marks[finding.ok], Text(f"{finding.subject}\n{detail}"))
+        else:
+            table.add_row(marks[finding.ok], Text(finding.subject, no_wrap=True), Text(detail))
     return table
 
 
@@ -75,7 +87,7 @@ def _torch() -> Iterator[Finding]:
     try:
         import torch
     except ImportError as error:
-        yield Finding("torch", False, f"{error}: pip install torch")
+        yield Finding("torch", False, f"{one_line(str(error))}: install Gradus again")
         return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Finding("torch", True, f"{torch.__version__}, {cores} CPU cores")
@@ -106,13 +118,27 @@ def _isolation(course: Course | None) -> Iterator[Finding]:
     )
 
 
-def _package(subject: str, *modules: str, extra: str) -> Finding:
-    try:
-        for module in modules:
+def _extra(subject: str, extra: str, *ours: str) -> Finding:
+    """Whether all that `extra` brings, and then our own modules for it, can be imported."""
+    first, *_ = modules = MODULES[extra]
+    if find_spec(first) is None:
+        return Finding(subject, None, lacking(extra))
+    if why := lacking(extra):
+        return Finding(subject, False, why)
+    for module in (*modules, *ours):
+        try:
             importlib.import_module(module)
-    except ImportError as error:
-        return Finding(subject, False, f"{error}: {pip_install(extra)}")
-    return Finding(subject, True, ", ".join(f"{m} {_version(m)}" for m in modules))
+        except Exception as error:  # of whatever kind: it is anybody's package
+            why = f"{module} cannot be imported: {type(error).__name__}: {one_line(str(error))}"
+            return Finding(subject, False, why)
+    return Finding(subject, True, f"{first} {importlib.import_module(first).__version__}")
+
+
+def _nbgrader() -> Finding:
+    found = _extra("nbgrader", "nbgrader", "gradus.tools.nbgrader.step")
+    if not found.ok or shutil.which("alembic"):
+        return found
+    return replace(found, detail=f"{found.detail}; activate this environment before you call it")
 
 
 def _torchvision() -> Finding:
@@ -120,24 +146,11 @@ def _torchvision() -> Finding:
 
     try:
         torchvision_datasets()
-    except (RuntimeError, ImportError) as error:
+    except RuntimeError as error:
         return Finding("MNIST", None, str(error))
     data = os.environ.get("GRADUS_DATA")
     where = f"files from {data}" if data else "fetched when first asked for, or set GRADUS_DATA"
-    return Finding("MNIST", True, f"torchvision {_version('torchvision')}; {where}")
-
-
-def _tool(subject: str, package: str, extra: str) -> Finding:
-    found = _version(package)
-    detail = found or f"not installed: {pip_install(extra)}"
-    return Finding(subject, True if found else None, detail)
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
+    return Finding("MNIST", True, f"torchvision {version('torchvision')}; {where}")
 
 
 def _salt(course: Course) -> Finding:

@@ -51,7 +51,8 @@ def show(
         raise UsageError(f"no file {shown(file)}")
     console = Console(highlight=False)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    bar = Console(stderr=True)
+    with Progress(*columns, console=bar, transient=True, disable=not bar.is_terminal) as progress:
         progress.add_task(f"{topic.id}: the {view}, by the functions in {file.name}")
         drawn = draw(topic, file.name, file.read_bytes(), view, data)
     if drawn.output:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 
 from gradus.course import Course
-from gradus.progress import read_progress, topics_table
+from gradus.progress import print_topics, read_progress
 
 
 def topics(course: Course) -> None:
     """Print the table of topics."""
-    Console().print(topics_table(course, read_progress(course)))
+    print_topics(Console(highlight=False), course, read_progress(course))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.progress import track
 
 from gradus.checks.session import list_checks
 from gradus.course import COURSE_FILE, Course, Topic, UsageError, check_points, shown
-from gradus.distribution import pip_install
+from gradus.distribution import lacking, require
 from gradus.files import write_whole
 from gradus.jobs import CheckInfo
 from gradus.release.student import student_files, student_zip
@@ -31,13 +30,13 @@ class Release:
     topic: Topic
     checks: list[CheckInfo]
     files: dict[str, bytes]  # of assignments/T, by name
+    course_file: bytes  # of assignments/
 
 
 def _student(release: Release) -> dict[str, bytes]:
-    course = student_course(release.course)
     wheel, data = make_wheel()  # what their README says to install
     return {
-        f"{release.topic.id}.zip": student_zip(release.topic, release.files, course),
+        f"{release.topic.id}.zip": student_zip(release.topic, release.files, release.course_file),
         wheel: data,
     }
 
@@ -62,7 +61,7 @@ TARGETS: dict[str, Callable[[Release], dict[str, bytes]]] = {
     "nbgrader": _nbgrader,
     "gradescope": _gradescope,
 }
-_NEEDS = {"otter": "otter"}  # what has to be installed for a target, where that is not Gradus's own
+_EXTRAS = {"otter": ["otter"]}  # what a target needs beyond an instructor's own
 _PRIVATE = (
     "otter",
     "nbgrader",
@@ -74,9 +73,8 @@ def possible_targets(say: Callable[[str], None]) -> list[str]:
     """The targets that can be made here; `say` is told, in a line each, of the others."""
     found = []
     for target in TARGETS:
-        needs = _NEEDS.get(target)
-        if needs and importlib.util.find_spec(needs) is None:
-            say(f"no dist/{target}: {pip_install(needs)} to have it made too")
+        if why := lacking(*_EXTRAS.get(target, ())):
+            say(f"no dist/{target}: {why}")
         else:
             found.append(target)
     return found
@@ -89,12 +87,14 @@ def build(
     say: Callable[[str], None],
 ) -> None:
     """Write assignments/ and dist/ for `topics`; nothing is written unless all can be made."""
+    require("instructor", *(extra for target in targets for extra in _EXTRAS.get(target, ())))
     console = Console(stderr=True)
+    course_file = student_course(course)
     releases = [
-        _release(course, topic)
+        _release(course, topic, course_file)
         for topic in track(topics, "checks", console=console, transient=True)
     ]
-    assignments = _assignments(course, releases)
+    assignments = _assignments(course, releases, course_file)
     bundles = {}
     todo = [(target, release) for target in targets for release in releases]
     for target, release in track(todo, "building", console=console, transient=True):
@@ -113,7 +113,9 @@ def build(
 
 def stale(course: Course, topics: Sequence[Topic]) -> list[str]:
     """What `build` would change in assignments/ and what it would not have made, one line each."""
-    assignments = _assignments(course, [_release(course, topic) for topic in topics])
+    course_file = student_course(course)
+    releases = [_release(course, topic, course_file) for topic in topics]
+    assignments = _assignments(course, releases, course_file)
     lines = [
         f"{shown(path)}: {'differs' if path.exists() else 'missing'}: run `gradus build`"
         for path, data in assignments.items()
@@ -128,7 +130,7 @@ def stale(course: Course, topics: Sequence[Topic]) -> list[str]:
     return lines
 
 
-def _release(course: Course, topic: Topic) -> Release:
+def _release(course: Course, topic: Topic, course_file: bytes) -> Release:
     for path in (course.solution(topic), course.test_file(topic)):
         if not path.is_file():
             raise UsageError(
@@ -137,11 +139,13 @@ def _release(course: Course, topic: Topic) -> Release:
             )
     checks = list_checks(course.test_file(topic))
     check_points(course, topic, checks)
-    return Release(course, topic, checks, student_files(course, topic, checks))
+    return Release(course, topic, checks, student_files(course, topic, checks), course_file)
 
 
-def _assignments(course: Course, releases: Sequence[Release]) -> dict[Path, bytes]:
-    files = {course.root / course.assignments / COURSE_FILE: student_course(course)}
+def _assignments(
+    course: Course, releases: Sequence[Release], course_file: bytes
+) -> dict[Path, bytes]:
+    files = {course.root / course.assignments / COURSE_FILE: course_file}
     for release in releases:
         folder = course.assignment(release.topic)
         files |= {folder / name: data for name, data in release.files.items()}

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from gradus.course import COURSE_FILE, Course, Topic, shown
 from gradus.drawing import views_in
 from gradus.files import pack_zip, read_text
-from gradus.jobs import CheckInfo
+from gradus.jobs import CheckInfo, points_by_function
 from gradus.mistakes.prepare import prepare_public
 from gradus.release.public import check_public, public_tests
 from gradus.solution import Solution
@@ -69,9 +69,7 @@ def _notebook(topic: Topic, stub: str, checks: Collection[CheckInfo]) -> str:
 
 
 def _readme(course: Course, topic: Topic, solution: Solution, checks: Iterable[CheckInfo]) -> str:
-    points: dict[str, float] = {}
-    for check in checks:
-        points[check.function] = points.get(check.function, 0) + check.points
+    points = points_by_function(checks)
     unit = f"Unit *{topic.unit}* · " if topic.unit else ""
     rows = [
         f"| `{f.name}` | {points.get(f.name, 0):g} | {_cell(f.summary)} |"

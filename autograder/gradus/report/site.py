@@ -13,7 +13,6 @@ from typing import Any
 
 import gradus
 from gradus.course import Course, Topic, UsageError
-from gradus.distribution import pip_install
 from gradus.drawing import draw, html_table, views_in
 from gradus.files import write_tree, write_whole
 from gradus.solution import Solution
@@ -48,11 +47,9 @@ def make_site(course: Course, out: Path, advance: Callable[[str], None], quick: 
     `quick` draws the figures at their small size. Raises UsageError where a figure cannot be
     drawn, or Sphinx is not installed or not content.
     """
-    try:
-        from sphinx.application import Sphinx
-        from sphinx.errors import SphinxError
-    except ImportError:
-        raise UsageError(f"Sphinx is not installed: {pip_install('site')}") from None
+    from sphinx.application import Sphinx
+    from sphinx.errors import SphinxError
+
     files = {"index.md": _index(course).encode(), "_static/gradus.css": _STYLE.encode()}
     for topic in course.topics:
         advance(topic.title)

@@ -8,7 +8,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from gradus.checks.session import list_checks
 from gradus.course import Course, Topic
+from gradus.jobs import points_by_function
 from gradus.solution import Solution
 
 
@@ -19,6 +21,8 @@ def student_course(course: Course) -> bytes:
         entry = topic.model_dump(exclude_defaults=True)
         if course.solution(topic).is_file():
             entry["objectives"] = Solution.read(course.solution(topic)).objectives()
+        if course.test_file(topic).is_file():
+            entry["worth"] = points_by_function(list_checks(course.test_file(topic)))
         entries.append({key: value for key, value in entry.items() if value})
     keys = {} if course.hints else {"hints": False}
     return _course_yaml(course, entries, assignments=".", **keys)

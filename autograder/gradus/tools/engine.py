@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
-from gradus.course import Course, UsageError
-from gradus.distribution import pip_install
+from gradus.course import Course
 from gradus.grading.grade import Conditions, unreadable
 from gradus.grading.pool import NoResult
 from gradus.inbox.found import Found
@@ -27,12 +25,9 @@ def engine(
 ) -> Callable[[Iterable[Job]], Outcomes]:
     """What grades jobs with otter or nbgrader; nbgrader uses one process, whatever `processes` is.
 
-    `student_files` makes the files of assignments/T, which both tools are given. Raises
-    UsageError where the tool is not installed.
+    `student_files` makes the files of assignments/T, which both tools are given.
     """
     name, topic, checks = conditions.engine, conditions.topic, conditions.checks
-    if importlib.util.find_spec(name) is None:
-        raise UsageError(f"{name} is not installed here: {pip_install(name)}")
 
     def run(jobs: Iterable[Job]) -> Outcomes:
         broken: deque[tuple[Job, Result]] = deque()

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from gradus.course import UsageError
-from gradus.solution import MISSING, Solution
+from gradus.distribution import require
+from gradus.solution import Solution
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -25,10 +25,9 @@ def write_notebook(cells: Iterable[tuple[str, str, dict[str, Any]]]) -> str:
 
     A cell's id is drawn from its source, so that changing one cell leaves the others' alone.
     """
-    try:
-        import nbformat
-    except ImportError:
-        raise UsageError(MISSING.format("nbformat")) from None
+    require("instructor")
+    import nbformat
+
     seen: dict[str, int] = {}
     notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}

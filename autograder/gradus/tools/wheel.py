@@ -24,10 +24,7 @@ def make_wheel() -> tuple[str, bytes]:
 
     Raises UsageError where the package was not installed, so that nothing says what it needs.
     """
-    try:
-        installed = distribution(NAME)
-    except PackageNotFoundError:
-        raise UsageError("gradus is not installed here: pip install it (make install)") from None
+    installed = _installed()
     info = f"{_STEM}-{installed.version}.dist-info"
     files = _package() | {f"{info}/{name}": _text(installed, name) for name in _KEPT}
     files[f"{info}/WHEEL"] = (
@@ -45,8 +42,17 @@ def wheel_name() -> str:
 
 
 def requirement(name: str) -> str:
-    """What Gradus needs of a package, as pip writes it: "torch==2.13.*"."""
-    return next(line for line in distribution(NAME).requires or () if line.startswith(name))
+    """What Gradus needs of a package, as pip writes it: "torch==2.13.*". Raises UsageError."""
+    return next(line for line in _installed().requires or () if line.startswith(name))
+
+
+def _installed() -> Distribution:
+    try:
+        return distribution(NAME)
+    except PackageNotFoundError:
+        raise UsageError(
+            f"{NAME} is not installed here: `pip install .` in a clone of its repository"
+        ) from None
 
 
 def _package() -> dict[str, bytes]:

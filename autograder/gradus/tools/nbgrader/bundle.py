@@ -58,6 +58,7 @@ c.Autograde.autograde_preprocessors = [
     AssignLatePenalties,
     CheckCellMetadata,
 ]
+c.GenerateFeedback.exporter_class = "gradus.tools.nbgrader.feedback.Feedback"
 """
 
 _TEST = """\

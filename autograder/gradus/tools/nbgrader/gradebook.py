@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gradus.course import Topic, UsageError
-from gradus.distribution import pip_install
+from gradus.distribution import require
 from gradus.results import Result, by_function
 
 
@@ -22,11 +22,10 @@ def export_gradebook(results: Sequence[Result], topic: Topic, database: str) -> 
     gave by hand in it stay; what adjusted.csv adds or takes is in the first cell. Returns what was
     done, in one line. Raises UsageError.
     """
-    try:
-        from nbgrader.api import Gradebook, InvalidEntry, MissingEntry
-        from sqlalchemy.exc import SAWarning, SQLAlchemyError
-    except ImportError as error:
-        raise UsageError(f"{error.name} is not installed: {pip_install('nbgrader')}") from None
+    require("nbgrader")
+    from nbgrader.api import Gradebook, InvalidEntry, MissingEntry
+    from sqlalchemy.exc import SAWarning, SQLAlchemyError
+
     os.environ.update(environment())
     warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own making, on stderr
     url = database if "://" in database else f"sqlite:///{database}"
@@ -58,9 +57,9 @@ def export_gradebook(results: Sequence[Result], topic: Topic, database: str) -> 
 
 
 def environment() -> dict[str, str]:
-    """For nbgrader, which calls alembic by its name: it lies beside this Python."""
+    """For nbgrader, which calls alembic by its name: it lies beside this Python; in UTF-8."""
     folders = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-    return {**os.environ, "PATH": os.pathsep.join(folders)}
+    return {**os.environ, "PATH": os.pathsep.join(folders), "PYTHONUTF8": "1"}
 
 
 def _each(results: Sequence[Result]) -> Iterator[tuple[str, Result]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -11,12 +10,11 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import nbformat
-
 from gradus.course import COURSE_FILE, Course, Topic, UsageError
-from gradus.distribution import pip_install
+from gradus.distribution import NAME
 from gradus.files import pack_zip, write_tree
 from gradus.jobs import CheckInfo
+from gradus.rendering import more_points
 from gradus.solution import BEGIN, END, Solution, mark
 from gradus.tools.course_yaml import tool_course
 from gradus.tools.hidden import hidden_files
@@ -33,7 +31,7 @@ _PROMPT = (END, '""" # BEGIN PROMPT', "raise NotImplementedError", '""" # END PR
 _TEST = '''\
 """ # BEGIN TEST CONFIG
 hidden: {hidden}
-points: {points}
+points: {points}{said}
 """ # END TEST CONFIG
 def {name}(env):
     from gradus.notebook import require
@@ -76,7 +74,7 @@ def otter_files(
         "autograder_files": ["hidden_tests", wheel],
         "requirements": [
             "--extra-index-url https://download.pytorch.org/whl/cpu",
-            f"gradus @ file:///autograder/source/files/{wheel}",
+            f"{NAME} @ file:///autograder/source/files/{wheel}",
         ],
         "tests": {"files": True, "ok_format": False},
         "export_cell": {"pdf": False, "run_tests": False},
@@ -108,12 +106,16 @@ def _asked(source: str, questions: Iterable[Question], topic: str) -> Iterator[t
             yield "raw", END
             source = ""
         yield "raw", "# BEGIN TESTS"
+        public = [check for check in question.checks if check.public]
+        hidden = question.points - sum(check.points for check in public)
+        said = f"\nsuccess_message: {more_points(hidden)}" if hidden > 0 else ""
         for check in question.checks:
             yield (
                 "code",
                 _TEST.format(
                     hidden="false" if check.public else "true",
                     points=check.points,
+                    said=said if check in public[-1:] else "",
                     topic=topic,
                     function=question.function,
                     name=check.name,
@@ -140,8 +142,6 @@ def _assign(topic: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
         write_tree(root, files)
         # Our audit runs the solution; otter would start a kernel for it.
         arguments = ["assign", "--no-run-tests", str(root / f"{topic}.ipynb"), str(made)]
-        if importlib.util.find_spec("otter") is None:
-            raise UsageError(f"otter-grader is not installed here: {pip_install('otter')}")
         ran = subprocess.run(
             [sys.executable, "-m", "otter", *arguments], cwd=root, capture_output=True, text=True
         )
@@ -169,5 +169,7 @@ def _packed_again(archive: Path) -> bytes:
 
 def _written_again(notebook: Path) -> bytes:
     """Otter's notebook without its random cell ids."""
+    import nbformat
+
     cells = nbformat.read(notebook, as_version=4).cells  # type: ignore[no-untyped-call]
     return write_notebook((c.cell_type, c.source, c.metadata) for c in cells).encode()

@@ -42,6 +42,7 @@ def otter_runs(
     archive: bytes, jobs: Iterable[Job], processes: int
 ) -> Iterator[tuple[Job, tuple[Scores, Any] | str]]:
     """What otter says of each job: each question's points and the plugin's data, or why not."""
+    os.environ["PYTHONUTF8"] = "1"  # otter reads files in the locale's encoding: its processes'
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "autograder.zip").write_bytes(archive)

@@ -38,7 +38,7 @@ class Sandbox(AbstractOtterPlugin):  # type: ignore[misc]
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         shutil.copytree(source / "tests", path.parent / "tests")
         # Otter reads it, whatever its suffix.
-        path.write_text(nbformat.writes(self._taking()))  # type: ignore[no-untyped-call]
+        path.write_text(nbformat.writes(self._taking()), encoding="utf-8")  # type: ignore[no-untyped-call]
 
     def before_execution(self, submission: Any) -> Any:
         """The notebook that otter runs in place of the submission."""
