@@ -153,6 +153,7 @@ def test_nbgrader_from_build_to_feedback(course: Course, tmp_path: Path) -> None
     scores = re.findall(r"<code>(\w+)</code></a> \(Score: ([\d.]+ / [\d.]+)\)", contents)
     assert scores == [("times", "0.0 / 5.0"), ("dot", "2.0 / 5.0")]
     assert "Test cell" not in contents
+    assert page.count("2 more points are given by hidden checks") == 1
     assert page.count("was passed over") == 1  # said once, not below every function
     assert "no student should read" not in page
     for student in ("half", "links", "copies"):

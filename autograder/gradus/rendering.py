@@ -53,8 +53,8 @@ def render(result: Result, topic: Topic, filename: str, whole: bool = True) -> R
 
 
 def report(checks: Sequence[CheckResult]) -> str:
-    """Some checks as plain text, for a cell's output; nothing of those that are hidden, and what
-    was printed only while public ones ran."""
+    """Some checks as plain text, for a cell's output; of those that are hidden only their points,
+    and what was printed only while public ones ran."""
     shown = [
         check if check.public else check.model_copy(update={"output": ""})
         for check in checks
@@ -62,7 +62,10 @@ def report(checks: Sequence[CheckResult]) -> str:
     ]
     out = io.StringIO()
     Console(file=out, width=100, color_system=None, force_jupyter=False).print(_Table(shown))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    if hidden := sum(check.max_points for check in checks if check.visibility == "hidden"):
+        lines.append(f"  {more_points(hidden)}")
+    return "\n".join(lines)
 
 
 def more_points(hidden: float) -> str:
