@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from packaging.utils import canonicalize_name
 from tiny import SOLUTION, bundle, cells, job, make_course, notebook
 
 from gradus.course import Course
@@ -41,6 +43,20 @@ def test_otter_hands_out_stubs_and_public_tests_only(otter: dict[str, bytes]) ->
     assert b"secretly" not in given
     assert b"(x * y).sum()" not in given
     assert b"def factor" in given  # code that is no solution is theirs
+    assert b"2 more points are given by hidden checks" in given  # who passes is told what is left
+
+
+def test_otter_installs_this_package(otter: dict[str, bytes]) -> None:
+    """pip refuses a wheel under another name than its own."""
+    with zipfile.ZipFile(io.BytesIO(otter["tiny.zip"])) as archive:
+        (wanted,) = [
+            line
+            for line in archive.read("requirements.txt").decode().splitlines()
+            if "gradus" in line
+        ]
+        name, _, file = wanted.partition(" @ file:///autograder/source/")
+        assert canonicalize_name(file.rpartition("/")[2].partition("-")[0]) == name
+        assert file in archive.namelist()
 
 
 def test_stock_otter_gives_an_honest_submission_its_score(course: Course) -> None:

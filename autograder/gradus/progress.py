@@ -62,12 +62,10 @@ def print_topics(console: Console, course: Course, progress: dict[str, Progress]
 
     A narrow terminal gets fewer columns, so that names stay whole.
     """
+    boundless = console.options.update(width=1000)
     for left_out in ((), ("title",), ("title", "minutes", "level")):
         table = _topics_table(course, progress, left_out)
-        if (
-            Measurement.get(console, console.options.update(width=1000), table).minimum
-            <= console.width
-        ):
+        if Measurement.get(console, boundless, table).minimum <= console.width:
             break
     console.print(table)
 

@@ -131,7 +131,8 @@ def _extra(subject: str, extra: str, *ours: str) -> Finding:
         except Exception as error:  # of whatever kind: it is anybody's package
             why = f"{module} cannot be imported: {type(error).__name__}: {one_line(str(error))}"
             return Finding(subject, False, why)
-    return Finding(subject, True, f"{first} {importlib.import_module(first).__version__}")
+    number = getattr(importlib.import_module(first), "__version__", "")
+    return Finding(subject, True, f"{first} {number}".rstrip())
 
 
 def _nbgrader() -> Finding:
@@ -146,7 +147,7 @@ def _torchvision() -> Finding:
 
     try:
         torchvision_datasets()
-    except RuntimeError as error:
+    except (RuntimeError, ImportError) as error:
         return Finding("MNIST", None, str(error))
     data = os.environ.get("GRADUS_DATA")
     where = f"files from {data}" if data else "fetched when first asked for, or set GRADUS_DATA"
