@@ -41,7 +41,10 @@ class Chooser:
             return self._nothing(name, pieces, files)
         best = max(worked_on, key=self._rank)
         assert best.file
-        if self._stem(best) != self.topic and len({_without_number(p, own) for p in own}) > 1:
+        if (
+            self._stem(best) != self.topic
+            and len({_without_number(p, worked_on) for p in worked_on}) > 1
+        ):
             names = _listed(worked_on)
             why = f"which one counts: {names}? none is called {self.topic}.py or {self.topic}.ipynb"
             return replace(best.file.where, name=name, problem=why, handed_in=_handed_in(best, ()))
