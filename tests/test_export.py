@@ -17,7 +17,7 @@ from gradus.report.export import FORMATS, export_table
 from gradus.report.load import read_topics
 from gradus.results import CheckResult, HandedIn, Person, Result, Status, SubmissionStatus
 
-GRADUS = [str(Path(sys.executable).parent / "gradus")]
+GRADUS = [sys.executable, "-P", "-m", "gradus"]
 COURSE = "title: Course\ntopics:\n  - {id: mlp, title: 'Perceptron, multi-layer', points: 6}\n"
 
 
@@ -217,6 +217,30 @@ def test_results_by_different_tests_are_refused_unless_told(course):
     assert "mlp: 1 of 3 results were made by other tests, salt or limits (emmy)" in err
     assert (out, err.count("\n")) == ("", 1)
     assert export(course, "results", "--to", "csv", "--mixed")[0].count("\n") == 4
+
+
+def test_files_that_are_gone_are_refused_unless_told(course):
+    store = Store(course.root / "results" / "mlp")
+    both = [(name, course.root / "in" / f"{name}.py") for name in ("ada", "carl")]
+    for name, _ in both:
+        store.save(result(name, 1))
+    assert store.note(both, [course.root / "in"]) == []
+    assert store.note(both[:1], [course.root / "in" / "ada.py"]) == []  # not where carl was
+    assert store.note(both[:1], [course.root / "in"]) == ["carl"]
+    out, err = export(course, "results", "--to", "csv", ok=False)
+    assert "files of 1 results are no longer where they were graded (carl)" in err
+    assert (out, err.count("\n")) == ("", 1)
+    assert export(course, "results", "--to", "csv", "--withdrawn")[0].count("\n") == 3
+    assert store.note(both, [course.root / "in"]) == []  # there again
+    assert export(course, "results", "--to", "csv")[0].count("\n") == 3
+
+
+def test_scores_set_by_hand_count_and_are_said_to_be(course):
+    store = Store(course.root / "results" / "mlp")
+    store.save(result("ada", 1))
+    (store.folder / "adjusted.csv").write_text("submission,score,reason\nada,5,was ill\n")
+    (row,) = csv.DictReader(io.StringIO(export(course, "results", "--to", "csv")[0]))
+    assert (row["score"], row["notes"]) == ("5", "set by hand, graded 1: was ill")
 
 
 def test_names_come_from_the_class_list_and_the_missing_are_named(course):

@@ -82,7 +82,7 @@ def test_who_passes_everything_reads_what_comes_next(folder: Path) -> None:
     words = " ".join(done.stdout.split())
     assert "You can now " in words
     assert "gradus show lr_schedules" in words
-    assert "gradus check perceptron Perceptron, the next topic" in words
+    assert "gradus check svd_embeddings Word vectors by counting, the next topic" in words
 
 
 def test_the_notebook_checks_and_shows_in_a_kernel(folder: Path) -> None:

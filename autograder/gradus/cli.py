@@ -333,7 +333,10 @@ def compare(old: Path, new: Path | None) -> None:
 )
 @click.option("--roster", type=PATH, metavar="FILE", help="The class list, as CSV: names from it.")
 @click.option("--mixed", is_flag=True, help="Also results of one topic by different tests.")
-def export(results: Path, to: str, out: str | None, roster: Path | None, mixed: bool) -> None:
+@click.option("--withdrawn", is_flag=True, help="Also results of files that are gone.")
+def export(
+    results: Path, to: str, out: str | None, roster: Path | None, mixed: bool, withdrawn: bool
+) -> None:
     """Make a table of results that a gradebook takes, or fill nbgrader's.
 
     RESULTS is the folder of one topic's results, as `gradus grade` leaves it, or results/ for all
@@ -348,7 +351,7 @@ def export(results: Path, to: str, out: str | None, roster: Path | None, mixed: 
     """
     from gradus.commands.export import export
 
-    export(_course(), results, to, out, roster, mixed)
+    export(_course(), results, to, out, roster, mixed, withdrawn)
 
 
 @cli.command()

@@ -120,6 +120,7 @@ class Result(BaseModel):
     checks: list[CheckResult] = Field(default_factory=list)
     alone: bool = False  # graded a second time, alone: a signal or a limit ended the first
     adjusted: Adjusted | None = None  # only where adjusted.csv was read, never in a file
+    withdrawn: bool = False  # no longer where it was; only where results are read, as well
     digest: str = ""  # of the rest of its file, so that it shows who edits that
 
     @property

@@ -9,6 +9,7 @@ import click
 from gradus.course import Course, UsageError, shown
 from gradus.files import write_whole
 from gradus.inbox.found import printable
+from gradus.inbox.pieces import few
 from gradus.report.export import export_table
 from gradus.report.load import read_topics
 from gradus.report.roster import Roster
@@ -16,17 +17,26 @@ from gradus.results import Person, Result
 
 
 def export(
-    course: Course, folder: Path, to: str, out: str | None, roster: Path | None, mixed: bool
+    course: Course,
+    folder: Path,
+    to: str,
+    out: str | None,
+    roster: Path | None,
+    mixed: bool,
+    withdrawn: bool,
 ) -> None:
     """Write the results in a folder as a table to `out` or standard output, or into nbgrader's
     gradebook, by the names of the class list `roster`.
 
-    Raises UsageError, also for results of one topic by different tests, unless `mixed`.
+    Raises UsageError, also for results of one topic by different tests, unless `mixed`, and for
+    those of files that are no longer there, unless `withdrawn`.
     """
     topics = read_topics(folder)
     for topic, results in topics.items():
         if not mixed:
             _refuse_mixed(topic, results)
+        if not withdrawn:
+            _refuse_withdrawn(topic, results)
     missing: list[Person] = []
     if roster:
         people = Roster.read(roster)
@@ -45,10 +55,7 @@ def export(
     if out is None:
         click.echo(data, nl=False)
     else:
-        try:
-            write_whole(Path(out), data)
-        except OSError as error:
-            raise UsageError(f"cannot write {out}: {error.strerror}") from None
+        write_whole(Path(out), data)
 
 
 def _refuse_mixed(topic: str, results: list[Result]) -> None:
@@ -57,10 +64,18 @@ def _refuse_mixed(topic: str, results: list[Result]) -> None:
     most = max(tests, key=tests.count)
     others = [result.submission for result in results if result.tests != most]
     if others:
-        named = printable(", ".join(others[:8])) + (" …" if len(others) > 8 else "")
         raise UsageError(
             f"{topic}: {len(others)} of {len(results)} results were made by other tests, salt or "
-            f"limits ({named}): grade them again, or take them as they are with --mixed"
+            f"limits ({printable(few(others))}): grade them again, or take them so with --mixed"
+        )
+
+
+def _refuse_withdrawn(topic: str, results: list[Result]) -> None:
+    gone = [result.submission for result in results if result.withdrawn]
+    if gone:
+        raise UsageError(
+            f"{topic}: the files of {len(gone)} results are no longer where they were graded "
+            f"({printable(few(gone))}): move the results elsewhere, or take them with --withdrawn"
         )
 
 

@@ -28,6 +28,7 @@ from gradus.grading.pool import run_jobs
 from gradus.grading.store import Store
 from gradus.inbox.downloads import gather
 from gradus.inbox.found import Found, printable
+from gradus.inbox.pieces import few
 from gradus.inbox.topics import of_other_topics
 from gradus.rendering import stdout
 from gradus.report.load import read_adjusted, with_adjustment
@@ -145,6 +146,9 @@ def grade(
             raise UsageError(f"{error}; {there}: {on}") from None
         messages.print(f"stopped: {there}; {on}")
         return 130
+    gone = store.note([(item.name, item.file) for item in found], paths)
+    if gone:
+        say(f"no longer there, their results stay, marked as withdrawn: {few(gone)}")
     return print_class(done, level, store.folder, messages if jsonl else stdout(), messages)
 
 

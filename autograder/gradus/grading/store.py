@@ -6,7 +6,9 @@ What a result replaces is kept in .history/SUBMISSION/ beside it.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from gradus.results import Result, read_result, write_result
 HISTORY = ".history"
 ADJUSTED = "adjusted.csv"  # the instructor's own: report/load.py reads it, nothing writes it
 IN_ADJUSTED = f"a score is set by hand in {ADJUSTED} beside it: submission,score,reason"
+_PATHS = ".paths"  # JSON; a name that is not taken for a result
 _KEPT = "[0-9]" * 6 + "-*.json"
 _MAX_STEM = 200  # bytes: file systems allow 255, and ".json.bad" and temporary names need room
 
@@ -74,6 +77,36 @@ class Store:
         self._keep(path, result)
         write_whole(path, data)
         return result
+
+    def note(self, found: Iterable[tuple[str, Path]], paths: Sequence[Path]) -> list[str]:
+        """Remember at which of the `paths` that were graded each submission's file lies.
+
+        Returns the names of those that lay at one of them before and do so no longer.
+        """
+        tops = [os.path.abspath(path) for path in paths]
+        here = {}
+        for name, file in found:
+            place = os.path.abspath(file)
+            here[name] = next(
+                t for t in tops if place == t or place.startswith(f"{t.rstrip('/')}/")
+            )
+        before = self._paths()
+        gone = [name for name, path in before.items() if path in tops and name not in here]
+        now = before | here | dict.fromkeys(gone, "")
+        if now != before:
+            write_whole(self.folder / _PATHS, json.dumps(now, indent=1, sort_keys=True).encode())
+        return sorted(gone)
+
+    def withdrawn(self) -> set[str]:
+        """The submissions that were no longer where they had been, when that was graded again."""
+        return {name for name, path in self._paths().items() if not path}
+
+    def _paths(self) -> dict[str, str]:
+        try:
+            found = json.loads((self.folder / _PATHS).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return {str(name): str(path) for name, path in found.items()} if found else {}
 
     def _keep(self, path: Path, new: Result) -> None:
         """The bytes of the old result, unless it says what the new one says."""

@@ -55,7 +55,8 @@ def _csv(topics: Topics, course: Course, missing: Sequence[Person]) -> Iterator[
         row += [_joined(getattr(p, field) for p in people) for field in _ABOUT]
         row += [_number(result.score), _number(result.max_score), str(result.status)]
         row += [result.handed_in.at, "late" if result.handed_in.late else ""]
-        row += ["; ".join(result.notes), result.main_diagnosis()]
+        notes = [*filter(None, [result.by_hand]), *result.notes]
+        row += ["; ".join(notes), result.main_diagnosis()]
         yield [*map(_inert, row), *(points.get(name, "") for name in names)]
     for person in missing:
         most = _number(results[0].max_score)

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,10 +65,11 @@ def _load(path: Path) -> dict[str, list[Loaded]]:
         topics.setdefault(one.result.topic, []).append(one)
     for topic, loaded in topics.items():
         known = {one.result.submission: one.result.max_score for one in loaded}
-        by_hand = read_adjusted(loaded[0].file.parent, known)
+        folder = loaded[0].file.parent
+        by_hand, gone = read_adjusted(folder, known), Store(folder).withdrawn()
         loaded.sort(key=lambda one: one.result.submission)
         topics[topic] = [
-            replace(one, result=with_adjustment(one.result, by_hand)) for one in loaded
+            replace(one, result=_as_it_is_now(one.result, by_hand, gone)) for one in loaded
         ]
     return topics
 
@@ -92,6 +93,11 @@ def with_adjustment(result: Result, by_hand: Adjustments) -> Result:
     score, reason = by_hand[result.submission]
     about = Adjusted(graded=result.graded, reason=reason)
     return result.model_copy(update={"score": score, "adjusted": about, "digest": ""})
+
+
+def _as_it_is_now(result: Result, by_hand: Adjustments, gone: Collection[str]) -> Result:
+    withdrawn = {"withdrawn": result.submission in gone}
+    return with_adjustment(result, by_hand).model_copy(update=withdrawn)
 
 
 def read_adjusted(folder: Path, known: Mapping[str, float]) -> Adjustments:

@@ -166,6 +166,9 @@ def _noteworthy(results: Iterable[Result], accepted: Isolation) -> dict[str, lis
             "ended by a signal": Status.KILLED in statuses,
             "used a forbidden name": Status.FORBIDDEN in statuses,
             f"isolation below {accepted}": LEVELS.index(result.isolation) < LEVELS.index(accepted),
+            "of another topic": bool(result.handed_in.looks_like),
+            "set by hand": result.adjusted is not None,
+            "withdrawn": result.withdrawn,
             "noted": bool(result.notes),
         }
         for text, holds in what.items():
