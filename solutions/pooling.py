@@ -10,8 +10,9 @@
 # and padding, say where each bit of the gradient goes, and say what pooling does and does not do
 # about a shift of the image.
 #
-# Before: *Convolution*, whose windows, stride and padding are used here. After: *Attention and the
-# transformer block*, which takes a mean, too, but with weights that depend on the input.
+# Before: *Convolution*, whose windows, stride and padding are used here. After: *A convolutional
+# network*, built of both; and *Attention and the transformer block*, which takes a mean, too, but with
+# weights that depend on the input.
 #
 # **Conventions.** Images are $(N, C, H, W)$: examples, channels, rows, columns. A window is
 # $F_H \times F_W$; stride and padding are the same for rows and columns. A forward function returns
