@@ -388,7 +388,8 @@ def figure(quick=False):
 
     vectors = embed(tables[0], 8, 0.5)[2:]
     ax = axes[1, 0]
-    drawn.colorbar(ax.imshow(cosine(vectors, vectors), cmap="RdBu_r", vmin=-1, vmax=1), ax=ax)
+    similar = ax.imshow(cosine(vectors, vectors), cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+    drawn.colorbar(similar, ax=ax)
     ticks = [1.5 + 4 * at for at in range(len(CELLS))]
     names = [f"{topic}, {part}" for topic, part in CELLS]
     ax.set(title="cosines in eight dimensions", xticks=[], yticks=ticks, yticklabels=names)
