@@ -11,7 +11,7 @@ NAME = "gradus-autograder"
 # By extra of pyproject.toml: what the code that it is for imports.
 MODULES = {
     "student": ("matplotlib",),
-    "instructor": ("jupytext", "nbformat", "matplotlib", "cosmic_ray"),
+    "instructor": ("jinja2", "jupytext", "nbformat", "matplotlib", "cosmic_ray"),
     "site": ("myst_parser", "sphinx", "furo", "sphinx-mathjax-offline"),
     "otter": ("otter", "ipykernel", "jupyter_client"),
     "nbgrader": ("nbgrader", "sqlalchemy", "ipykernel", "jupyter_client"),

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gradus.course import Course, UsageError, shown
-from gradus.distribution import pip_install
+from gradus.distribution import require
 from gradus.files import write_tree
 from gradus.inbox.found import printable
 from gradus.report.load import read_topics
@@ -58,10 +58,9 @@ def report(course: Course, results: Path, roster: Path | None, html: Path | None
 def _write(
     course: Course, summaries: dict[str, Summary], rosters: dict[str, Matched], html: Path
 ) -> None:
-    try:
-        from gradus.report.pages import report_pages
-    except ImportError:
-        raise UsageError(f"jinja2 is not installed: {pip_install('instructor')}") from None
+    require("instructor")
+    from gradus.report.pages import report_pages
+
     if html.exists() and not ((html.is_dir() and (html / _PAGE).is_file()) or _empty(html)):
         raise UsageError(f"{shown(html)} holds something else than a report: name a new folder")
     with Progress(console=Console(stderr=True), transient=True) as progress:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gradus.course import Course, UsageError, shown
+from gradus.distribution import require
 from gradus.files import write_whole
 from gradus.inbox.downloads import gather
 from gradus.inbox.found import Unreadable, printable
@@ -26,6 +27,8 @@ def similar(course: Course, topic: str, paths: Sequence[Path], html: Path | None
     """Show which of the submissions at `paths` are most alike, and write them side by side to
     `html`. Raises UsageError."""
     chosen = course.topic(topic)
+    if html is not None:
+        require("instructor")
     messages = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
     def say(line: str) -> None:
