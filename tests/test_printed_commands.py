@@ -54,7 +54,11 @@ FILLED_IN = {
 }
 # What a person does between two commands.
 HAND_IN = "mkdir -p submitted/ada/mlp; cp release/mlp/mlp.ipynb submitted/ada/mlp"
-BEFORE = {"nbgrader autograde mlp": HAND_IN}
+BEFORE = {
+    "nbgrader autograde mlp": HAND_IN,
+    "gradus report results/mlp": "gradus grade mlp submissions/",
+    "gradus compare before/mlp results/mlp": "cp -r results before",
+}
 COURSE = """
 title: A small course
 isolation: process
@@ -187,6 +191,7 @@ def small_course(folder: Path) -> Path:
     }
     files = {
         "course.yaml": COURSE,
+        "class.csv": "name,email\nAda Lovelace,ada@example.org\n",
         "roster.csv": "id,first_name,last_name,email\nada,Ada,Lovelace,ada@example.org\n",
         "solutions/mlp.py": text["solution"],
         "hidden_tests/test_mlp.py": text["test"],
@@ -195,6 +200,8 @@ def small_course(folder: Path) -> Path:
             f"{where}.py": text["solution"]
             for where in (
                 "submissions/ada",
+                "submissions/carl",
+                "class/ada",
                 "in/ada",
                 "submitted/ada/mlp/mlp",
                 "mlp-submissions/ada/mlp",
@@ -208,6 +215,7 @@ def small_course(folder: Path) -> Path:
     for name in ("submissions", "home/Downloads/submissions", "assignment_4711_export"):
         with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
             archive.write(folder / "submissions/ada.py", "ada.py")
+    shutil.make_archive(str(folder / "class"), "gztar", folder, "class")
     shutil.copy(folder / "submissions.zip", folder / "Deep Learning-mlp-4711.zip")
     return folder
 
