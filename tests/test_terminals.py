@@ -100,11 +100,11 @@ def test_names_stay_whole(columns, home):
     [
         (
             ["export", "results/mlp", "--to", "csv", "--out", "a file/x.csv"],
-            "cannot read or write a file/x.csv: Not a directory",
+            "cannot write a file/x.csv: Not a directory",
         ),
         (
             ["export", "results/mlp", "--to", "csv", "--out", "a folder"],
-            "cannot read or write a folder: Is a directory",
+            "cannot write a folder: Is a directory",
         ),
         (["site", "--out", "a file"], "Error: Invalid value for '--out': Directory 'a file'"),
         (["audit", "--html", "a folder"], "Error: Invalid value for '--html': File 'a folder'"),
@@ -126,7 +126,7 @@ def test_a_full_disk_is_said_in_a_line_and_leaves_no_draft(home):
     before = sorted(home.iterdir())
     command = ["export", "results/mlp", "--to", "csv", "--out", "x.csv"]
     done = gradus(home, *command, text=True, preexec_fn=no_room)
-    assert (done.returncode, done.stderr) == (2, "cannot read or write x.csv: File too large\n")
+    assert (done.returncode, done.stderr) == (2, "cannot write x.csv: File too large\n")
     assert sorted(home.iterdir()) == before
 
 

@@ -50,12 +50,12 @@ def export(
         _to_nbgrader(course, topics, out)
         return
     data, empty = export_table(course, topics, to, missing)
-    if empty:
-        click.echo(f"empty columns: {', '.join(empty)}", err=True)
     if out is None:
         click.echo(data, nl=False)
     else:
         write_whole(Path(out), data)
+    if empty:
+        click.echo(f"empty columns: {', '.join(empty)}", err=True)
 
 
 def _refuse_mixed(topic: str, results: list[Result]) -> None:
