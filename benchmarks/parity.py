@@ -19,7 +19,7 @@ from gradus.checks.session import list_checks
 from gradus.course import Course, Topic, find_course, load_course, read_salt
 from gradus.grading.pool import run_jobs
 from gradus.jobs import Job
-from gradus.mistakes.prepare import sources_of
+from gradus.mistakes.prepare import prepare, sources_of
 from gradus.mistakes.reference import Reference
 from gradus.release.student import student_files
 from gradus.results import Result
@@ -61,6 +61,7 @@ def all_scores(
     checks = list_checks(test_file)
     given = student_files(course, topic, checks)
     salt = read_salt(course)
+    prepare(course, topic, salt)  # as `gradus grade` does: what is known decides some points
     own = run_jobs(topic, test_file, jobs, judges=2, level=best_level(), salt=salt)
     yield "gradus", {job.submission: score(result) for job, result in own}
     files = nbgrader_files(course, topic, checks, given)
