@@ -176,11 +176,18 @@ def test_a_browser_shows_the_pages_without_a_network(course, width):
     assert "ERR_" not in done.stderr
 
 
-def test_another_folder_is_not_written_into(course):
-    done = run(course, "results", "--html", ".")
+@pytest.mark.parametrize("there", ["notes.txt", "index.html", "a file"])
+def test_what_is_no_report_is_not_written_over(course, there):
+    place = course / "out"
+    if there == "a file":
+        place.write_text("mine")
+    else:
+        place.mkdir()
+        (place / there).write_text("mine")
+    done = run(course, "results", "--html", "out")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "holds something else than a report" in done.stderr
-    assert (course / "course.yaml").is_file()
+    assert (place if there == "a file" else place / there).read_text() == "mine"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from gradus.report.roster import Matched, Roster
 from gradus.report.summary import Reason, Summary, summarise
 
 _PAGE = "index.html"
+_OURS = b'<meta name="generator" content="gradus report">'
 _NAMES = 12  # named in a line; the pages name all
 
 
@@ -47,6 +48,7 @@ def report(course: Course, results: Path, roster: Path | None, html: Path | None
         for id, summary in summaries.items():
             _print(console, summary, rosters.get(id))
         return
+    html = html.absolute()  # "." has no name
     _write(course, summaries, rosters, html)
     console.print(
         f"wrote {shown(html / _PAGE)}; what students may see of their own: {shown(html)}/students/",
@@ -61,7 +63,7 @@ def _write(
     require("instructor")
     from gradus.report.pages import report_pages
 
-    if html.exists() and not ((html.is_dir() and (html / _PAGE).is_file()) or _empty(html)):
+    if not _may_replace(html):
         raise UsageError(f"{shown(html)} holds something else than a report: name a new folder")
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("pages", total=None)
@@ -78,8 +80,16 @@ def _write(
         raise UsageError(f"cannot write {shown(html)}: {error.strerror}") from None
 
 
-def _empty(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())
+def _may_replace(folder: Path) -> bool:
+    """Whether there is nothing, or an earlier report."""
+    if not folder.is_dir():
+        return not folder.exists()
+    if not any(folder.iterdir()):
+        return True
+    try:
+        return _OURS in (folder / _PAGE).read_bytes()
+    except OSError:
+        return False
 
 
 def _print(console: Console, summary: Summary, roster: Matched | None) -> None:
