@@ -76,8 +76,9 @@ def cli() -> None:
 
     \b
     Students:     gradus list, gradus check mlp, gradus hint mlp relu_backward, gradus show mlp
-    Instructors:  gradus build, gradus grade mlp submissions/, gradus compare results/mlp,
-                  gradus export results/mlp --to csv, gradus new layernorm, gradus audit
+    Instructors:  gradus build, gradus grade mlp submissions/, gradus report results/mlp,
+                  gradus compare results/mlp, gradus export results/mlp --to csv,
+                  gradus new layernorm, gradus audit
     Anyone:       gradus doctor, gradus demo
     """
 
