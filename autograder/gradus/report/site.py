@@ -19,12 +19,13 @@ from gradus.solution import Solution
 
 SOURCES = "sources.txt"  # in the site: a digest of what it was made of
 _WIDTH, _HEIGHT, _GAP = 290, 40, 24  # of a topic on the map, in pixels
+_PER_ROW = 4  # more, and their titles could not be read
 _STYLE = """\
 img { background: white; border-radius: .4rem }
 .formula { overflow-x: auto; overflow-y: hidden; margin: 1rem 0 }
 .map { overflow-x: auto }
 .map svg { min-width: 44rem; width: 100%; height: auto; font: 15px system-ui, sans-serif }
-.map rect { fill: transparent; stroke: currentColor; rx: 6px }
+.map rect { fill: var(--color-background-primary, white); stroke: currentColor; rx: 6px }
 .map a:hover rect { stroke-width: 2 }
 .map text { fill: currentColor; text-anchor: middle }
 .map path { fill: none; stroke: currentColor; opacity: .4 }
@@ -138,8 +139,11 @@ def _map(course: Course) -> str:
     depth: dict[str, int] = {}
     rows: dict[int, list[str]] = {}
     for topic in course.topics:
-        depth[topic.id] = 1 + max((depth[name] for name in topic.needs), default=-1)
-        rows.setdefault(depth[topic.id], []).append(topic.id)
+        level = 1 + max((depth[name] for name in topic.needs), default=-1)
+        while len(rows.setdefault(level, [])) == _PER_ROW:
+            level += 1
+        depth[topic.id] = level
+        rows[level].append(topic.id)
     widest = max(len(row) for row in rows.values())
     width = widest * (_WIDTH + _GAP)
     place = {
