@@ -130,14 +130,21 @@ def test_a_full_disk_is_said_in_a_line_and_leaves_no_draft(home):
     assert sorted(home.iterdir()) == before
 
 
-def test_a_student_whose_folder_cannot_be_written_is_told_all_the_same(home, tmp_path):
-    """A file where the folder of progress should be, for root may write into what is read-only."""
+@pytest.mark.parametrize(
+    ("place", "reason"), [("a file", "Not a directory"), ("/proc", "No such file or directory")]
+)
+def test_a_student_whose_folder_cannot_be_written_is_told_all_the_same(
+    place, reason, home, tmp_path
+):
+    """A file where the folder of progress should be, or a folder that takes no files: root may
+    write into what is read-only."""
     folder = shutil.copytree(home, tmp_path / "home")
     shutil.rmtree(folder / ".gradus", ignore_errors=True)
-    (folder / ".gradus").touch()
+    (folder / "a file").touch()
+    (folder / ".gradus").symlink_to(place)
     checked = gradus(folder, "check", "lr_schedules", text=True)
     assert (checked.returncode, checked.stderr) == (1, "")
-    assert checked.stdout.endswith("progress is not kept: Not a directory\n")
+    assert checked.stdout.endswith(f"progress is not kept: {reason}\n")
 
 
 def test_a_pipe_that_closes_ends_it_quietly(home):

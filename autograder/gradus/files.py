@@ -16,6 +16,14 @@ from gradus.course import UsageError, shown
 _TIME = (1980, 1, 1, 0, 0, 0)
 
 
+class CannotWrite(UsageError):
+    """A file that could not be written; `reason` is the system's."""
+
+    def __init__(self, path: Path, reason: str | None) -> None:
+        self.reason = reason or "it is not known why"
+        super().__init__(f"cannot write {shown(path)}: {self.reason}")
+
+
 def read_text(path: Path) -> str:
     """A file of the course's as UTF-8 text; UsageError says why it cannot be read."""
     try:
@@ -29,7 +37,7 @@ def read_text(path: Path) -> str:
 def write_whole(path: Path, data: bytes) -> None:
     """Write `data` to `path` so that a reader, or a crash, sees the old file or the new one.
 
-    Makes the folders above it. Raises UsageError where it cannot, and leaves no draft behind.
+    Makes the folders above it. Raises CannotWrite, and leaves no draft behind.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -44,7 +52,7 @@ def write_whole(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):  # of its folder
             draft.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise UsageError(f"cannot write {shown(path)}: {error.strerror}") from None
+            raise CannotWrite(path, error.strerror) from None
         raise
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradus.course import Course, Topic, UsageError, find_course, load_course, shown
+from gradus.files import CannotWrite
 from gradus.inbox.topics import OtherTopics
 from gradus.jobs import Job
 from gradus.sandbox.launcher import Launcher
@@ -65,8 +66,9 @@ def check(topic_id: str, path: Path | None, watch: bool, function: str | None = 
             if function is None:
                 try:
                     record_progress(course, topic, result.score, result.max_score)
-                except OSError as error:  # a folder that cannot be written is no fault of the work
-                    console.print(f"  progress is not kept: {error.strerror}", style="dim")
+                except (OSError, CannotWrite) as error:  # no fault of the work
+                    reason = error.reason if isinstance(error, CannotWrite) else error.strerror
+                    console.print(f"  progress is not kept: {reason}", style="dim")
                 for line in _whats_next(course, topic) if not code else ():
                     console.print(f"  {line}", markup=False)
             if watch:

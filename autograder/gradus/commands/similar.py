@@ -51,10 +51,7 @@ def similar(course: Course, topic: str, paths: Sequence[Path], html: Path | None
     similarity = compare(task, answers)
     _print(Console(highlight=False, markup=False), similarity, chosen.id)
     if html is not None:
-        try:
-            write_whole(html, page(similarity, chosen.id, left_out).encode())
-        except OSError as error:
-            raise UsageError(f"cannot write {shown(html)}: {error.strerror}") from None
+        write_whole(html, page(similarity, chosen.id, left_out).encode())
         messages.print(f"side by side in {shown(html)}")
 
 
