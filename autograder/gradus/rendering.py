@@ -55,11 +55,7 @@ def render(result: Result, topic: Topic, filename: str, whole: bool = True) -> R
 def report(checks: Sequence[CheckResult]) -> str:
     """Some checks as plain text, for a cell's output; of those that are hidden only their points,
     and what was printed only while public ones ran."""
-    shown = [
-        check if check.public else check.model_copy(update={"output": ""})
-        for check in checks
-        if check.visibility != "hidden"
-    ]
+    shown = [check for check in checks if check.visibility != "hidden"]
     out = io.StringIO()
     Console(file=out, width=100, color_system=None, force_jupyter=False).print(_Table(shown))
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
@@ -122,7 +118,7 @@ def _row(check: CheckResult) -> tuple[Text, Text, Text, str]:
     text = Text(lines[0] if lines else check.title)
     for line in lines[1:]:
         text.append(f"\n{line}", style="dim")
-    for line in check.output.splitlines()[-5:]:
+    for line in check.shown_output.splitlines()[-5:]:
         text.append(f"\n│ {line}", style="dim")
     name = Text(check.function)
     if check.location and check.status is not Status.PASSED:

@@ -61,6 +61,11 @@ class CheckResult(BaseModel):
     )  # for `gradus check T FUNCTION`
     seconds: float = 0.0
 
+    @property
+    def shown_output(self) -> str:
+        """What the student may read of `output`: elsewhere it could show the hidden inputs."""
+        return self.output if self.public else ""
+
 
 class Person(BaseModel):
     """One who handed in, as the download names them; what it does not say is empty."""

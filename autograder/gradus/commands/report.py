@@ -16,6 +16,7 @@ from gradus.course import Course, UsageError, shown
 from gradus.distribution import require
 from gradus.files import write_tree
 from gradus.inbox.found import printable
+from gradus.rendering import stdout
 from gradus.report.load import read_topics
 from gradus.report.people import names_of
 from gradus.report.roster import Matched, Roster
@@ -41,9 +42,7 @@ def report(course: Course, results: Path, roster: Path | None, html: Path | None
             rosters[id] = people.match(found)
             found = rosters[id].results
         summaries[id] = summarise(topic, found, course.isolation)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=100)
+    console = stdout()
     if html is None:
         for id, summary in summaries.items():
             _print(console, summary, rosters.get(id))
@@ -52,7 +51,6 @@ def report(course: Course, results: Path, roster: Path | None, html: Path | None
     _write(course, summaries, rosters, html)
     console.print(
         f"wrote {shown(html / _PAGE)}; what students may see of their own: {shown(html)}/students/",
-        markup=False,
         soft_wrap=True,
     )
 
@@ -102,7 +100,7 @@ def _print(console: Console, summary: Summary, roster: Matched | None) -> None:
     most = max(count for _, count in summary.bins)
     for start, count in summary.bins:
         bar = "█" * round(40 * count / most) or ("▏" if count else "")
-        console.print(f"  {start:>4g} {bar} {count or ''}", markup=False)
+        console.print(f"  {start:>4g} {bar} {count or ''}")
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("check", overflow="fold", ratio=2)
     table.add_column("passed", justify="right", no_wrap=True)

@@ -85,11 +85,7 @@ def report_pages(
 
 def seen(result: Result) -> tuple[list[CheckResult], float, float]:
     """The checks that a student may see, and the points, earned and possible, of the others."""
-    shown = [
-        check if check.public else check.model_copy(update={"output": ""})  # could show the inputs
-        for check in result.checks
-        if check.visibility in _SHOWN
-    ]
+    shown = [check for check in result.checks if check.visibility in _SHOWN]
     hidden = [check for check in result.checks if check.visibility not in _SHOWN]
     return shown, sum(c.points for c in hidden), sum(c.max_points for c in hidden)
 

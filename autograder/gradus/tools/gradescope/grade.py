@@ -133,8 +133,8 @@ def _test(check: CheckResult, result: Result) -> dict[str, Any]:
             parts.append(f"`{_plain(check.location)}`")
         if check.message:
             parts.append(block(check.message))
-        if check.output and check.public:  # elsewhere it could show the hidden inputs
-            parts += ["Printed while this check ran:", block(check.output)]
+        if check.shown_output:
+            parts += ["Printed while this check ran:", block(check.shown_output)]
     return {
         "name": f"{check.function}: {check.title}",
         "score": check.points,
