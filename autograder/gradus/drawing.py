@@ -2,7 +2,7 @@
 
 Both are given functions at the end of `solutions/T.py`: `figure(quick=False)` returns a figure of
 matplotlib's, `experiment(quick=False)` rows of a table, the first of which is its head. Either may
-also take `digits`: training and test images with their labels, x in [0, 1].
+also take `digits`, training and test images with their labels, x in [0, 1]; or `text`, a novel.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import html
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +50,7 @@ def draw(
     """
     import_matplotlib()
     options: dict[str, Any] = {"quick": True} if quick else {}
-    if view in _taking_digits(filename, source):
-        options["digits"] = split(data)
+    options |= data_for(_parameters(filename, source, view), data)
     limits = topic.limits.model_copy(update=_LIMITS)
     with Launcher("process", limits, fork=fork) as launcher:
         student = Student(launcher, filename, source)
@@ -87,8 +86,8 @@ def views_in(cell: str) -> list[str]:
     return [name for name in functions if name in VIEWS]
 
 
-def _taking_digits(filename: str, source: bytes) -> set[str]:
-    """The functions with a parameter `digits`, of a .py file or a notebook."""
+def _parameters(filename: str, source: bytes, view: str) -> set[str]:
+    """Of the function of that name, in a .py file or a notebook."""
     from gradus.inside.loading import Unreadable, read
 
     try:
@@ -96,15 +95,23 @@ def _taking_digits(filename: str, source: bytes) -> set[str]:
     except Unreadable as error:
         raise UsageError(f"{error.location or filename}: {error.message}") from None
     return {
-        node.name
+        parameter.arg
         for cell in cells
         for node in cell.tree.body
-        if isinstance(node, ast.FunctionDef) and "digits" in [a.arg for a in node.args.args]
+        if isinstance(node, ast.FunctionDef) and node.name == view
+        for parameter in node.args.args
     }
 
 
-def split(data: str) -> tuple[Any, ...]:
-    """What a view takes as `digits`. Raises UsageError where it cannot be had."""
+def data_for(parameters: Collection[str], data: str = "digits") -> dict[str, Any]:
+    """What a view with these parameters is given. Raises UsageError where it cannot be had."""
+    from gradus.checks.data import alice
+
+    given = {"digits": lambda: _split(data), "text": alice}
+    return {name: of() for name, of in given.items() if name in parameters}
+
+
+def _split(data: str) -> tuple[Any, ...]:
     from gradus.checks.data import digits, mnist
     from gradus.checks.rng import Rng
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from gradus.checks.comparison import Comparison
-from gradus.drawing import VIEWS, import_matplotlib, split
+from gradus.drawing import VIEWS, data_for, import_matplotlib
 from gradus.inside.values import as_png
 from gradus.solution import HINTS, OBJECTIVES, Solution
 
@@ -108,5 +108,4 @@ def _called(text: str, view: str) -> Any:
     function = module.__dict__.get(view)
     if function is None:
         raise LookupError(f"there is no function {view}")
-    takes_digits = "digits" in inspect.signature(function).parameters
-    return function(**{"digits": split("digits")} if takes_digits else {}, quick=True)
+    return function(**data_for(inspect.signature(function).parameters), quick=True)

@@ -1,7 +1,8 @@
-"""The data that checks train and test on. Test labels stay with the judge."""
+"""The data that checks train and test on, and that topics show. Test labels stay with the judge."""
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import os
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import gradus
 from gradus.checks.rng import Rng
 from gradus.distribution import pip_install
 
@@ -45,6 +47,13 @@ def _digits() -> tuple[Tensor, Tensor]:
     file = Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz"
     table = torch.from_numpy(np.loadtxt(file, delimiter=",", dtype=np.int64))
     return table[:, :-1].float() / 16, table[:, -1].clone()
+
+
+@cache
+def alice() -> str:
+    """Lewis Carroll, *Alice's Adventures in Wonderland*, 1865 (public domain): 27,000 words."""
+    file = Path(gradus.__file__).parent / "texts" / "alice.txt.gz"
+    return gzip.decompress(file.read_bytes()).decode()
 
 
 @cache

@@ -24,6 +24,7 @@ from gradus.checks.tolerance import largest_magnitude
 # errors are relative, and a value that is right may be off by `tolerance.RELATIVE`.
 _CLOSE = {torch.float32: 2e-4, torch.float16: 5e-2, torch.bfloat16: 5e-2}
 _CLOSE_IN_FLOAT64 = 3e-6
+_KEPT = 5e-7  # to what a projection is rounded where it is kept
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,14 @@ class Fingerprint:
         return self.pattern == other.pattern and all(abs(a - b) <= close for a, b in pairs)
 
     def packed(self) -> list[Any]:
-        """As data."""
-        return [self.pattern, self.first, self.second]
+        """As data, in a third of a float's bytes."""
+        return [self.pattern, round(self.first / _KEPT), round(self.second / _KEPT)]
+
+    @classmethod
+    def unpacked(cls, data: list[Any]) -> Fingerprint:
+        """What `packed` made."""
+        pattern, first, second = data
+        return cls(pattern, first * _KEPT, second * _KEPT)
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ class Known:
         return cls(
             kind,
             tuple(said),
-            Fingerprint(*whole),
-            {path: Fingerprint(*found) for path, found in paths.items()},
+            Fingerprint.unpacked(whole),
+            {path: Fingerprint.unpacked(found) for path, found in paths.items()},
         )
 
 

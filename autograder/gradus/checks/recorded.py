@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
+from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from gradus.checks.comparison import Comparison
 from gradus.checks.known import Known, Recorded
-from gradus.wire.frames import Decoder, Encoder
+from gradus.wire.frames import Decoder, Encoder, Handle, flat_bytes
 
-FORMAT = 5
+FORMAT = 6
 _LIMIT = 64 << 20  # bytes of the tensors in one file
 
 
@@ -47,11 +49,14 @@ class Recording:
 
     def packed(self) -> bytes:
         """The file's bytes."""
-        encoder = Encoder(_LIMIT)
+        encoder, tensors = Encoder(_LIMIT), _Tensors()
         calls = [
             encoder.encode(
                 {
-                    name: [{f.name: getattr(c, f.name) for f in fields(c)} for c in comparisons]
+                    name: [
+                        {f.name: tensors.kept(getattr(c, f.name)) for f in fields(c)}
+                        for c in comparisons
+                    ]
                     for name, comparisons in of_checks.items()
                 }
             )
@@ -66,6 +71,7 @@ class Recording:
                 "known": known,
                 "unnoticed": list(self.unnoticed),
                 "calls": calls,
+                "values": encoder.encode(tensors.all),
                 "float32": dict(self.float32),
                 "parameters": {name: list(names) for name, names in self.parameters.items()},
                 "uses": {name: list(names) for name, names in self.uses.items()},
@@ -81,7 +87,9 @@ class Recording:
             content = msgpack.unpackb(data, strict_map_key=False)
             if content["format"] != FORMAT:
                 raise ValueError("made by another version of Gradus")
-            decoder = Decoder(bytearray(content["tensors"]), _nothing_opaque)
+            values = Decoder(bytearray(content["tensors"]), _nothing_opaque)
+            tensors = values.decode(content["values"])
+            decoder = Decoder(bytearray(), lambda kept: tensors[kept.id].clone())
             compared, edges, small, many = (
                 {name: [Comparison(**c) for c in found] for name, found in of_checks.items()}
                 for of_checks in map(decoder.decode, content["calls"])
@@ -106,6 +114,25 @@ class Recording:
             raise
         except Exception as error:
             raise ValueError(f"not a recording: {error}") from None
+
+
+class _Tensors:
+    """Each value is kept once, however many calls it occurs in; a Handle stands for it there."""
+
+    def __init__(self) -> None:
+        self.all: list[Tensor] = []
+        self._places: dict[tuple[Any, ...], int] = {}
+
+    def kept(self, tree: Any) -> Any:
+        """`tree` with a Handle in place of each tensor."""
+        return tree_map_only(Tensor, self._keep, tree)
+
+    def _keep(self, tensor: Tensor) -> Handle:
+        raw = flat_bytes(tensor).numpy().tobytes() if tensor.numel() else b""
+        place = self._places.setdefault((tensor.dtype, tensor.shape, raw), len(self.all))
+        if place == len(self.all):
+            self.all.append(tensor)
+        return Handle(place, "Tensor")
 
 
 def _nothing_opaque(reference: Any) -> Any:
