@@ -107,8 +107,8 @@ def data_for(parameters: Collection[str], data: str = "digits") -> dict[str, Any
     """What a view with these parameters is given. Raises UsageError where it cannot be had."""
     from gradus.checks.data import alice
 
-    given = {"digits": lambda: _split(data), "text": alice}
-    return {name: of() for name, of in given.items() if name in parameters}
+    given: dict[str, Any] = {"digits": _split(data)} if "digits" in parameters else {}
+    return given | ({"text": alice()} if "text" in parameters else {})
 
 
 def _split(data: str) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ explains stays unexplained.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 
@@ -27,19 +27,26 @@ class Diagnosis:
     explanation: str = ""
 
 
-def diagnose(leaf: Leaf, *, vague: bool) -> Diagnosis | None:
+def diagnose(leaf: Leaf, others: Sequence[Leaf] = (), *, vague: bool) -> Diagnosis | None:
     """The mistake that turns the trusted value into the student's, or None.
 
     Both are real tensors that do not agree; their shapes may differ. First, and without `vague`,
     come hypotheses that name a cause; then, with `vague`, those that say where or how the value
-    is off.
+    is off. What may be a coincidence of the numbers must be so in all of `others`, too: the same
+    output of other calls, where it is also wrong.
     """
+    for hypothesis in _VAGUE if vague else _NAMED:
+        for found in _tried(hypothesis, leaf):
+            elsewhere = () if hypothesis in _PLAIN else others
+            if all(any(d.id == found.id for d in _tried(hypothesis, o)) for o in elsewhere):
+                return found
+    return None
+
+
+def _tried(hypothesis: Callable[..., Iterator[Diagnosis]], leaf: Leaf) -> Iterator[Diagnosis]:
     if leaf.right.dtype == torch.bool:  # which has no abs and no trunc
         leaf = replace(leaf, mine=leaf.mine.double(), right=leaf.right.double())
-    for hypothesis in _VAGUE if vague else _NAMED:
-        for found in hypothesis(leaf.mine, leaf.right, leaf):
-            return found
-    return None
+    return hypothesis(leaf.mine, leaf.right, leaf)
 
 
 def _shape(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
@@ -224,6 +231,8 @@ def _list_of(path: str) -> str:
 def _term(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     if actual.shape != expected.shape:
         return
+    if not bool(expected.any()):  # to nothing anything may have been added
+        return
     gap = actual.double() - expected
     for name, tensor in clues.tensors.items():
         term = _broadcast(tensor, expected)
@@ -330,3 +339,4 @@ def _permutations(n: int) -> Iterator[tuple[int, ...]]:
 
 _NAMED = (_shape, _not_finite, _zeros, _integer, _scale, _transposed, _swapped, _term, _factor)
 _VAGUE = (_constant, _ratio, _offset, _scale_along_axis, _order, _region)
+_PLAIN = (_shape, _not_finite, _zeros, _integer, _constant)  # say what anyone can see

@@ -78,7 +78,7 @@ def _with_small_call(student: Student, failure: CheckFailed, notes: Record) -> C
 def noted(error: BaseException | None, notes: Record) -> None:
     """Add what ended a check to what it has noted."""
     if isinstance(error, (CheckFailed, Raised)) and error not in notes.failures:
-        notes.seen.append([saying(error)])
+        notes.seen.append(saying(error))
         notes.failures.append(error)
 
 
@@ -109,19 +109,23 @@ def explain(notes: Record) -> Exception | None:
         return _said([(_own_path(notes, text), text) for text in told], failure, notes)
     if not isinstance(failure, WrongValue):
         return failure
+    everywhere = _throughout(notes, seen, "rule")
+    if everywhere is not None:
+        return _said([(failure.leaf.path, everywhere.said[0])], failure, notes)
     of_paths = {text: path for path, text in _of_paths(notes, seen).items()}
     again = {text: path for text, path in of_paths.items() if text in notes.explained}
     of_paths = again or of_paths  # a mistake that all of another check has shown needs no second
     if of_paths:
         return _said([(path, text) for text, path in of_paths.items()], failure, notes)
     leaf = failure.leaf
-    named = diagnose(leaf, vague=False)
+    others = [one for one in notes.wrong if one.path == leaf.path and one is not leaf]
+    named = diagnose(leaf, others, vague=False)
     if named is not None:
         return _diagnosed(leaf, named.summary, named.explanation, named.id, notes.hint)
     by_rule = next(whole_matches(notes.known, seen, "rule"), None)
     if by_rule is not None:
         return _said([(leaf.path, by_rule.said[0])], failure, notes)
-    vague = diagnose(leaf, vague=True)
+    vague = diagnose(leaf, others, vague=True)
     if vague is not None:
         return _diagnosed(leaf, vague.summary, vague.explanation, vague.id, notes.hint)
     return _unexplained(leaf, notes.hint)
@@ -141,6 +145,11 @@ def _mistake_of_forward(notes: Record, seen: Transcript) -> Known | None:
 
 def _told(notes: Record, seen: Transcript) -> Sequence[str]:
     """The sentences of the mistake, or the two, that explain every value of the check."""
+    everywhere = _throughout(notes, seen, "mistake") or _throughout(notes, seen, "pair")
+    if everywhere is not None:
+        return everywhere.said
+    if _throughout(notes, seen, "rule") is not None:
+        return ()
     one = _likeliest(whole_matches(notes.known, seen, "mistake"), notes)
     if one is not None:
         return one.said
@@ -156,6 +165,12 @@ def _told(notes: Record, seen: Transcript) -> Sequence[str]:
     return two.said
 
 
+def _throughout(notes: Record, seen: Transcript, kind: Kind) -> Known | None:
+    """What explains every value of this check, and of all others of the function that fail."""
+    fitting = whole_matches(notes.known, seen, kind)
+    return next((known for known in fitting if known.said in notes.throughout), None)
+
+
 def _of_paths(notes: Record, seen: Transcript) -> dict[str, str]:
     """By output, the sentence of the mistake that explains it."""
     fitting = path_matches(notes.known, seen).items()
@@ -165,7 +180,8 @@ def _of_paths(notes: Record, seen: Transcript) -> dict[str, str]:
 
 def _likeliest(fitting: Iterable[Known], notes: Record) -> Known | None:
     """What fits in most of the function's checks; of equals the first."""
-    return max(fitting, key=lambda known: _votes(notes, known.said), default=None)
+    possible = (known for known in fitting if not set(known.said) & set(notes.refuted))
+    return max(possible, key=lambda known: _votes(notes, known.said), default=None)
 
 
 def _votes(notes: Record, said: Iterable[str]) -> int:
@@ -176,20 +192,40 @@ def agree(failed: Sequence[Record]) -> list[Exception | None]:
     """What checks of one function say that have failed, after what they have noted.
 
     Several mistakes may lead to the same values in one check; the student's is the one that fits
-    in the others, too.
+    in the others, too. Few whole numbers fit more stories than one: what is said of them must not
+    be refuted by another check that would show the same mistake.
     """
     votes: Counter[str] = Counter()
     explained: set[str] = set()
-    for notes in failed:
+    everywhere: list[set[tuple[str, ...]]] = []
+    refuted: dict[int, set[str]] = {}
+    for at, notes in enumerate(failed):
         seen = transcript(notes.seen)
         kinds: list[Kind] = ["mistake", "pair"] if seen.has_values else ["mistake"]
         in_whole = {s for known in whole_matches(notes.known, seen, *kinds) for s in known.said}
         of_paths = path_matches(notes.known, seen).values()
-        votes.update(in_whole.union(known.said[0] for fitting in of_paths for known in fitting))
+        fitting = in_whole.union(known.said[0] for fitting in of_paths for known in fitting)
+        votes.update(fitting)
         explained |= in_whole
-    for notes in failed:
+        if seen.has_values:
+            every = whole_matches(notes.known, seen, "mistake", "pair", "rule")
+            everywhere.append({known.said for known in every})
+            shown = {known.said[0] for known in notes.known if known.kind == "mistake"}
+            refuted[at] = shown - fitting
+    for at, notes in enumerate(failed):
         notes.votes, notes.explained = votes, explained
+        if len(everywhere) > 1:
+            notes.throughout = set.intersection(*everywhere)
+        if _is_by_hand(notes):
+            others = (texts for other, texts in refuted.items() if other != at)
+            notes.refuted = set().union(*others)
     return [explain(notes) for notes in failed]
+
+
+def _is_by_hand(notes: Record) -> bool:
+    """Whether all that is wrong in a check was made of whole numbers."""
+    tensors = [tensor for leaf in notes.wrong for tensor in leaf.tensors.values()]
+    return bool(tensors) and all(bool((t == t.round()).all()) for t in tensors)
 
 
 def _own_path(notes: Record, sentence: str) -> str | None:

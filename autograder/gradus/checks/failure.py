@@ -77,12 +77,19 @@ class Leaf:
 class CheckFailed(AssertionError):
     """A check's verdict: what is wrong in one line, then why, then the evidence.
 
-    `credit` in [0, 1] is the share of the check's points that is still earned.
+    `credit` in [0, 1] is the share of the check's points that is still earned; `values` are the
+    numbers that came instead, by which mistakes are told apart.
     """
 
     def __init__(
-        self, summary: str, *details: str, diagnosis: str | None = None, credit: float = 0.0
+        self,
+        summary: str,
+        *details: str,
+        diagnosis: str | None = None,
+        credit: float = 0.0,
+        values: Tensor | None = None,
     ) -> None:
+        self.values = values
         self.summary = summary
         self.details = tuple(d for d in details if d)
         self.diagnosis = diagnosis

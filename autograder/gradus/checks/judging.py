@@ -93,7 +93,7 @@ def note(judge: Callable[[], list[Leaf]]) -> bool:
     try:
         leaves = judge()
     except (CheckFailed, Raised) as failure:
-        notes.seen.append([saying(failure)])
+        notes.seen.append(saying(failure))
         notes.fail(failure)
         return False
     seen: list[Seen] = []
@@ -114,11 +114,14 @@ def note(judge: Callable[[], list[Leaf]]) -> bool:
     return not wrong
 
 
-def saying(failure: CheckFailed | Raised) -> Seen:
-    """What a check sees that gets no value; the numbers in an error are torch's own."""
+def saying(failure: CheckFailed | Raised) -> list[Seen]:
+    """What a check sees that gets no value to compare; the numbers in an error are torch's own."""
     if isinstance(failure, Raised):
-        return Seen("!raised", failure.message.partition(":")[0])
-    return Seen("!failed", str(failure))
+        return [Seen("!raised", failure.message.partition(":")[0])]
+    said = [Seen("!failed", str(failure) if failure.values is None else failure.summary)]
+    if failure.values is not None:
+        said.append(observe("!values", failure.values, failure.values.new_zeros(())))
+    return said
 
 
 def _judge_result(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:

@@ -54,7 +54,7 @@ def path_matches(known: Sequence[Known], seen: Transcript) -> dict[str, list[Kno
     """The outputs that written mistakes explain, each at all comparisons, and which mistakes."""
     found: dict[str, list[Known]] = {}
     for path, mine in seen.paths.items():
-        for one in known:
+        for one in () if path.startswith("!") else known:  # what came instead of an output
             of_path = one.paths.get(path) if one.kind == "mistake" else None
             if of_path is not None and of_path.matches(mine, seen.close):
                 found.setdefault(path, []).append(one)

@@ -38,7 +38,11 @@ def pair_leaves(actual: Any, expected: Any, path: str) -> list[Pair]:
         if not isinstance(actual, (list, tuple)) or len(actual) != len(expected):
             got = f"{len(actual)}" if isinstance(actual, (list, tuple)) else kind(actual)
             values = "1 value" if len(expected) == 1 else f"{len(expected)} values"
-            raise CheckFailed(f"{path} must hold {values}, got {got}", diagnosis="structure")
+            must = f"{path} must hold {values}, got {got}"
+            if not isinstance(actual, (list, tuple)) or not _are_numbers([*actual, *expected]):
+                raise CheckFailed(must, diagnosis="structure")
+            how_far = _how_far(actual, expected, path)
+            raise CheckFailed(must, how_far, diagnosis="structure", values=_numbers(actual))
         return [
             leaf
             for i, right in enumerate(expected)
@@ -68,6 +72,20 @@ def _are_numbers(values: Any) -> bool:
     return all(
         isinstance(v, (int, float)) or (isinstance(v, Tensor) and v.ndim == 0) for v in values
     )
+
+
+def _numbers(values: Sequence[Any]) -> Tensor:
+    return torch.tensor([float(value) for value in values], dtype=torch.float64)
+
+
+def _how_far(actual: Sequence[Any], expected: Sequence[Any], path: str) -> str:
+    """Up to where a list of another length is right."""
+    both = min(len(actual), len(expected))
+    mine, right = _numbers(actual), _numbers(expected)
+    for n in range(both):
+        if not is_right(mine[n], right[n]):
+            return f"{path}[{n}] is off already: yours {mine[n]:.6g}, expected {right[n]:.6g}"
+    return f"The first {both} are right." if both > 1 else ""
 
 
 def _is_integer(value: Any) -> bool:

@@ -24,9 +24,10 @@ class Record:
     functions that have failed a check before this one, `passed` those that have passed one, `told`
     those that were told of their dtypes, and `said` what was said of the forward. `votes` says of a
     mistake in how many of the function's failed checks it fits, `explained` which ones fit all that
-    is wrong in one. `edges` are calls to be made when it has passed, and `many` one with
-    many rows; `small` is one to show when nothing explains why it has not. With `keep` its calls
-    are kept, too. `float32` is the part of the tolerance for float32 that it allows.
+    is wrong in one, `throughout` what fits all that is wrong in every one, and `refuted` which fit
+    none of what is wrong in another. `edges` are calls to be made when it has passed, and `many`
+    one with many rows; `small` is one to show when nothing explains why it has not. With `keep` its
+    calls are kept, too. `float32` is the part of the tolerance for float32 that it allows.
     """
 
     seed: int = 0
@@ -44,6 +45,8 @@ class Record:
     said: str = ""
     votes: Mapping[str, int] = field(default_factory=dict)
     explained: Collection[str] = ()
+    throughout: Collection[tuple[str, ...]] = ()
+    refuted: Collection[str] = ()
     metrics: dict[str, float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)

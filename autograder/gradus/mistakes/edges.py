@@ -165,9 +165,10 @@ def _of_size_1(c: Comparison, size: int) -> Comparison:
 
 
 def _is_asked(c: Comparison, solution: LocalStudent) -> bool:
-    """Whether what is expected is finite, and the same for another seed."""
+    """Whether what is expected is finite, the same for another seed, and not empty."""
     values = [v for v in tree_flatten([c.expected, dict(c.also)])[0] if v is not None]
-    if not all(bool(torch.as_tensor(v).isfinite().all()) for v in values):
+    tensors = [torch.as_tensor(v) for v in values]
+    if not all(t.numel() and bool(t.isfinite().all()) for t in tensors):
         return False
     seed = {**c.inputs, **c.options}.get(OF_CHANCE)
     if type(seed) is not int:
