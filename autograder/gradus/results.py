@@ -54,6 +54,9 @@ class CheckResult(BaseModel):
     message: str = ""
     diagnosis: str | None = None
     location: str | None = None  # "mlp.py:41" or "mlp.ipynb cell 3:5"
+    follows: bool = Field(
+        default=False, exclude_if=lambda it: not it
+    )  # another function's mistake may be why
     metrics: dict[str, float] = Field(default_factory=dict)  # for example {"accuracy": 0.95}
     output: str = ""  # what the submission printed, for the instructor
     calls: str = Field(
@@ -146,7 +149,8 @@ class Result(BaseModel):
         return [check for check in self.checks if check.points < check.max_points]
 
     def main_diagnosis(self) -> str:
-        """The message that explains most of the lost points, in one line."""
+        """What explains most of the lost points, in one line: a cause before what follows from it,
+        and what has a name before what has none."""
         if self.handed_in.looks_like:
             return f"this looks like {self.handed_in.looks_like}, not {self.topic}"
         if self.status is not SubmissionStatus.GRADED:
@@ -160,7 +164,7 @@ class Result(BaseModel):
             return "not implemented yet: " + ", ".join(functions)
         worst = max(
             (c for c in lost if c.status not in unsolved),
-            key=lambda c: c.max_points - c.points,
+            key=lambda c: (not c.follows, c.diagnosis is not None, c.max_points - c.points),
         )
         return f"{worst.function}: {first_line(worst.message)}"
 

@@ -96,7 +96,8 @@ def _judge_edge(student: Student, c: Comparison) -> list[Leaf]:
         value = ast.literal_eval(default.removesuffix(" by the stub"))
         wrong = "" if _wrong(student, replace(c, options={**c.options, name: value})) else wrong
     if wrong:
-        raise CheckFailed(summary, wrong, ONE if "of shape" in c.when else "", diagnosis="edge")
+        squeezed = "of shape" in c.when and ("shape" in wrong or "raises" in wrong)
+        raise CheckFailed(summary, wrong, ONE if squeezed else "", diagnosis="edge")
     return []
 
 

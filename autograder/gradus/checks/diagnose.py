@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from gradus.checks.failure import Leaf
-from gradus.checks.tolerance import agree, closeness
+from gradus.checks.tolerance import agree, closeness, largest_magnitude
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ def _shape(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]
                     summary,
                     f"It is the {how} of the right values over their axis {axis}: one too many.",
                 )
-    if actual.ndim > 1 and actual.shape[0] == actual.shape[1] == expected.shape[:1].numel():
+    if expected.ndim == 1 and actual.shape == 2 * expected.shape:
         yield Diagnosis(
             "broadcast",
             summary,
-            "A column (N, 1) and a row (N,) broadcast to (N, N): give both the same shape.",
+            "Have a column (N, 1) and a row (N,) met? Together they are (N, N).",
         )
 
 
@@ -148,7 +148,7 @@ def _constant_ratio(actual: Tensor, expected: Tensor) -> float | None:
     if not bool(large.any()):
         return None
     ratio = float((actual[large].double() / expected[large]).median())
-    return ratio if ratio != 0 and agree(actual, ratio * expected) else None
+    return ratio if ratio != 0 and agree(actual.double() / ratio, expected, actual.dtype) else None
 
 
 def _name_of_ratio(ratio: float, sizes: Mapping[str, float]) -> tuple[str, str] | None:
@@ -246,6 +246,21 @@ def _term(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
             yield Diagnosis(f"sign of term:{name}", f"the term {name} has the wrong sign")
 
 
+def _near(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """Right to three digits or more, everywhere."""
+    if actual.shape != expected.shape or not bool(expected.any()):
+        return
+    largest = largest_magnitude(expected.double())
+    off = float((actual.double() - expected).abs().max()) / largest
+    if off < 1e-3:  # NaN is not
+        yield Diagnosis(
+            "near",
+            f"nearly right: off by {off:.1g} of the largest value, at most",
+            "Something small is added or left out: an eps, a rounding, an iteration that ends "
+            "early, digits that a subtraction loses.",
+        )
+
+
 def _offset(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     if actual.shape != expected.shape:
         return
@@ -338,5 +353,5 @@ def _permutations(n: int) -> Iterator[tuple[int, ...]]:
 
 
 _NAMED = (_shape, _not_finite, _zeros, _integer, _scale, _transposed, _swapped, _term, _factor)
-_VAGUE = (_constant, _ratio, _offset, _scale_along_axis, _order, _region)
-_PLAIN = (_shape, _not_finite, _zeros, _integer, _constant)  # say what anyone can see
+_VAGUE = (_near, _constant, _ratio, _offset, _scale_along_axis, _order, _region)
+_PLAIN = (_shape, _not_finite, _integer, _constant)  # say what anyone can see

@@ -17,11 +17,12 @@ from gradus.checks.diagnose import diagnose
 from gradus.checks.evidence import evidence
 from gradus.checks.failure import CheckFailed, Leaf, WrongValue
 from gradus.checks.fingerprint import Transcript, transcript
-from gradus.checks.judging import all_right, saying
+from gradus.checks.judging import all_right, judged, saying
 from gradus.checks.known import Kind, Known, path_matches, whole_matches
 from gradus.checks.many import judge_many
 from gradus.checks.record import Record
 from gradus.checks.show import show_calls
+from gradus.checks.tolerance import agree as agree_values
 from gradus.checks.tolerance import closeness
 from gradus.errors import Raised, SubmissionError
 
@@ -61,8 +62,26 @@ def conclude(
     if student is None or not isinstance(notes.failures[0], WrongValue):
         return found
     if isinstance(found, CheckFailed) and found.diagnosis is None:
-        return _with_small_call(student, found, notes)
+        return _of_chance(student, notes) or _with_small_call(student, found, notes)
     return found
+
+
+def _of_chance(student: Student, notes: Record) -> CheckFailed | None:
+    """Whether the first call that was wrong returns something else when it comes again."""
+    if notes.first_wrong is None:
+        return None
+    comparison, leaves = notes.first_wrong
+    with contextlib.suppress(CheckFailed, SubmissionError):
+        again = leaves_of(student, comparison)
+        for one, two in zip(leaves, again, strict=False):
+            if one.mine.shape != two.mine.shape or not agree_values(one.mine, two.mine):
+                return CheckFailed(
+                    f"{judged(comparison)} returns something else the second time",
+                    "The same call came again: keep nothing from one call to the next, and draw "
+                    "from a generator with the seed that is given, if at all.",
+                    diagnosis="second call",
+                )
+    return None
 
 
 def _with_small_call(student: Student, failure: CheckFailed, notes: Record) -> CheckFailed:

@@ -36,10 +36,10 @@ def compare(student: Student, comparison: Comparison) -> Any:
         kept = _copy(comparison)
         notes.shown.append((kept, None))
     inside, notes.inside = notes.inside, True
-    value = comparison.expected
+    value, leaves = comparison.expected, list[Leaf]()
 
     def judge() -> list[Leaf]:
-        nonlocal value
+        nonlocal value, leaves
         try:
             leaves, returned = JUDGES[comparison.kind](student, comparison)
         except Raised as raised:
@@ -57,6 +57,8 @@ def compare(student: Student, comparison: Comparison) -> Any:
     new = not notes.recording and comparison.function not in notes.first
     if right and new and comparison.kind != "raises":
         notes.first[comparison.function] = _copy(comparison), value
+    if not right and leaves and notes.first_wrong is None and not notes.recording:
+        notes.first_wrong = _copy(comparison), leaves
     notes.right += right and comparison.kind != "raises"
     return value if right else comparison.expected
 
@@ -273,24 +275,46 @@ def _leaves(c: Comparison, pairs: Sequence[Pair], at_hand: Mapping[str, Any]) ->
         Leaf(path, as_tensor(mine, right, path), right, sizes, tensors, rights, call_text)
         for path, mine, right in pairs
     ]
-    if c.same_dtype:
+    if all_right(leaves):
         for leaf in leaves:
-            if leaf.mine.dtype != leaf.right.dtype:
-                raise CheckFailed(
-                    f"{leaf.path} is {leaf.mine.dtype}, expected {leaf.right.dtype}",
-                    MIXED_DTYPES if leaf.right.is_floating_point() else "",
-                    diagnosis="dtype",
-                )
+            _judge_dtype(leaf, exactly=c.same_dtype)
     return leaves
+
+
+def _judge_dtype(leaf: Leaf, *, exactly: bool) -> None:
+    """Whole numbers are no floats; which float it is, counts where the course's text says so."""
+    mine, right = leaf.mine.dtype, leaf.right.dtype
+    is_float = mine.is_floating_point and not right.is_floating_point
+    if (exactly and mine != right) or is_float:
+        why = MIXED_DTYPES if right.is_floating_point else ""
+        raise CheckFailed(f"{leaf.path} is {mine}, expected {right}", why, diagnosis="dtype")
 
 
 def _asked(c: Comparison) -> str:
     """What is asked for where an error comes instead, as a line; "" where that is long."""
     call_text = _short_call(c)
     if not call_text:
-        return ""
+        return _by_shapes(c)
     right = f"{c.expected:.6g}" if isinstance(c.expected, float) else repr(c.expected)
     return f"\n{call_text} should be {right}" if len(right) <= 30 else ""
+
+
+def _by_shapes(c: Comparison) -> str:
+    """The call by its tensors' shapes, as a line."""
+
+    def shown(name: str, value: Any) -> str:
+        if isinstance(value, Tensor):
+            return f"{name}: {tuple(value.shape)}"
+        plain = isinstance(value, (int, float, str, bool)) or value is None
+        return f"{name}={value!r}" if plain else name
+
+    given = ", ".join(shown(name, value) for name, value in {**c.inputs, **c.options}.items())
+    if c.kind != "gradients":
+        text = f"{judged(c)}({given})"
+    else:
+        dout = shown("dout", c.dout)
+        text = f"{judged(c)}({dout}, cache), the cache of {c.function}_forward({given})"
+    return f"\nThe call: {text}" if len(text) <= 160 else ""
 
 
 def _short_call(c: Comparison) -> str:

@@ -324,6 +324,7 @@ def _attempt(
             message += f"\nIt calls {relied[0]}, which fails its own check: {MEND_FIRST}"
         elif info.function.endswith("_backward") and forward in lost and MEND_FIRST not in message:
             message += f"\nThe cache is {forward}'s, which fails its own check: {MEND_FIRST}"
+    raised_by = getattr(error, "function", None) or info.function
     result = check_result(
         info,
         status,
@@ -331,6 +332,7 @@ def _attempt(
         message=message,
         diagnosis=diagnosis,
         location=location or subject.student.functions.get(info.function),
+        follows=raised_by != info.function or MEND_FIRST in message,
         metrics=notes.metrics,
         output=trace.output,
         calls=calls,
