@@ -36,8 +36,8 @@ class Comparison:
     dout, wrt, out: of gradients, what arrives from above, the inputs whose gradients come back,
     and what the forward returns.
     when: of an error, what is wrong with the arguments; of another, what is special about it.
-    repeat, sketches: of a call with many rows (`many.py`) a size of the axes that are repeated, and
-    how often; and what is known of each of the gradients.
+    repeat, sketches, seconds: of a call with many rows (`many.py`) a size of the axes that are
+    repeated, and how often; what is known of each of the gradients; what it may compute.
     """
 
     kind: Kind
@@ -55,6 +55,7 @@ class Comparison:
     when: str = ""
     repeat: tuple[int, int] = (0, 1)
     sketches: Sequence[Sequence[float]] = ()
+    seconds: float = 0.0
 
 
 def check_result(

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from gradus.checks.comparison import Comparison
     from gradus.student import Student
 
-SECONDS = 6.0  # that both calls may compute
 VECTORS = 3  # with which a gradient is multiplied
 FORMULA = (
     "Sums and products over whole axes give all of them at once. (To change one number after the "
@@ -89,11 +88,11 @@ def judge_many(student: Student, c: Comparison) -> list[Leaf]:
     notes = current()
     many, off = repeated(c, notes.seed), f"{c.function}_forward" in notes.lost
     try:
-        with student.apart(SECONDS):
+        with student.apart(c.seconds):
             _, cache = lend(student, many, list(many.inputs.values()), many.options)
             leaves, _ = judge_backward(student, many, cache)
     except TimedOut:
-        text = f"{judged(c)} computes for more than {SECONDS:g} s with an axis of {c.when}"
+        text = f"{judged(c)} computes for more than {c.seconds:.1g} s with an axis of {c.when}"
         raise CheckFailed(text, FORMULA, diagnosis="too slow") from None
     except (CheckFailed, Raised):
         if off:

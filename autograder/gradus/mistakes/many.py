@@ -24,7 +24,6 @@ from gradus.checks.comparison import Comparison
 from gradus.checks.conventions import leaves_of
 from gradus.checks.judging import judged
 from gradus.checks.local import LocalStudent
-from gradus.checks.many import SECONDS as LIMIT
 from gradus.checks.many import are_nearly_right, repeated, sketch
 from gradus.checks.rng import derive_seed
 from gradus.checks.tolerance import agree
@@ -34,6 +33,8 @@ from gradus.mistakes.runs import Run
 from gradus.student import Student
 
 DIFFERENCES = 12.0  # seconds, by a rough count, that they should take
+FEWEST = 4.5  # that they take at least; else there is no such call
+LONGEST = 6.0  # that formulas and loops may take, and two thirds of what differences take
 ROWS = 8192  # at most: a matrix of rows by rows still fits into the memory of a submission
 
 
@@ -89,13 +90,14 @@ def _call(
             times *= 2
             many = repeated(replace(c, repeat=(size, times)), seed)
             seconds = times * numbers * _seconds(many, solution)
-        if seconds < 1.5 * LIMIT:
+        if seconds < FEWEST:
             return
+        many = replace(many, seconds=min(LONGEST, seconds / 1.5))
         sketches = [sketch(leaf.mine, seed) for leaf in leaves_of(cast(Student, solution), many)]
         if all(map(math.isfinite, itertools.chain(*sketches))):
             when = f"{size * times} in place of {size}"
-            about: dict[str, Any] = dict(repeat=(size, times), sketches=sketches, when=when)
-            call = replace(c, out=None, **about)
+            about: dict[str, Any] = dict(sketches=sketches, when=when, seconds=many.seconds)
+            call = replace(c, out=None, repeat=(size, times), **about)
     if call is not None:
         yield call
 
@@ -172,7 +174,7 @@ def _copy(x: Any) -> Any:
 def _can(other: LocalStudent, c: Comparison, seed: int) -> bool:
     """Whether an answer that is right in another way makes the call in half the time."""
     try:
-        with other.apart(LIMIT / 2), contextlib.redirect_stdout(io.StringIO()):
+        with other.apart(c.seconds / 2), contextlib.redirect_stdout(io.StringIO()):
             return are_nearly_right(leaves_of(cast(Student, other), repeated(c, seed)), c, seed)
     except Exception:
         return False
