@@ -172,9 +172,9 @@ def _copy(x: Any) -> Any:
 
 
 def _can(other: LocalStudent, c: Comparison, seed: int) -> bool:
-    """Whether an answer that is right in another way makes the call in half the time."""
+    """Whether an answer that is right in another way makes the call in a quarter of the time."""
     try:
-        with other.apart(c.seconds / 2), contextlib.redirect_stdout(io.StringIO()):
+        with other.apart(c.seconds / 4), contextlib.redirect_stdout(io.StringIO()):
             return are_nearly_right(leaves_of(cast(Student, other), repeated(c, seed)), c, seed)
     except Exception:
         return False
