@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -17,9 +18,12 @@ from hypothesis import strategies as st
 from gradus.checks.session import list_checks
 from gradus.course import UsageError, load_course
 from gradus.release.build import TARGETS, build, stale
+from gradus.release.formulas import plain
 from gradus.release.public import public_tests
 from gradus.solution import BEGIN, END, Solution
 from gradus.tools.notebook import make_notebook
+
+ROOT = Path(__file__).resolve().parent.parent
 
 # ---------------------------------------------------------------------------------------- stubs
 
@@ -528,3 +532,25 @@ def test_a_topic_without_its_files_says_which_one(course):
     Path("solutions/double.py").unlink()
     with pytest.raises(UsageError, match=r"topic 'double' has no solutions/double\.py: write it"):
         make(course)
+
+
+# ---------------------------------------------------------------------------------------- hints
+
+
+@pytest.mark.parametrize(
+    ("formula", "text"),
+    [
+        (r"$\frac{1}{N} \sum_n (a_n - y_n)$", "1/N ∑_n(a_n - y_n)"),
+        (r"$\dfrac{p\, H W}{b^2\, (H - b + 1)}$", "(p H W)/(b^2 (H - b + 1))"),
+        (r"$H_{k-1} = e^{s_{nw}}$ or $x^{-2}$", "H_(k-1) = e^(s_nw) or x^(-2)"),
+        (r"$\lfloor \ell / F \rfloor \bmod 2 \ne \lVert g \rVert$", "⌊ℓ/ F ⌋ mod 2 ≠ ‖ g ‖"),
+        ("costs $5", "costs $5"),
+    ],
+)
+def test_a_formula_of_a_hint_is_readable_in_a_terminal(formula, text):
+    assert plain(formula) == text
+
+
+def test_no_hint_of_the_course_shows_latex():
+    for file in ROOT.glob("assignments/*/hints.json"):
+        assert not re.search(r"\\|\$", file.read_text()), file.parent.name

@@ -10,6 +10,7 @@ from gradus.drawing import views_in
 from gradus.files import pack_zip, read_text
 from gradus.jobs import CheckInfo, points_by_function
 from gradus.mistakes.prepare import prepare_public
+from gradus.release.formulas import plain
 from gradus.release.public import check_public, public_tests
 from gradus.solution import Solution
 from gradus.tools.notebook import write_notebook
@@ -39,7 +40,8 @@ def student_files(course: Course, topic: Topic, checks: Iterable[CheckInfo]) -> 
         "README.md": _readme(course, topic, solution, checks),
     }
     if course.hints and (hints := solution.hints()):
-        files["hints.json"] = json.dumps(hints, ensure_ascii=False, indent=1) + "\n"
+        plain_hints = {name: [plain(text) for text in texts] for name, texts in hints.items()}
+        files["hints.json"] = json.dumps(plain_hints, ensure_ascii=False, indent=1) + "\n"
     return {
         **{name: text.encode() for name, text in files.items()},
         f"test_{topic.id}.msgpack": recording.packed(),
