@@ -294,7 +294,7 @@ def _factor(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis
 
 
 def _scale_along_axis(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    if actual.shape != expected.shape or expected.ndim < 2:
+    if actual.shape != expected.shape or expected.ndim < 2 or not expected.is_floating_point():
         return
     for axis in range(expected.ndim):
         others = [d for d in range(expected.ndim) if d != axis]

@@ -14,6 +14,7 @@ from gradus.checks.leaves import is_right
 
 WRONG = 2  # outputs that are shown, at most
 MOST = 80  # numbers of a tensor that are shown
+MANY = 120  # numbers of all that goes in, of which only the shapes are shown
 
 Shown = tuple[Comparison, Sequence[Leaf] | None]  # leaves: None where there was no value
 
@@ -49,8 +50,12 @@ def _call(c: Comparison) -> Iterator[str]:
     given: dict[str, Any] = dict(c.inputs)
     if c.dout is not None:
         given["dout"] = c.dout
-    for name, value in given.items():
-        for path, leaf in _flat(name, value):
+    leaves = [pair for name, value in given.items() for pair in _flat(name, value)]
+    many = sum(leaf.numel() for _, leaf in leaves if isinstance(leaf, Tensor)) > MANY
+    for path, leaf in leaves:
+        if many and isinstance(leaf, Tensor) and leaf.ndim > 0:
+            yield f"  {path}: {tuple(leaf.shape)}"
+        else:
             yield from _value(path, leaf)
 
 

@@ -131,11 +131,14 @@ class Worker:
             return ("refused", str(error))
         except BaseException as error:
             kind, text, location = loading.describe(error)
+            through = loading.places(error)
             if isinstance(error, NotImplementedError):
-                through = loading.places(error)
                 return ("not_implemented", through[-1][0] if through else "", text, location)
             if isinstance(error, RuntimeError) and any(t in text for t in _OUT_OF_MEMORY):
                 return ("memory",)
+            if len(through) > 1 and through[-1][0] != through[-2][0]:
+                (caller, place), (raising, _) = through[-2:]
+                text += f"\nin {raising}, which {caller} calls ({place})"
             return ("raised", kind, text, location)
 
     def _send(self, reply: tuple[Any, ...]) -> None:
