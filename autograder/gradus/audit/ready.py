@@ -74,7 +74,7 @@ def ready_answers(
     An operator that ends its process answers nothing.
     """
     questions, used = _questions(course, topic, salt)
-    names = sorted(set(operators("")))
+    names = sorted(name.removeprefix("aten::") for name in operators("") if name[:6] == "aten::")
     found: dict[str, Ready] = {}
     for done, question in enumerate(questions):
         advance(done, len(questions))

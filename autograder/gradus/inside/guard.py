@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from gradus.inside import policy
+from gradus.inside.internals import watch_internals
 from gradus.inside.loading import is_foreign
 
 # Every operator whose name holds that of a forbidden one answers the exercise as well
@@ -54,7 +55,7 @@ class Guard:
 
     def __init__(self, forbid: Collection[str], device: str) -> None:
         self.uses: list[tuple[str, str]] = []
-        kernels = _kernels()
+        self._classes: set[type] = set()  # whose __init__ is watched
         done: set[str] = set()
 
         def replace(name: str, operators: Iterable[str]) -> None:
@@ -62,21 +63,23 @@ class Guard:
                 if operator not in done:
                     done.add(operator)
                     for key in _keys_of(operator, device):
-                        kernels.impl(operator, key, self._refusal(name), False)
+                        _kernels(operator).impl(_name(operator), key, self._refusal(name), False)
 
         for name in forbid:
             module = sys.modules.get(name)
             if name == "torch.autograd":
                 self._stop_engine(name)
-                _record_nothing(kernels)
+                _record_nothing()
                 for operator in operators(KERNELS):
-                    replace(f"torch.ops.aten.{operator}", [operator])
+                    replace(f"torch.ops.{operator}", [operator])
             elif module is not None:
                 self._watch_module(name, module)
             else:
                 last = name.rpartition(".")[2].strip("_")
                 pattern = OPERATORS.get(last, last if len(last) >= SHORTEST else f"^{last}_?$")
                 replace(name, operators(pattern))
+                self._watch_function(name)
+        watch_internals(self._watched, self._refuse)
 
     def _refuse(self, name: str) -> None:
         self.uses.append((name, _foreign_place()))
@@ -94,14 +97,15 @@ class Guard:
                 setattr(sys.modules[where], function, self._refusal(name))
 
     def _watch_module(self, name: str, module: types.ModuleType) -> None:
-        for path, part in _public_parts(name, module):
+        for path, part in _parts(name, module):
             for key, value in list(vars(part).items()):
-                if key.startswith("_") or policy.is_allowed_in_nn(f"{path}.{key}"):
+                if key.startswith("__") or policy.is_allowed_in_nn(f"{path}.{key}"):
                     continue
                 if isinstance(value, type):
                     init = vars(value).get("__init__")
-                    own = value.__module__.startswith(name) and not hasattr(init, "__wrapped__")
+                    own = value.__module__.startswith(name) and value not in self._classes
                     if init is not None and own:
+                        self._classes.add(value)
                         value.__init__ = self._watched(init, f"{path}.{key}")  # type: ignore[misc]
                 elif isinstance(value, types.FunctionType | types.BuiltinFunctionType):
                     setattr(part, key, self._watched(value, f"{path}.{key}"))
@@ -114,8 +118,17 @@ class Guard:
             return function(*args, **kwargs)
 
         watched.__name__, watched.__doc__ = name.rpartition(".")[2], function.__doc__
-        watched.__wrapped__ = function  # type: ignore[attr-defined]
         return watched
+
+    def _watch_function(self, name: str) -> None:
+        """One that is written in Python, and has no operator: under each of its names."""
+        where, _, last = name.rpartition(".")
+        function: Any = getattr(sys.modules.get(where), last, None)
+        if isinstance(function, types.FunctionType):
+            watched = self._watched(function, name)
+            for module in (sys.modules[where], sys.modules.get(function.__module__)):
+                if getattr(module, last, None) is function:
+                    setattr(module, last, watched)
 
 
 @cache
@@ -126,10 +139,19 @@ def guard_for(forbid: tuple[str, ...], device: str) -> Guard:
         return Guard(forbid, device)
 
 
-def _kernels() -> Any:
+def _kernels(operator: str) -> Any:
+    return _library(operator.partition("::")[0])
+
+
+def _name(operator: str) -> str:
+    return operator.partition("::")[2]
+
+
+@cache
+def _library(space: str) -> Any:
     """Where kernels can be put in place of torch's. What is put there stays: it is taken back when
-    this object goes, which no name in the process leads to any more."""
-    kernels = torch._C._dispatch_library("IMPL", "aten", "", __file__, 0)
+    this object goes."""
+    kernels = torch._C._dispatch_library("IMPL", space, "", __file__, 0)
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(kernels))
     return kernels
 
@@ -138,31 +160,31 @@ def _keys_of(operator: str, device: str) -> list[str]:
     """The keys of torch's dispatcher under which an operator has, or may get, a kernel."""
     own = "CPU" if device == "cpu" else "CUDA"
     has = torch._C._dispatch_has_kernel_for_dispatch_key
-    return [own, *(key for key in OTHER_KEYS if has(f"aten::{operator}", key))]
+    return [own, *(key for key in OTHER_KEYS if has(operator, key))]
 
 
-def _record_nothing(kernels: Any) -> None:
+def _record_nothing() -> None:
     """Take autograd's kernels out of the dispatcher: in no thread and under no switch is anything
     recorded that a gradient could be had of."""
     has = torch._C._dispatch_has_kernel_for_dispatch_key
     for operator in operators(""):
-        if has(f"aten::{operator}", "Autograd"):
-            kernels.impl(operator, "Autograd", torch.library.fallthrough_kernel, False)
+        if has(operator, "Autograd"):
+            fallthrough = torch.library.fallthrough_kernel
+            _kernels(operator).impl(_name(operator), "Autograd", fallthrough, False)
 
 
 @cache
 def operators(pattern: str) -> tuple[str, ...]:
-    """torch's own operators, overloads included ("add.out"), in whose name this is found."""
-    names = (name.partition("::") for name in torch._C._dispatch_get_all_op_names())
-    own = (full for space, _, full in names if space == "aten")
-    return tuple(full for full in own if re.search(pattern, full.partition(".")[0]))
+    """torch's operators, overloads included ("aten::add.out"), in whose name this is found."""
+    names = torch._C._dispatch_get_all_op_names()
+    return tuple(n for n in names if re.search(pattern, _name(n).partition(".")[0]))
 
 
-def _public_parts(name: str, module: types.ModuleType) -> Iterator[tuple[str, types.ModuleType]]:
+def _parts(name: str, module: types.ModuleType) -> Iterator[tuple[str, types.ModuleType]]:
     yield name, module
-    for key, value in list(vars(module).items()):
-        if isinstance(value, types.ModuleType) and value.__name__ == f"{name}.{key}":
-            yield value.__name__, value
+    for path, part in list(sys.modules.items()):
+        if path.startswith(f"{name}.") and isinstance(part, types.ModuleType):
+            yield path, part
 
 
 def _is_called_by_submission() -> bool:

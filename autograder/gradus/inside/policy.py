@@ -14,16 +14,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import torch
 
+from gradus.inside.internals import is_internal
+
 # what a forbidden module offers under other names
 IMPLIED = {
-    "torch.autograd": (
-        "torch.func",
-        "torch._functorch",
-        "torch._C._functorch",
-        "torch._C._EngineBase",
-        "functorch",
-    ),
-    "torch.nn": ("torch._C._nn", "torchvision"),
+    "torch.autograd": ("functorch",),
+    "torch.nn": ("torchvision",),
 }
 # what torch.nn offers that computes nothing of an exercise
 HARMLESS_IN_NN = ("Module", "Parameter", "pad", "one_hot")
@@ -247,6 +243,8 @@ class _Visitor(ast.NodeVisitor):
         for prefix in ("torch.ops.aten.", "torch.Tensor.", "torch._C._VariableFunctions."):
             if dotted.startswith(prefix):
                 same.append("torch." + dotted.removeprefix(prefix))
+        if is_internal(dotted):
+            return dotted
         if is_allowed_in_nn(dotted):
             same = ["torch." + dotted.rpartition(".")[2]]
         for name in same:

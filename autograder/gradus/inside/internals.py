@@ -1,0 +1,85 @@
+"""Torch's internals, which no exercise needs: formulas, operators and compilers under other doors.
+
+They stay what they are for torch itself. A submission's own line that calls one is refused.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import re
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+
+from gradus.inside.loading import is_foreign
+
+Watch = Callable[[Callable[..., Any], str], Callable[..., Any]]
+Refuse = Callable[[str], None]
+
+PRIVATE = re.compile(r"torch\.(.+\.)?_[a-zA-Z0-9]")  # in a part of the name that is not the first
+# Public, and beside the point: they compile, trace or differentiate, or hold operators by name.
+PUBLIC = ("torch.jit", "torch.fx", "torch.export", "torch.func", "torch.library", "torch.masked")
+FUNCTIONS = ("compile",)  # of torch itself
+CLASSES = (
+    ("torch._C", "CompilationUnit"),
+    ("torch._C", "Graph"),
+    ("torch._C", "_ImperativeEngine"),
+    ("torch.jit", "CompilationUnit"),
+    ("torch.jit._state", "_python_cu"),
+)
+
+
+def is_internal(name: str) -> bool:
+    """Whether a dotted name leads to something that no submission uses."""
+    return bool(PRIVATE.match(name)) or any(f"{name}.".startswith(f"{p}.") for p in PUBLIC)
+
+
+def watch_internals(watched: Watch, refuse: Refuse) -> None:
+    """Put `watched(function, its name)` in place of all functions of torch's internals; `refuse`
+    is called with the name of what a submission imports of them later."""
+    for name, module in _internal_modules():
+        for key, value in [(k, v) for k, v in vars(module).items() if not k.startswith("__")]:
+            if isinstance(value, types.FunctionType | types.BuiltinFunctionType):
+                vars(module)[key] = watched(value, f"{name}.{key}")
+            elif type(value) is dict and name.startswith(("torch._decomp", "torch._refs")):
+                value.clear()  # formulas by operator
+    for key in FUNCTIONS:
+        setattr(torch, key, watched(getattr(torch, key), f"torch.{key}"))
+    for name, key in CLASSES:
+        if hasattr(sys.modules.get(name), key):
+            setattr(sys.modules[name], key, watched(_gone, f"{name}.{key}"))
+    namespace: Any = torch._ops._OpNamespace
+    namespace.__getattribute__ = watched(object.__getattribute__, "torch.ops")
+    sys.meta_path.insert(0, _Imports(refuse))
+
+
+def _gone(*_: Any, **__: Any) -> None:
+    raise RuntimeError("this part of torch is not there while submissions run")
+
+
+def _internal_modules() -> Iterator[tuple[str, types.ModuleType]]:
+    """Those that are loaded; torch._C is a library, and its parts are not among sys.modules."""
+    found = {name: module for name, module in sys.modules.items() if is_internal(name)}
+    for key, value in vars(torch._C).items():
+        if isinstance(value, types.ModuleType):
+            found.setdefault(f"torch._C.{key}", value)
+    yield from ((n, m) for n, m in list(found.items()) if isinstance(m, types.ModuleType))
+
+
+class _Imports(importlib.abc.MetaPathFinder):
+    """Refuses what is not loaded yet, where a submission's own line asks for it."""
+
+    def __init__(self, refuse: Refuse) -> None:
+        self._refuse = refuse
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> None:
+        """As MetaPathFinder.find_spec; finds nothing."""
+        if is_internal(name):
+            frame = sys._getframe(1)
+            while frame is not None and "importlib" in frame.f_code.co_filename:
+                frame = frame.f_back  # type: ignore[assignment]
+            if frame is not None and is_foreign(frame.f_code.co_filename):
+                self._refuse(name)
