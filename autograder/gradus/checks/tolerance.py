@@ -14,6 +14,7 @@ from gradus.checks.record import current
 # of which a check may allow a part that was recorded for it; below the smallest mistake that a
 # check is about (an eps on the wrong side of a root is about 1e-5, in float64).
 RELATIVE = {torch.float64: 1e-7, torch.float32: 2e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+HALVES = (torch.bfloat16, torch.float16)
 # And relative to the largest magnitude, for entries near zero: a sum that cancels rounds like its
 # terms.
 OF_THE_LARGEST = {torch.float32: 1e-5}
@@ -24,9 +25,12 @@ def closeness(actual: Tensor, expected: Tensor, dtype: torch.dtype | None = None
 
     The floor under the relative error is a small part of the largest expected magnitude, so that
     near-zero entries of a gradient are judged on the gradient's own scale. NaN equals nothing,
-    infinities equal themselves. Both are compared in float64.
+    infinities equal themselves. Both are compared in float64. What is answered in less than
+    float32, where more was given, is judged as float32.
     """
     dtype = dtype or actual.dtype
+    if dtype in HALVES and expected.dtype not in HALVES:
+        dtype = torch.float32
     relative = RELATIVE.get(dtype, 1e-7)
     of_largest = OF_THE_LARGEST.get(dtype, 1e-3 * relative)
     if dtype is torch.float32:

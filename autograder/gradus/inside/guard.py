@@ -79,7 +79,7 @@ class Guard:
                 pattern = OPERATORS.get(last, last if len(last) >= SHORTEST else f"^{last}_?$")
                 replace(name, operators(pattern))
                 self._watch_function(name)
-        watch_internals(self._watched, self._refuse)
+        watch_internals(self._watched, self._refuse, forbid)
 
     def _refuse(self, name: str) -> None:
         self.uses.append((name, _foreign_place()))

@@ -9,7 +9,7 @@ import importlib.abc
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -21,7 +21,10 @@ Refuse = Callable[[str], None]
 
 PRIVATE = re.compile(r"torch\.(.+\.)?_[a-zA-Z0-9]")  # in a part of the name that is not the first
 # Public, and beside the point: they compile, trace or differentiate, or hold operators by name.
-PUBLIC = ("torch.jit", "torch.fx", "torch.export", "torch.func", "torch.library", "torch.masked")
+PUBLIC = tuple(
+    f"torch.{name}"
+    for name in ("compile", "export", "func", "fx", "jit", "library", "masked", "ops")
+)
 FUNCTIONS = ("compile",)  # of torch itself
 CLASSES = (
     ("torch._C", "CompilationUnit"),
@@ -34,12 +37,16 @@ CLASSES = (
 
 def is_internal(name: str) -> bool:
     """Whether a dotted name leads to something that no submission uses."""
-    return bool(PRIVATE.match(name)) or any(f"{name}.".startswith(f"{p}.") for p in PUBLIC)
+    return bool(PRIVATE.match(name)) or _is_below(name, PUBLIC)
 
 
-def watch_internals(watched: Watch, refuse: Refuse) -> None:
+def _is_below(name: str, names: Iterable[str]) -> bool:
+    return any(f"{name}.".startswith(f"{one}.") for one in names)
+
+
+def watch_internals(watched: Watch, refuse: Refuse, forbid: Iterable[str]) -> None:
     """Put `watched(function, its name)` in place of all functions of torch's internals; `refuse`
-    is called with the name of what a submission imports of them later."""
+    is called with the name of what a submission imports later of them, or of what is forbidden."""
     for name, module in _internal_modules():
         for key, value in [(k, v) for k, v in vars(module).items() if not k.startswith("__")]:
             if isinstance(value, types.FunctionType | types.BuiltinFunctionType):
@@ -53,7 +60,7 @@ def watch_internals(watched: Watch, refuse: Refuse) -> None:
             setattr(sys.modules[name], key, watched(_gone, f"{name}.{key}"))
     namespace: Any = torch._ops._OpNamespace
     namespace.__getattribute__ = watched(object.__getattribute__, "torch.ops")
-    sys.meta_path.insert(0, _Imports(refuse))
+    sys.meta_path.insert(0, _Imports(refuse, tuple(forbid)))
 
 
 def _gone(*_: Any, **__: Any) -> None:
@@ -72,12 +79,13 @@ def _internal_modules() -> Iterator[tuple[str, types.ModuleType]]:
 class _Imports(importlib.abc.MetaPathFinder):
     """Refuses what is not loaded yet, where a submission's own line asks for it."""
 
-    def __init__(self, refuse: Refuse) -> None:
+    def __init__(self, refuse: Refuse, forbid: Sequence[str]) -> None:
         self._refuse = refuse
+        self._forbid = forbid
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> None:
         """As MetaPathFinder.find_spec; finds nothing."""
-        if is_internal(name):
+        if is_internal(name) or _is_below(name, self._forbid):
             frame = sys._getframe(1)
             while frame is not None and "importlib" in frame.f_code.co_filename:
                 frame = frame.f_back  # type: ignore[assignment]
