@@ -488,6 +488,8 @@ FORBID = [
     "torch.softmax",
     "torch.conv2d",
     "torch.sigmoid",
+    "torch.svd_lowrank",
+    "scipy",
 ]
 HEAD = """
 import importlib, torch, torch.nn as nn
@@ -546,36 +548,81 @@ REFUSED = {
         "def f(x):\n    return sm(x, 0)",
         "def f(x):\n    return getattr(torch, 'softmax')(x, 0)",
         "def f(x):\n    return vars(torch)['softmax'](x, 0)",
-        "def f(x):\n    return getattr(torch._C._VariableFunctions, 'soft' + 'max')(x, 0)",
+        # a name in two pieces: only while it runs is it seen what it leads to
+        "def f(x):\n    functions = getattr(torch, '_' + 'VF')\n"
+        "    return getattr(functions, '_soft' + 'max')(x, 0, False)",
+        "def f(x):\n    return getattr(torch, '_masked_' + 'softmax')(x, x < 0, 0, 0)",
+        "def f(x):\n    return getattr(torch, '_soft' + 'max')(x.to_mkldnn(), 0, False)",
+    ],
+    "torch._softmax": [
         "def f(x):\n    try:\n        return torch._softmax(x, 0, False)\n    except Exception:\n"
         "        return x",
-        "def f(x):\n    return torch._masked_softmax(x, x < 0, 0, 0)",
-        "def f(x):\n    return torch._safe_softmax(x, 0)",
-        "def f(x):\n    return torch._softmax(x.to_mkldnn(), 0, False)",
+    ],
+    "torch._safe_softmax": ["def f(x):\n    return torch._safe_softmax(x, 0)"],
+    "torch._refs.softmax": [
+        "def f(x):\n    import torch._refs\n    return torch._refs.softmax(x, 0)",
+        "def f(x):\n    return importlib.import_module('torch._' + 'refs').softmax(x, 0)",
+        "def f(x):\n    import sys\n    return sys.modules['torch._' + 'refs'].softmax(x, 0)",
+    ],
+    "torch._decomp.decomposition_table": [
+        "def f(x):\n    return torch._decomp.decomposition_table[torch.softmax](x, 0)"
+    ],
+    "torch._inductor": [
+        "def f(x):\n    return importlib.import_module('torch._' + 'inductor')"
+    ],
+    "scipy": ["def f(x):\n    return importlib.import_module('sci' + 'py')"],
+    "torch._C._jit_get_operation": [
+        "def f(x):\n    internals = getattr(torch, '_' + 'C')\n"
+        "    return internals._jit_get_operation('aten::softmax')[0](x, 0)"
+    ],
+    "torch.jit.script": [
+        "def f(x):\n    return torch.jit.script(g)(x)\ndef g(x):\n    return x",
+        "def f(x):\n    return getattr(torch, 'j' + 'it').script(g)(x)\ndef g(x):\n    return x",
+    ],
+    "torch._C.CompilationUnit": [
+        "def f(x):\n    internals = getattr(torch, '_' + 'C')\n"
+        "    return internals.CompilationUnit()"
+    ],
+    "torch.ops": [
+        "def f(x):\n    return getattr(torch, 'o' + 'ps').aten.softmax(x, 0)",
+        "def f(x):\n    return vars(getattr(torch, 'o' + 'ps').aten)['softmax'](x, 0)",
+    ],
+    "torch.optim.adam._single_tensor_adam": [
+        "def f(x):\n    adam = importlib.import_module('torch.op' + 'tim.adam')\n"
+        "    return getattr(adam, '_single_' + 'tensor_adam')(x)"
+    ],
+    "torch._lowrank.svd_lowrank": [
+        "def f(x):\n    module = importlib.import_module('torch._low' + 'rank')\n"
+        "    return module.svd_lowrank(x)"
     ],
     "torch.sigmoid": ["def f(x):\n    return x.clone().sigmoid_()"],
     "torch.sigmoid_": ["def f(x):\n    return torch.sigmoid_(x.clone())"],
-    "torch.conv2d": [
+    "torch.ops.aten.slow_conv3d_forward": [
         "def f(x):\n    x, ones = x.view(1, 1, 1, 1, 2), [1, 1, 1]\n"
-        "    return torch.ops.aten.slow_conv3d_forward(x, x, [1, 1, 2], None, ones, [0, 0, 0])",
+        "    return torch.ops.aten.slow_conv3d_forward(x, x, [1, 1, 2], None, ones, [0, 0, 0])"
+    ],
+    "torch.conv2d": [
         "def f(x):\n    x = x.view(1, 1, 1, 2)\n    ones, zeros = [1, 1], [0, 0]\n"
-        "    return torch.ops.aten.convolution(x, x, None, ones, zeros, ones, False, zeros, 1)"
+        "    convolution = getattr(torch, 'convo' + 'lution')\n"
+        "    return convolution(x, x, None, ones, zeros, ones, False, zeros, 1)"
     ],
     "torch.autograd": [
         "def f(x):\n    torch.ones(2, requires_grad=True).sum().backward()",
         "def f(x):\n    x = getattr(x.clone(), 'requires_' + 'grad_')()\n"
         "    getattr(x.sum(), 'back' + 'ward')()\n    return x.grad",
-        "def f(x):\n    return getattr(torch, 'fu' + 'nc').grad(lambda y: y.sum())(x)",
     ],
     "torch.ops.aten._softmax_backward_data": [
-        "def f(x):\n    return torch._softmax_backward_data(x, x, 0, x.dtype)"
+        "def f(x):\n    return getattr(torch, '_softmax_' + 'backward_data')(x, x, 0, x.dtype)"
     ],
-    "torch.ops.aten._fused_sgd_": [
+    "torch._fused_sgd_": [
         "def f(x):\n    rest = dict(weight_decay=0.0, momentum=0.0, lr=1.0, dampening=0.0, "
         "nesterov=False, maximize=False, is_first_step=True)\n"
         "    torch._fused_sgd_([x.clone()], [x], [], **rest)"
     ],
-    "torch.func.grad": ["def f(x):\n    return torch.func.grad(lambda y: y.sum())(x)"],
+    "torch.func.grad": [
+        "def f(x):\n    return torch.func.grad(lambda y: y.sum())(x)",
+        "def f(x):\n    return getattr(torch, 'fu' + 'nc').grad(lambda y: y.sum())(x)",
+    ],
 }  # fmt: skip
 
 

@@ -71,7 +71,7 @@ class Guard:
                 self._stop_engine(name)
                 _record_nothing()
                 for operator in operators(KERNELS):
-                    replace(f"torch.ops.{operator}", [operator])
+                    replace(f"torch.ops.{operator.replace('::', '.')}", [operator])
             elif module is not None:
                 self._watch_module(name, module)
             else:

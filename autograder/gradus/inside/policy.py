@@ -243,7 +243,7 @@ class _Visitor(ast.NodeVisitor):
         for prefix in ("torch.ops.aten.", "torch.Tensor.", "torch._C._VariableFunctions."):
             if dotted.startswith(prefix):
                 same.append("torch." + dotted.removeprefix(prefix))
-        if is_internal(dotted):
+        if self.entries and is_internal(dotted):
             return dotted
         if is_allowed_in_nn(dotted):
             same = ["torch." + dotted.rpartition(".")[2]]
