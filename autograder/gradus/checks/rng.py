@@ -24,7 +24,9 @@ def submission_seed(salt: str, *parts: str) -> int:
 
 @cache
 def _slow_key(salt: str) -> str:
-    return hashlib.scrypt(salt.encode(), salt=b"submission", n=2**15, r=8, maxmem=1 << 26).hex()
+    return hashlib.scrypt(
+        salt.encode(), salt=b"submission", n=2**15, r=8, p=1, maxmem=1 << 26
+    ).hex()
 
 
 def double(numbers: Any) -> Tensor:
