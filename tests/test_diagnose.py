@@ -66,6 +66,57 @@ def test_a_mistake_gets_its_name(name, seed, rows, columns):
     assert failure.diagnosis == name
 
 
+def verdict_of_calls(function, calls, student=False, sizes=None):
+    """What a check says that compares what `function` returns for each of these (x, expected)."""
+    notes = record.start(0)
+    answering = LocalStudent({"f": function}, seconds=60.0)
+    for x, expected in calls:
+        check_result(answering, "f", dict(x=x), expected, "out", sizes=sizes or {})
+    return conclude(None, notes, answering if student else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("zeros", lambda e: 0 * e),
+        ("scale:2", lambda e: 2 * e),
+        ("transpose", lambda e: e.T),
+        ("near", lambda e: e * (1 + 1e-4 * torch.linspace(-1, 1, e.numel()).reshape(e.shape))),
+    ],
+)
+def test_a_cause_is_named_only_where_all_calls_confirm_it(name, wrong):
+    rng = Rng(3)
+    calls = [(x := rng.normal(n, n), x.square() + 1) for n in (3, 5, 4)]
+    assert verdict_of_calls(lambda x: wrong(x.square() + 1), calls).diagnosis == name
+    # In one call by chance: the others are wrong in another way.
+    noise = iter([0.0, 1.0, 2.0])
+    failure = verdict_of_calls(lambda x: wrong(x.square() + 1) + next(noise) * x.cos(), calls)
+    assert failure.diagnosis != name
+
+
+def test_a_list_of_another_length_says_up_to_where_it_is_right():
+    right = [0.5, 0.25, 0.125]
+    x = torch.zeros(1)
+    short = verdict_of_calls(lambda x: right[:2], [(x, right)])
+    assert str(short).splitlines() == ["out must hold 3 values, got 2", "The first 2 are right."]
+    early = verdict_of_calls(lambda x: [0.5, 7.0], [(x, right)])
+    assert str(early).splitlines()[1] == "out[1] is off already: yours 7, expected 0.25"
+
+
+def test_what_differs_from_call_to_call_is_said():
+    count = iter(range(9))
+    failure = verdict_of_calls(
+        lambda x: x.sin() + next(count), [(Rng(1).normal(4), torch.ones(4))], True
+    )
+    assert failure.diagnosis == "second call"
+
+
+def test_whole_numbers_are_no_floats():
+    counts = torch.tensor([3, 1, 2])
+    failure = verdict_of_calls(lambda x: counts.double(), [(torch.zeros(2), counts)])
+    assert str(failure) == "out is torch.float64, expected torch.int64"
+
+
 @settings(max_examples=50, deadline=None)
 @given(seed=seeds, rows=sizes, columns=sizes)
 def test_what_nothing_explains_is_not_explained(seed, rows, columns):
