@@ -212,9 +212,9 @@ def network_gradients(dout, params, caches):
 def monte_carlo(x, params, drops, k, seed):
     """Mean and standard deviation of the outputs of k passes through `network`, in training mode.
 
-    x: (N, D); params, drops: as in network. k ≥ 1: the number of passes, each with masks of its own; with
-    the seed `seed + 1` and the same k, no pass is the same as one here. Returns (mean, std), each (N, C);
-    std is divided by k, not k − 1. Gal and Ghahramani, 2015, arXiv:1506.02142.
+    x: (N, D); params, drops: as in network. k: the number of passes, 1 to 1000, each with masks of its
+    own; with the seed `seed + 1` and the same k, no pass is the same as one here. Returns (mean, std),
+    each (N, C); std is divided by k, not k − 1. Gal and Ghahramani, 2015, arXiv:1506.02142.
     """
     # BEGIN SOLUTION
     outs = []

@@ -8,21 +8,16 @@ scale_weights = mistakes(
     change("(1 - drop) * w -> drop * w", "scaled by drop: a weight is there with 1 − drop"),
     change("(1 - drop) * w -> w / (1 - drop)", "divided by 1 − drop: the sum is to get smaller"),
     change("* w, b -> * w, (1 - drop) * b", "the bias is scaled: it is never left out"),
-    change(
-        "(1 - drop) * w -> w", "the weights are as they were: in training part of them was missing"
-    ),
+    change("(1 - drop) * w -> w", "they are as they were: in training part of them was missing"),
+    change("(1 - drop) -> (1 - drops[0])", "all are scaled by drops[0]: each layer has its own"),
 )
 
 keep_mask = mistakes(
     change(">= drop -> < drop", "keep and drop are swapped: drop is the probability of False"),
-    change(
-        "torch.rand(shape, generator=generator) -> "
-        "torch.rand(shape[1:], generator=generator).expand(shape)"
-    ),
-    change(
-        "torch.rand(shape, generator=generator) -> "
-        "torch.rand(shape, generator=generator).argsort(-1).argsort(-1) / shape[-1]"
-    ),
+    change("torch.rand( -> torch.randn(", "the numbers are normal: rand's are even on [0, 1)"),
+    change("(shape, generator=generator) -> (shape[1:], generator=generator).expand(shape)"),
+    change("=generator) -> =generator).argsort(-1).argsort(-1) / shape[-1]"),
+    change("torch.rand(shape, -> torch.randint(100, shape,", also=">= drop -> >= 100 * drop"),
     change("torch.Generator().manual_seed(seed) -> None"),
     change("manual_seed(seed) -> manual_seed(0)"),
     change("if not 0 <= drop <= 1 -> if drop < 0"),
@@ -30,38 +25,24 @@ keep_mask = mistakes(
 
 dropout_forward = mistakes(
     change("kept * factor -> kept", "what is kept is not scaled: divide it by 1 − drop"),
-    change(
-        "1 / (1 - drop) -> 1 / drop",
-        "divided by drop: the probability of being kept is 1 − drop",
-        also="drop < 1 -> drop > 0",
-    ),
+    change("(1 - drop) if drop < 1 -> drop if drop > 0", "divided by drop: 1 − drop are kept"),
     change("1 / (1 - drop) -> 1 - drop", "multiplied by 1 − drop: the mean is x if you divide"),
-    change(
-        "return x, torch.ones_like(x) -> return x * (1 - drop), torch.ones_like(x)",
-        "scaled at inference as well: training has done it",
-    ),
+    change("return x, -> return x * (1 - drop),", "scaled at inference, too: training has done it"),
     change("if not train: -> if drop < 0:", "the mask is active at inference"),
-    change(
-        "1 / (1 - drop) if drop < 1 else 0.0 -> 1 / (1 - torch.tensor(drop))",
-        "0 / 0 where drop is 1: nothing is kept, and the output is 0",
-    ),
-    change(
-        "1 / (1 - drop) if drop < 1 else 0.0 -> kept.numel() / kept.sum().clamp(min=1)",
-    ),
-    change(
-        "keep_mask(x.shape, drop -> keep_mask(x.shape, 1 - drop",
-        "keep and drop are swapped in the mask",
-    ),
+    change("else 0.0 -> else torch.nan", "0 / 0 where drop is 1: nothing is kept, and out is 0"),
+    change("if not train: -> if not train or drop == 1:", "with drop = 1 all is kept: nothing is"),
+    change("mask = kept * factor -> mask = kept / kept.mean().clamp(min=1e-9)"),
+    change("x.shape, drop -> x.shape, 1 - drop", "keep and drop are swapped in the mask"),
     change("keep_mask(x.shape, drop, seed) -> keep_mask(x.shape[1:], drop, seed).expand(x.shape)"),
+    change("kept * factor -> kept * factor + (kept.sum(-1, True) == 0) * (drop < 1)"),
+    change("drop, seed).to(x) -> drop, seed).double()"),
     change("drop, seed) -> drop, 0)"),
     change("x * mask -> x.mul_(mask)"),
 )
 
 dropout_backward = mistakes(
     change("dout * mask -> dout", "the mask is not applied: what was left out has no gradient"),
-    change(
-        "dout * mask -> dout * (mask > 0)", "the factor is missing: the slope is 1 / (1 − drop)"
-    ),
+    change("* mask -> * (mask > 0)", "the factor is missing: the slope is 1 / (1 − drop)"),
     change("dout * mask -> dout * mask * mask", "the factor is there twice"),
     change("dout * mask -> dout * keep_mask(mask.shape, 0.3, 99) / 0.7", "a new mask is drawn"),
 )
@@ -69,10 +50,25 @@ dropout_backward = mistakes(
 monte_carlo = mistakes(
     change("own = k * seed + j -> own = seed"),
     change("own = k * seed + j -> own = seed + j"),
+    change("own = k * seed + j -> own = 100 * seed + j"),
+    change("own = k * seed + j -> own = (seed + 1) * j"),
     change("drops, own) -> drops, own, False)", "dropout is off: then all passes are one"),
-    change("std(0, correction=0) -> std(0)", "the spread is over k − 1: here it is over k"),
+    change("drops, own -> drops[:1] + [0.0] * len(drops), own", "only the first layer has masks"),
     change(
-        "std(0, correction=0) -> var(0, correction=0)", "this is the variance: the root is missing"
+        "drops, own -> [0.0 * p for p in drops[1:]] + drops[-1:], own", "only the last has masks"
+    ),
+    change("drops, own -> drops[::-1], own", "drops is used in reverse: the first is the inputs'"),
+    change("append(out -> append(out.softmax(-1)", "probabilities are averaged: it is outputs"),
+    change("outs.mean(0) -> outs.median(0).values"),
+    change("std(0, correction=0) -> std(0)", "the spread is over k − 1: here it is over k"),
+    change("std( -> var(", "this is the variance: the root is missing"),
+    change(
+        "outs.std(0, correction=0) -> (outs - outs.mean(0)).abs().mean(0)",
+        "the mean distance is used: the standard deviation is the root of the mean square",
+    ),
+    change(
+        "outs.std(0, correction=0) -> (outs.square().mean(0) - outs.mean(0) ** 2).relu().sqrt()",
+        "mean(f²) − μ² loses its digits where passes hardly differ: subtract μ first, then square",
     ),
     change("outs.mean(0) -> outs.sum(0)", "the passes are summed"),
 )
@@ -86,14 +82,16 @@ block_rate = mistakes(
         also="width - size + 1 -> width - size",
     ),
     change("size**2 * places -> places", "a corner takes size² numbers with it"),
+    change(
+        "drop * height * width / (size**2 * places) -> drop / size**2",
+        "two areas are missing: a map has more numbers than places for a corner",
+    ),
+    change("* width / -> * height /", "the map is taken for square", also="(width - -> (height -"),
     change("if not 1 <= size <= min(height, width) -> if size < 1"),
 )
 
 drop_blocks = mistakes(
-    change(
-        "kept * kept[0].numel() / count.clamp(min=1) -> kept",
-        "the mask is not renormalised: its mean is to be 1",
-    ),
+    change("kept * kept[0].numel() / count.clamp(min=1) -> kept", "the mean of a mask is not 1"),
     change("count.clamp(min=1) -> count", "0 / 0 where nothing is kept: such an example is 0"),
     change(
         "kept.sum((1, 2, 3), keepdim=True) -> kept.sum() / len(x)",
@@ -105,25 +103,28 @@ drop_blocks = mistakes(
         also="(1, 2, 3) -> (2, 3)",
     ),
     change(
-        "kept * kept[0].numel() / count.clamp(min=1) -> kept * count / kept[0].numel()",
+        "kept[0].numel() / count.clamp(min=1) -> count / kept[0].numel()",
         "the factor is upside down: less that is kept is scaled up more",
     ),
     change("(~dropped).to(x) -> dropped.to(x)", "what should go is kept, and the rest is left out"),
-    change(
-        "i in range(size) -> i in range(1)",
-        "only the corners are left out",
-        also="j in range(size) -> j in range(1)",
-    ),
+    change("i in range(size) -> i in [0]", "only corners go", also="j in range(size) -> j in [0]"),
     change("|= corners -> = corners", "a later shift overwrites an earlier one"),
+    change("|= corners -> |= corners.any(1, True)", "a corner counts in all channels: in its own"),
+    change(
+        "(~dropped) -> (~torch.nn.functional.pad(dropped, 2 * (0, half))[:, :, half:, half:])",
+        "the corner is taken for the centre: the block is below it and to its right",
+        also="for i in range(size) -> half = size // 2\n    for i in range(size)",
+    ),
     change("x * mask, mask -> x * mask, kept", "the mask lacks the factor: out is x · mask"),
 )
 
 dropblock_forward = mistakes(
     change("~keep_mask -> keep_mask", "corners and their opposite are swapped"),
-    change(
-        "(places, rate, -> (places, drop,", "drawn with drop: a corner takes size² numbers with it"
-    ),
+    change("(places, rate, -> (places, drop,", "drawn with drop: a corner takes a block with it"),
+    change("block_rate(drop, height, width -> block_rate(drop, height, height"),
+    change("(n, c, height -> (n, 1, height", also=").to(x.device) -> ).expand(n, c, -1, -1)"),
     change("if not train: -> if drop < 0:"),
+    change("x, torch.ones_like(x) -> x, None"),
     change("rate, seed) -> rate, 0)"),
 )
 
@@ -160,7 +161,7 @@ class Plain:
         shape = (*x.shape[:2], x.shape[2] - size + 1, x.shape[3] - size + 1)
         corners = keep_mask(shape, 1 - rate, seed)
         out, mask = drop_blocks(x, corners, size)
-        return out, (mask != 0, 1 / mask.max())
+        return out, (mask != 0, 1 / mask.amax((1, 2, 3), keepdim=True))
 
 
 @alternative("running sums of differences")
