@@ -6,25 +6,24 @@ Random draws must never fail a right answer. Of 60,000 independent draws of 100 
   exp(−600 · (4/3 ln 4/3 − ⅓)) = 8e-14; for all 100 indices together below 1e-11;
 - in 600 samples of 100 the share of examples left out is 0.99^100 = 0.36603 on average. One draw
   changes it by 1/60000 at most, so by McDiarmid it is off by 0.014 with a probability of at most
-  2 exp(−2 · 60000 · 0.014²) = 1.2e-10.
-Two samples of 100 hold the same examples with a probability of 100! / 100^100 < 1e-42 at most.
+  2 exp(−2 · 60000 · 0.014²) = 1.2e-10;
+- a mean of 600 draws is off by 16 with a probability below 2 exp(−1200 · 16² / 99²) = 5e-14
+  (Hoeffding), one of 100 such means below 5e-12;
+- two draws differ by d modulo 100 in Bin(600, 1/100) samples, 6 on average: by Chernoff in 40 or
+  more with a probability below exp(−6 · (a ln a − a + 1)) = 7e-19, a = 40/6; for 100 values of d
+  and 4950 + 100 pairs below 4e-13;
+- all 100 counts lie within 10 of 600: let the first 50 be drawn one after the other. Given those
+  before, each is binomial with a variance above 550: no value has a probability above 0.018, 21
+  values together have one below 0.38, 50 times that is below 1e-20.
+Two samples of 100 hold the same examples with a probability of 100! / 100^100 < 1e-42 at most, two
+of 50 are equal with one of 50^-50.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gradus.checks import (
-    call,
-    check_result,
-    check_values,
-    double,
-    kind,
-    points,
-    public,
-    require,
-    unpack,
-)
+from gradus.checks import call, check_result, check_values, double, points, public, require, unpack
 
 PARTS = ("bias2", "variance", "noise")
 
@@ -114,7 +113,7 @@ def samples_of(student, n, count, seed) -> Tensor:
     """What bootstrap_samples returns, which must be indices in a table."""
     found = call(student, "bootstrap_samples", n, count, seed)
     tensor = isinstance(found, Tensor)
-    got = f"{found.dtype} of shape {tuple(found.shape)}" if tensor else kind(found)
+    got = f"{found.dtype} of shape {tuple(found.shape)}" if tensor else type(found).__name__
     text = f"bootstrap_samples must return int64 of shape {(count, n)}, got {got}"
     right = tensor and (found.dtype, found.shape) == (torch.int64, (count, n))
     require(right, text, diagnosis="structure")
@@ -122,13 +121,17 @@ def samples_of(student, n, count, seed) -> Tensor:
 
 
 @public
-@points(2.5, of="bootstrap_samples")
+@points(2, of="bootstrap_samples")
 def test_bootstrap_samples(student, rng):
     """All examples are drawn equally often, with replacement: 37 % are missing from a sample."""
     found = samples_of(student, 100, 600, rng.seed())
     low, high = int(found.min()), int(found.max())
     text = f"with n = 100 the indices reach from {low} to {high}"
     require(low == 0 and high == 99, text, "They are 0 … n − 1, both included.", diagnosis="range")
+    share = 1 - sum(len(set(row)) for row in found.tolist()) / 60_000
+    misses = f"of 100 examples a sample misses {100 * share:.0f} on average, it should miss 37"
+    back = "Each draw is one of all n examples: what has been drawn is put back."
+    require(share > 0, misses, back, diagnosis="replacement")
     ordered = found.sort(1).values
     same = bool((ordered == ordered[:1]).all())
     text, why = "all samples hold the same examples", "Each row has draws of its own."
@@ -137,10 +140,32 @@ def test_bootstrap_samples(student, rng):
     text = "some examples are drawn far more often than others"
     even = int(counts.min()) > 400 and int(counts.max()) < 800
     require(even, text, "Each has the same chance at each draw.", diagnosis="uneven")
-    share = 1 - sum(len(set(row)) for row in found.tolist()) / 60_000
-    text = f"of 100 examples a sample misses {100 * share:.0f} on average, it should miss 37"
-    why = "Each draw is one of all n examples: what has been drawn is put back."
-    require(abs(share - 0.99**100) < 0.014, text, why, diagnosis="replacement")
+    require(abs(share - 0.99**100) < 0.014, misses, back, diagnosis="replacement")
+
+
+@public
+@points(0.5, of="bootstrap_samples")
+def test_bootstrap_samples_independent(student, rng):
+    """No draw depends on others, of the same sample or of another one."""
+    found, why = samples_of(student, 100, 600, rng.seed()), "Each has the same chance at each draw."
+    means = found.double().mean(0)
+    at = int((means - 49.5).abs().argmax())
+    text = f"entry {at} of a sample is {means[at]:.0f} on average, it should be near 50"
+    require(abs(means[at] - 49.5) < 16, text, why, diagnosis="uneven")
+    pairs = [(i, j) for j in range(100) for i in range(j)]
+    names = [f"entries {i} and {j} of a sample" for i, j in pairs]
+    names += [f"entry {j} of a sample and of the one before it" for j in range(100)]
+    first, second = torch.tensor(pairs).T
+    apart = torch.cat([found[1:, second] - found[1:, first], found[1:] - found[:-1]], 1) % 100
+    cells = (apart + 100 * torch.arange(len(names))).flatten()
+    often = torch.bincount(cells, minlength=100 * len(names))
+    at, d = divmod(int(often.argmax()), 100)
+    text = f"{names[at]} are {d} apart in {int(often.max())} of 599 cases, it should be near 6"
+    require(often.max() < 40, text, "What one is says nothing about the other.", diagnosis="tied")
+    counts = torch.bincount(found.flatten(), minlength=100)
+    text = f"of 60000 draws each example gets {int(counts.min())} to {int(counts.max())}"
+    why = "Chance alone spreads them further: a draw must not depend on how often others came."
+    require(counts.max() - counts.min() > 10, text, why, diagnosis="balanced")
 
 
 @points(1, of="bootstrap_samples")
@@ -152,6 +177,9 @@ def test_bootstrap_samples_seed(student, rng):
         require(torch.equal(first, again), text, diagnosis="not repeatable")
         text, why = "different seeds give the same samples", "Does the seed reach the generator?"
         require(not torch.equal(first, other), text, why, diagnosis="seed ignored")
+        shared = set(map(tuple, first.tolist())) & set(map(tuple, other.tolist()))
+        text = f"seeds {seed} and {seed + 1} have {len(shared)} of 7 samples in common"
+        require(not shared, text, "All draws depend on the seed.", diagnosis="seeds share")
 
 
 @public
@@ -166,6 +194,8 @@ def test_bagged_predictions(student, rng):
     )
     expected = double([[2, 8], [5, 8], [5, 5]])
     check_result(student, "bagged_predictions", by_hand, expected, "predictions")
+    turned = by_hand | dict(x_new=double([5, 2]))
+    check_result(student, "bagged_predictions", turned, expected.flip(1), "predictions")
     for n, bags, size, m in ((7, 4, 7, 5), (9, 1, 6, 3), (5, 6, 8, 1), (6, 3, 4, 2)):
         samples = rng.integers(bags, size, high=n)
         inputs = dict(x=rng.normal(n), y=rng.normal(n), samples=samples, x_new=rng.normal(m))
@@ -192,7 +222,7 @@ def test_out_of_bag(student, rng):
     right = torch.tensor([[0, 1, 0], [1, 0, 0], [0, 0, 1]]).bool()
     check_result(student, "out_of_bag", dict(samples=by_hand, n=3), right, "outside")
     for bags, size, n in ((4, 6, 6), (3, 4, 7), (5, 9, 6), (1, 5, 5), (2, 1, 3)):
-        samples = rng.integers(bags, size, high=n)
+        samples = rng.integers(bags, size, high=n - (bags == 1))  # the last example not once
         inputs = dict(samples=samples, n=n)
         check_result(student, "out_of_bag", inputs, missing(**inputs), "outside", same_dtype=True)
 
@@ -205,6 +235,9 @@ def test_mean_prediction(student, rng):
     counted = torch.tensor([[1, 0], [1, 0], [1, 1]]).bool()
     inputs = dict(predictions=by_hand, counted=counted, otherwise=9.0)
     check_result(student, "mean_prediction", inputs, double([4, 5]), "mean")
+    counted = torch.tensor([[1, 1], [1, 1], [0, 1]]).bool()  # the first sum is 0
+    inputs |= dict(predictions=double([[2, 1], [-2, 7], [4, 4]]), counted=counted)
+    check_result(student, "mean_prediction", inputs, double([0, 4]), "mean")
     for bags, n in ((5, 4), (3, 7), (1, 3)):
         counted = rng.uniform(bags, n) < 0.5
         counted[0] |= ~counted.any(0)
@@ -236,8 +269,10 @@ def test_vote(student, rng):
         inputs = dict(labels=labels[rng.permutation(len(labels))], classes=classes)
         check_result(student, "vote", inputs, voted(**inputs), ("winner", "counts"))
     for voters, classes in ((1, 4), (3, 1)):
-        inputs = dict(labels=rng.integers(voters, 5, high=classes), classes=classes)
-        check_result(student, "vote", inputs, voted(**inputs), ("winner", "counts"))
+        labels = rng.integers(voters, 5, low=classes // 2, high=classes)
+        inputs = dict(labels=labels, classes=classes)
+        right, names = voted(**inputs), ("winner", "counts")
+        check_result(student, "vote", inputs, right, names, same_dtype=True)
 
 
 @public

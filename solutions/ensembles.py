@@ -129,7 +129,8 @@ def bootstrap_samples(n, count, seed):
     """
     # BEGIN SOLUTION
     generator = torch.Generator().manual_seed(seed)
-    return torch.randint(n, (count, n), generator=generator)
+    samples = torch.randint(n, (count, n), generator=generator)
+    return samples
     # END SOLUTION
 
 

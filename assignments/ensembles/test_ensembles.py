@@ -7,7 +7,7 @@ this one: `gradus check TOPIC FUNCTION` shows them.
 import torch
 from torch import Tensor
 
-from gradus.checks import call, check_values, kind, points, public, require, unpack
+from gradus.checks import call, check_values, points, public, require, unpack
 
 PARTS = ("bias2", "variance", "noise")
 
@@ -37,7 +37,7 @@ def samples_of(student, n, count, seed) -> Tensor:
     """What bootstrap_samples returns, which must be indices in a table."""
     found = call(student, "bootstrap_samples", n, count, seed)
     tensor = isinstance(found, Tensor)
-    got = f"{found.dtype} of shape {tuple(found.shape)}" if tensor else kind(found)
+    got = f"{found.dtype} of shape {tuple(found.shape)}" if tensor else type(found).__name__
     text = f"bootstrap_samples must return int64 of shape {(count, n)}, got {got}"
     right = tensor and (found.dtype, found.shape) == (torch.int64, (count, n))
     require(right, text, diagnosis="structure")
@@ -45,13 +45,17 @@ def samples_of(student, n, count, seed) -> Tensor:
 
 
 @public
-@points(2.5, of="bootstrap_samples")
+@points(2, of="bootstrap_samples")
 def test_bootstrap_samples(student, rng):
     """All examples are drawn equally often, with replacement: 37 % are missing from a sample."""
     found = samples_of(student, 100, 600, rng.seed())
     low, high = int(found.min()), int(found.max())
     text = f"with n = 100 the indices reach from {low} to {high}"
     require(low == 0 and high == 99, text, "They are 0 … n − 1, both included.", diagnosis="range")
+    share = 1 - sum(len(set(row)) for row in found.tolist()) / 60_000
+    misses = f"of 100 examples a sample misses {100 * share:.0f} on average, it should miss 37"
+    back = "Each draw is one of all n examples: what has been drawn is put back."
+    require(share > 0, misses, back, diagnosis="replacement")
     ordered = found.sort(1).values
     same = bool((ordered == ordered[:1]).all())
     text, why = "all samples hold the same examples", "Each row has draws of its own."
@@ -60,10 +64,32 @@ def test_bootstrap_samples(student, rng):
     text = "some examples are drawn far more often than others"
     even = int(counts.min()) > 400 and int(counts.max()) < 800
     require(even, text, "Each has the same chance at each draw.", diagnosis="uneven")
-    share = 1 - sum(len(set(row)) for row in found.tolist()) / 60_000
-    text = f"of 100 examples a sample misses {100 * share:.0f} on average, it should miss 37"
-    why = "Each draw is one of all n examples: what has been drawn is put back."
-    require(abs(share - 0.99**100) < 0.014, text, why, diagnosis="replacement")
+    require(abs(share - 0.99**100) < 0.014, misses, back, diagnosis="replacement")
+
+
+@public
+@points(0.5, of="bootstrap_samples")
+def test_bootstrap_samples_independent(student, rng):
+    """No draw depends on others, of the same sample or of another one."""
+    found, why = samples_of(student, 100, 600, rng.seed()), "Each has the same chance at each draw."
+    means = found.double().mean(0)
+    at = int((means - 49.5).abs().argmax())
+    text = f"entry {at} of a sample is {means[at]:.0f} on average, it should be near 50"
+    require(abs(means[at] - 49.5) < 16, text, why, diagnosis="uneven")
+    pairs = [(i, j) for j in range(100) for i in range(j)]
+    names = [f"entries {i} and {j} of a sample" for i, j in pairs]
+    names += [f"entry {j} of a sample and of the one before it" for j in range(100)]
+    first, second = torch.tensor(pairs).T
+    apart = torch.cat([found[1:, second] - found[1:, first], found[1:] - found[:-1]], 1) % 100
+    cells = (apart + 100 * torch.arange(len(names))).flatten()
+    often = torch.bincount(cells, minlength=100 * len(names))
+    at, d = divmod(int(often.argmax()), 100)
+    text = f"{names[at]} are {d} apart in {int(often.max())} of 599 cases, it should be near 6"
+    require(often.max() < 40, text, "What one is says nothing about the other.", diagnosis="tied")
+    counts = torch.bincount(found.flatten(), minlength=100)
+    text = f"of 60000 draws each example gets {int(counts.min())} to {int(counts.max())}"
+    why = "Chance alone spreads them further: a draw must not depend on how often others came."
+    require(counts.max() - counts.min() > 10, text, why, diagnosis="balanced")
 
 
 @public

@@ -4,6 +4,11 @@ import torch
 
 from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
 
+SQUARES = "not squared: it is squares that add up"
+ROOT = "this is a standard deviation: it is variances that add up"
+EACH = "one number for all points: each has its own"
+ONCE = "who was drawn is taken for missing: only those drawn not even once are"
+
 decompose = mistakes(
     change(
         ("mean - truth) -> mean - targets.mean(0))", "mean - truth) -> mean - targets[0])"),
@@ -17,19 +22,15 @@ decompose = mistakes(
         "(mean - truth).square() -> (predictions - truth).square().mean(0)",
         "the bias has the variance in it: average the predictions first, then square",
     ),
+    change("(mean - truth).square() -> mean - truth", SQUARES),
+    change("(mean - truth).square() -> (mean - truth).abs()", SQUARES),
+    change("- mean).square().mean(0) -> - mean).square().mean(0).sqrt()", ROOT),
+    change("- mean).square() -> - mean).abs()", "this is the mean distance: squares add up"),
     change(
-        "(mean - truth).square() -> mean - truth", "the bias is not squared: it is squares that add"
-    ),
-    change("(mean - truth).square() -> (mean - truth).abs()", "this is |bias|: squares add up"),
-    change(
-        "- mean).square().mean(0) -> - mean).square().mean(0).sqrt()",
-        "this is the standard deviation: it is variances that add up",
-    ),
-    change(
-        "- mean).square() -> - mean).abs()", "this is the mean distance: it is squares that add up"
-    ),
-    change(
-        "- mean).square().mean(0) -> - mean).square().sum(0) / max(len(predictions) - 1, 1)",
+        (
+            "- mean).square().mean(0) -> - mean).square().sum(0) / max(len(predictions) - 1, 1)",
+            "(predictions - mean).square().mean(0) -> predictions.var(0)",
+        ),
         "divided by R − 1: only with R, the number of training sets, do the parts add up",
     ),
     change("- mean).square().mean(0) -> - mean).square().sum(0)", "summed: the variance is a mean"),
@@ -38,13 +39,14 @@ decompose = mistakes(
         "the variance is taken around the truth: it is around the mean, or the bias is in it",
     ),
     change(
+        "predictions - mean -> predictions - predictions.mean(1, keepdim=True)",
+        "taken around each model's mean over the points: it is around each point's mean",
+    ),
+    change(
         "(predictions - mean).square().mean(0) -> predictions.square().mean(0) - mean.square()",
         "digits are lost where values are large: subtract the mean first, then square",
     ),
-    change(
-        "(targets - truth).square().mean(0) -> (targets - truth).square().mean(0).sqrt()",
-        "this is the standard deviation of the noise: it is variances that add up",
-    ),
+    change("truth).square().mean(0) -> truth).square().mean(0).sqrt()", ROOT),
     change(
         "targets - truth -> targets - targets.mean(0)",
         "taken around the mean of the targets: the truth is known here",
@@ -53,40 +55,43 @@ decompose = mistakes(
         "targets - truth -> targets - mean", "taken around the prediction: noise knows no model"
     ),
     change(
-        "targets - truth).square().mean(0) -> "
-        "targets - truth).square().sum(0) / (len(targets) - 1)",
+        "truth).square().mean(0) -> truth).square().sum(0) / (len(targets) - 1)",
         "divided by S − 1: the truth is known, and no mean was estimated",
     ),
-    change("targets - truth).square() -> targets - truth)", "the noise is not squared: it cancels"),
-    change("return bias2, variance -> return variance, bias2", "bias² and variance are swapped"),
+    change("truth).square().mean(0) -> truth).square().mean().expand_as(truth)", EACH),
     change(
-        "predictions.mean(0) -> predictions.mean()", "one mean for all points: each has its own"
+        "targets - truth).square().mean(0) -> targets - truth)[1:].square().sum(0) / len(targets)",
+        "the first row of the targets is left out of the noise",
     ),
+    change("targets - truth).square() -> targets - truth)", SQUARES),
+    change("return bias2, variance -> return variance, bias2", "bias² and variance are swapped"),
+    change("predictions.mean(0) -> predictions.mean()", EACH),
     change("predictions.mean(0) -> predictions.median(0).values", "the median: it is the mean"),
     change("(mean - truth).square() -> (mean - truth).square().mean()"),
 )
 
 bootstrap_samples = mistakes(
-    change(
-        "torch.randint(n, (count, n), generator=generator) -> "
-        "torch.stack([torch.randperm(n, generator=generator) for _ in range(count)])"
-    ),
+    change("return samples -> return samples.argsort(1)"),
     change("randint(n, -> randint(n // n, n + 1,"),
     change("randint(n, -> randint(max(n - 1, 1),"),
     change("(count, n) -> (n, count)"),
-    change("generator=generator) -> generator=generator)[:1].expand(count, n)"),
+    change("return samples -> return samples[:1].expand(count, n)"),
     change("manual_seed(seed) -> manual_seed(0)"),
     change("torch.Generator().manual_seed(seed) -> None"),
-    change(
-        "torch.randint(n, (count, n), generator=generator) -> "
-        "(torch.rand(count, n, generator=generator).square() * n).long()"
-    ),
-    change(
-        "torch.randint(n, (count, n), generator=generator) -> "
-        "(torch.rand(count, n, generator=generator) * (n - 1)).round().long()"
-    ),
-    change("generator=generator) -> generator=generator).double()"),
+    change("return samples -> return (torch.rand(count, n).square() * n).long()"),
+    change("return samples -> return (torch.rand(count, n) * (n - 1)).round().long()"),
+    change("return samples -> return samples.double()"),
+    change("return samples -> return samples.sort(1).values"),
+    change("return samples -> return samples.flatten().argsort().reshape(count, n) % n"),
+    change("return samples -> samples[:, -1] = samples[:, 0]\n    return samples"),
 )
+
+
+@mistake()
+def bootstrap_samples(n, count, seed):
+    seeds = [torch.Generator().manual_seed(seed + row) for row in range(count)]
+    return torch.stack([torch.randint(n, (n,), generator=g) for g in seeds])
+
 
 bagged_predictions = mistakes(
     change(
@@ -102,13 +107,14 @@ bagged_predictions = mistakes(
         "all models see all examples: each has its own sample, and only that",
     ),
     change("x_new, k) -> x_new, k).mean(0)", "the models are averaged: each one's is asked for"),
-    change("x_new, k) -> x_new)", "k is not handed on"),
-    change("x_new, k) -> x_new, k).T", "a column is a model: it should be a row"),
     change(
-        "x[samples] -> x[samples[:1].expand_as(samples)]",
-        "all models have the first sample: each has its own",
-        also="y[samples] -> y[samples[:1].expand_as(samples)]",
+        "x_new, k) -> x_new, k) * (torch.arange(len(samples)) + 1 < len(samples))[:, None]",
+        "the last model is missing: one row for each sample",
     ),
+    change("x_new, k) -> x_new)", "k is not handed on"),
+    change("x_new, k) -> x_new.sort().values, k)", "the new points are sorted: keep their order"),
+    change("x_new, k) -> x_new, k).T", "a column is a model: it should be a row"),
+    change("x_new, k) -> x_new, k)[:1].repeat(len(samples), 1)", "all models have one sample"),
     change("nearest(x_bags, y_bags -> nearest(y_bags, x_bags", "x and y have changed places"),
 )
 
@@ -124,19 +130,15 @@ out_of_bag = mistakes(
     change("len(samples), n, -> len(samples), samples.shape[1],"),
     change("return outside -> return outside.any(0)"),
     change("return outside -> return outside.long()"),
-    change(
-        "return outside -> return (samples[:, :, None] == torch.arange(n)).sum(1) != 1",
-        "who was drawn twice is taken for missing: only those drawn not even once are",
-    ),
-    change(
-        "return outside -> return (samples[:, :, None] == torch.arange(n)).sum(1) <= 1",
-        "who was drawn once is taken for missing: only those drawn not even once are",
-    ),
+    change("return outside -> return (samples[..., None] == torch.arange(n)).sum(1) != 1", ONCE),
+    change("return outside -> return (samples[..., None] == torch.arange(n)).sum(1) <= 1", ONCE),
     change(
         "return outside -> return outside.all(0).expand(len(samples), n)",
         "missing from all samples: each sample has its own answer",
     ),
     change("scatter(1, samples, -> scatter(1, samples[:, 1:],", "the first draw is forgotten"),
+    change("scatter(1, samples, -> scatter(1, samples[:, :-1],", "the last draw is forgotten"),
+    change("torch.ones(len(samples), n, -> torch.ones(len(samples), samples.max() + 1,"),
     change("samples, False) -> (samples - 1) % n, False)", "off by one: indices count from 0"),
 )
 
@@ -149,24 +151,19 @@ mean_prediction = mistakes(
         "the models that do not count are averaged",
         also="counted.sum(0) -> (~counted).sum(0)",
     ),
-    change(
-        "return torch.where(number > 0, mean, otherwise) -> return mean",
-        "0 / 0: where no model counts, another number is given",
-    ),
-    change(
-        "mean, otherwise) -> mean, 0.0)", "0 where no model counts: otherwise is given for that"
-    ),
+    change("number > 0 -> number >= 0", "0 / 0: where no model counts, otherwise is given"),
+    change("mean, otherwise) -> mean, 0.0)", "0 where no model counts: otherwise is for that"),
+    change("mean, otherwise) -> mean, int(otherwise))", "otherwise is rounded: keep its digits"),
     change("number > 0 -> number > 1", "one model is taken for none: its prediction is the mean"),
-    change(
-        "counted.sum(0) -> counted.sum()", "divided by the count of all points: each has its own"
-    ),
+    change("number > 0 -> total != 0", "a sum of 0 is taken for nobody: ask how many count"),
+    change("number > 0 -> counted.all(0)", "otherwise is given where only some count: they answer"),
+    change("counted.sum(0) -> counted.sum()", "divided by the count of all points: each has one"),
+    change("total / number -> (predictions * counted).sum() / counted.sum()", EACH),
     change(
         "total / number -> torch.where(counted, predictions, otherwise).mean(0)",
         "the other number is averaged in: it is for points where no model counts",
     ),
-    change(
-        "otherwise) -> predictions.mean(0))", "all models stand in where none counts: use otherwise"
-    ),
+    change("otherwise) -> predictions.mean(0))", "all stand in where none counts: use otherwise"),
 )
 
 vote = mistakes(
@@ -188,18 +185,14 @@ vote = mistakes(
         "only a majority wins: the most votes do, however few",
     ),
     change("counts.argmax(1) -> counts.argmin(1)", "the fewest votes win"),
-    change(
-        "counts.argmax(1) -> counts.amax(1)", "the number of votes: it is their label that wins"
-    ),
+    change("counts.argmax(1) -> counts.amax(1)", "these are votes: it is their label that wins"),
     change("counts.argmax(1) -> counts.argmax(0)"),
     change("ballots.sum(0) -> ballots.sum(1)"),
     change("return winner, counts -> return winner, counts.T"),
-    change(
-        "winner, counts -> winner, counts / len(labels)", "these are shares: counts are asked for"
-    ),
-    change(
-        "arange(classes -> arange(1, classes + 1", "labels are counted from 1: they begin with 0"
-    ),
+    change("winner, counts -> winner, counts / len(labels)", "these are shares: count the votes"),
+    change("winner, counts -> winner, counts.double()"),
+    change("winner, counts -> winner.int(), counts"),
+    change("arange(classes -> arange(1, classes + 1", "labels are counted from 1: they begin at 0"),
     change("torch.arange(classes -> torch.arange(int(labels.max()) + 1"),
 )
 
@@ -224,11 +217,9 @@ class Loops:
         return torch.tensor(rows)
 
     def mean_prediction(predictions, counted, otherwise):
-        out = torch.full_like(predictions[0], otherwise)
-        for i in range(len(out)):
-            if counted[:, i].any():
-                out[i] = predictions[counted[:, i], i].mean()
-        return out
+        columns = zip(predictions.T, counted.T, strict=True)
+        out = [p[c].mean() if c.any() else p.new_tensor(otherwise) for p, c in columns]
+        return torch.stack(out)
 
     def vote(labels, classes):
         counts = torch.stack([(labels == c).sum(0) for c in range(classes)], 1)
@@ -236,16 +227,15 @@ class Loops:
         return torch.tensor(winner), counts
 
 
-@alternative("one-hot, weights, sorted samples")
+@alternative("one-hot, weights, uniform numbers, sorted samples")
 class OneHot:
     def decompose(predictions, truth, targets):
         variance, mean = torch.var_mean(predictions, 0, correction=0)
         return (mean - truth) ** 2, variance, ((targets - truth) ** 2).mean(0)
 
     def bootstrap_samples(n, count, seed):
-        generator = torch.Generator().manual_seed(seed)
-        weights = torch.ones(count, n)
-        return torch.multinomial(weights, n, replacement=True, generator=generator).sort(1).values
+        uniform = torch.rand(count, n, generator=torch.Generator().manual_seed(seed))
+        return (uniform.double() * n).long()
 
     def bagged_predictions(x, y, samples, x_new, k=1):
         distance = (x_new[:, None] - x[samples][:, None]).abs()
@@ -257,35 +247,12 @@ class OneHot:
         return torch.eye(n)[samples].sum(1) == 0
 
     def mean_prediction(predictions, counted, otherwise):
-        weights = counted.to(predictions.dtype)
-        number = weights.sum(0)
-        mean = (weights * predictions).sum(0) / number.clamp(min=1)
-        return mean + otherwise * (number == 0)
-
-    def vote(labels, classes):
-        counts = torch.eye(classes)[labels].sum(0).long()
-        return counts.max(1).indices, counts
-
-
-@alternative("scattered votes, uniform numbers, errors by products")
-class Scattered:
-    def bootstrap_samples(n, count, seed):
-        generator = torch.Generator().manual_seed(seed)
-        uniform = torch.rand(count, n, generator=generator, dtype=torch.float64)
-        return (uniform * n).long()
-
-    def out_of_bag(samples, n):
-        drawn = torch.stack([torch.bincount(sample, minlength=n) for sample in samples])
-        return ~drawn.bool()
-
-    def mean_prediction(predictions, counted, otherwise):
         held = predictions.masked_fill(~counted, torch.nan)
         return held.nanmean(0).nan_to_num(otherwise)
 
     def vote(labels, classes):
-        counts = torch.zeros(labels.shape[1], classes, dtype=torch.int64)
-        counts.scatter_add_(1, labels.T, torch.ones_like(labels.T))
-        return torch.sort(counts, dim=1, descending=True, stable=True).indices[:, 0], counts
+        counts = torch.eye(classes)[labels].sum(0).long()
+        return counts.max(1).indices, counts
 
 
 equivalent("mean_prediction", "number > 0 -> number != 0", why="a count is never below 0")
