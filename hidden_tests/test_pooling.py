@@ -29,8 +29,8 @@ MAXIMA, MEANS = [[[[5, 7, 7], [5, 7, 7]]]], [[[[3, 4, 3], [4, 4, 3]]]]
 PADDED_MAXIMA, PADDED_MEANS = [[[[1, 3, 1], [5, 7, 1]]]], [[[[1, 3, 1], [5, 4, 1]]]]
 DOUT = [[[[4, 8, 12], [16, 20, 24]]]]
 
-# Shape of x, window, stride, padding. Windows that overlap, and one that steps over a column.
-PLAIN = (((2, 3, 8, 11), (3, 4), 2, 0), ((1, 2, 7, 9), (2, 3), 1, 0), ((3, 2, 5, 10), (3, 2), 3, 0))
+# Shape of x, window, stride, padding. Windows that overlap, or step over rows and columns.
+PLAIN = (((2, 3, 8, 11), (3, 4), 2, 0), ((1, 2, 7, 9), (2, 3), 1, 0), ((3, 2, 8, 14), (2, 3), 4, 0))
 # With padding: neither axis divides; more than half of a window; images lower than their window.
 PADDED = (((2, 3, 8, 11), (3, 4), 2, 1), ((1, 2, 5, 9), (4, 3), 1, 2), ((2, 1, 2, 7), (5, 4), 3, 3))
 
@@ -67,6 +67,15 @@ def check_values(student, name, reference, draw, layers, scale=1.0, shift=0.0):
     for shape, *geometry in layers:
         inputs = layer(scale * draw(*shape) + shift, *geometry)
         check_forward(student, name, inputs, reference(**inputs))
+
+
+def check_refused(student, function, x):
+    """Windows that do not fit an image of 3 × 4, and such that could be all padding."""
+    too_large = ((4, 2, 0), (2, 5, 0), (6, 2, 1), (2, 7, 1))
+    for fh, fw, padding in (*too_large, (1, 3, 1), (3, 2, 2), (2, 3, 3)):
+        when = f"a window of {fh} × {fw} does not suit an image of 3 × 4 with padding {padding}"
+        for stride in (1, 2):
+            check_raises(student, function, x, fh, fw, stride, padding, when=when)
 
 
 def check_dx(student, name, reference, draw, layers):
@@ -108,7 +117,8 @@ def test_windows_by_hand(student):
 def test_windows(student, rng):
     """Windows with stride and padding, whatever the padding is filled with."""
     for i, (shape, *geometry) in enumerate(PLAIN + PADDED):
-        inputs = {**layer(rng.normal(*shape), *geometry), "fill": 0.5 * i}
+        fill = 0.5 * i if i < 5 else -torch.inf
+        inputs = {**layer(rng.normal(*shape), *geometry), "fill": fill}
         check_result(student, "pool_windows", inputs, pool_windows(**inputs), "windows")
 
 
@@ -116,11 +126,7 @@ def test_windows(student, rng):
 def test_windows_refused(student, rng):
     """A window that does not fit raises ValueError, and so does one that is all padding."""
     x = rng.normal(1, 2, 3, 4)
-    too_large = ((4, 2, 0), (2, 5, 0), (6, 2, 1), (2, 7, 1))
-    for fh, fw, padding in (*too_large, (1, 3, 1), (3, 2, 2), (2, 3, 3)):
-        when = f"a window of {fh} × {fw} does not suit an image of 3 × 4 with padding {padding}"
-        for stride in (1, 2):
-            check_raises(student, "pool_windows", x, fh, fw, stride, padding, when=when)
+    check_refused(student, "pool_windows", x)
     for window, padding in (((3, 4), 0), ((5, 6), 1), ((2, 2), 1)):
         inputs = layer(x, window, 1, padding)
         check_result(student, "pool_windows", inputs, pool_windows(**inputs), "windows")
@@ -148,6 +154,7 @@ def test_max(student, rng):
 def test_max_padded(student, rng):
     """Padding never wins, not even where all values are negative."""
     check_values(student, "maxpool", maxpool, rng.distinct, PADDED, shift=-50.0)
+    check_refused(student, "maxpool_forward", rng.normal(1, 2, 3, 4))
 
 
 @points(1, of="maxpool_forward")
@@ -218,6 +225,7 @@ def test_mean_padded(student, rng):
     for shape, *geometry in PADDED:  # a pixel that is 0 is a pixel
         inputs = layer(rng.integers(*shape, low=-1, high=2).double(), *geometry)
         check_forward(student, "avgpool", inputs, avgpool(**inputs))
+    check_refused(student, "avgpool_forward", rng.normal(1, 2, 3, 4))
 
 
 @public

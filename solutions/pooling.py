@@ -139,7 +139,7 @@ def maxpool_forward(x, fh, fw, stride, padding=0):
     # BEGIN SOLUTION
     parts = pool_windows(x, fh, fw, stride, padding, fill=-math.inf)
     out, winner = parts.max(-1)
-    return out, (x.shape, winner, fw, stride, padding)
+    return out, (x.shape, winner, (fh, fw), stride, padding)
     # END SOLUTION
 
 
@@ -175,7 +175,7 @@ def maxpool_backward(dout, cache):
     dout: (N, C, OH, OW). Returns dx: (N, C, H, W).
     """
     # BEGIN SOLUTION
-    x_shape, winner, fw, stride, padding = cache
+    x_shape, winner, (_, fw), stride, padding = cache
     n, c, height, width = x_shape
     i = torch.arange(dout.shape[2], device=dout.device)[:, None]
     j = torch.arange(dout.shape[3], device=dout.device)

@@ -9,22 +9,21 @@ from gradus.mistakes.written import alternative, change, mistake, mistakes
 OVERLAP = "one number overwrites another: what a pixel gets from several windows adds up"
 COUNTED = "the padding counts as pixels: a window at the border has fewer, and is divided by fewer"
 CROPPED = "the padding, or one side of it, is still there: cut it off on all four sides"
+STEP = "a stride longer than the window is cut to it: windows may leave pixels out"
+STRIDE = "the stride is ignored: window (i, j) begins at row S·i − P and column S·j − P"
+CHANNELS = "the channels are mixed: each channel is on its own"
 
 pool_windows = mistakes(
-    change(
-        "padded.unfold(2, fh, stride) -> padded.unfold(2, fh, 1)",
-        "the windows are one pixel apart: the next begins S pixels on",
-        also="unfold(3, fw, stride) -> unfold(3, fw, 1)",
-    ),
+    change("rows = -> stride = 1\n    rows =", "the windows are one pixel apart: S are asked for"),
     change(
         "padded.unfold(2, fh, stride) -> padded.unfold(2, fh, fh)",
         "the windows stand side by side: the next begins S pixels on, wherever this one ends",
         also="unfold(3, fw, stride) -> unfold(3, fw, fw)",
     ),
+    change("rows = -> stride = min(stride, fh)\n    rows =", STEP),
+    change("rows = -> stride = min(stride, fw)\n    rows =", STEP),
     change(
-        "padded.unfold(2, fh -> padded.unfold(2, fw",
-        "the window is fw × fh: the first number is its height",
-        also="unfold(3, fw -> unfold(3, fh",
+        "rows = -> fh, fw = fw, fh\n    rows =", "the window is fw × fh: its height comes first"
     ),
     change("[padding] * 4 -> [0] * 4", "the padding is left out: it is on all four sides"),
     change(
@@ -37,17 +36,12 @@ pool_windows = mistakes(
         "the padding is put on one side of an axis only: it is P on each side",
     ),
     change("4, fill) -> 4)", "the padding is filled with zeros: its value is the caller's choice"),
+    change(".flatten(-2) -> .mT.flatten(-2)", "column by column: the values come row by row"),
     change(
-        ".flatten(-2) -> .mT.flatten(-2)",
-        "the values of a window come column by column: v runs fastest, row by row",
-    ),
-    change(
-        (
-            "padded.unfold(2, fh, stride) -> padded.unfold(2, fh, stride)[:, :, :-1]",
-            "rows.unfold(3, fw, stride) -> rows.unfold(3, fw, stride)[:, :, :, :-1]",
-        ),
+        (").flatten -> )[:, :, :-1].flatten", ").flatten -> )[:, :, :, :-1].flatten"),
         "the last row or column of windows is missing: it still fits",
     ),
+    change("[padding] * 4 -> [padding, padding + stride - 1] * 2", "rounded up: round down"),
     change(".flatten(-2) -> "),
     change("padding >= min(fh, fw) -> False"),
     change("padding >= min(fh, fw) -> padding > min(fh, fw)"),
@@ -56,15 +50,10 @@ pool_windows = mistakes(
 
 maxpool_forward = mistakes(
     change(
-        "fill=-math.inf -> fill=0.0",
-        "the padding wins over negative values: a zero is larger than they are",
+        "-math.inf -> 0.0", "the padding wins over negative values: a zero is larger than they are"
     ),
     change(
-        (
-            "fill=-math.inf -> fill=-1e3",
-            "fill=-math.inf -> fill=-1e6",
-            "fill=-math.inf -> fill=-1e9",
-        ),
+        ("-math.inf -> -1e3", "-math.inf -> -1e6", "-math.inf -> -1e9"),
         "the padding wins over very small values: what number is smaller than every value?",
     ),
     change("= parts.max(-1) -> = parts.min(-1)", "the smallest value is taken: it is the largest"),
@@ -72,42 +61,37 @@ maxpool_forward = mistakes(
         "parts.max(-1) -> parts.nan_to_num(neginf=0).abs().max(-1)",
         "the sign is lost: the largest value is asked for, not the largest distance from 0",
     ),
-    change("return out, -> return out.clamp(min=0),", "negative maxima become 0: there is no ReLU"),
     change(
-        "return out, -> return out.amax(1, keepdim=True).expand_as(out),",
-        "the maximum is over the channels, too: each channel is on its own",
+        "return out, -> winner = parts.nan_to_num(neginf=0).abs().argmax(-1)\n"
+        "    out = parts.gather(-1, winner[..., None])[..., 0]\n    return out,",
+        "the value farthest from 0 is taken: the largest is asked for",
     ),
-    change("fh, fw, stride -> fw, fh, stride", "the window is fw × fh: its height comes first"),
+    change("return out, -> return out.clamp(min=0),", "negative maxima become 0: there is no ReLU"),
+    change("return out, -> return out.amax(1, keepdim=True).expand_as(out),", CHANNELS),
+    change("x, fh, fw -> x, fw, fh", "the window is fw × fh: its height comes first"),
+    change("x, fh, fw -> x, fh, fh", "the window is fh × fh: its width is fw"),
     change("stride, padding, fill -> 1, padding, fill", "the stride is not handed on"),
     change("stride, padding, fill -> stride, 0, fill", "the padding is not handed on"),
+    change(
+        "pool_windows(x, fh, fw, stride, padding, fill=-math.inf) -> torch.constant_pad_nd(x, "
+        "[padding] * 4, -math.inf).unfold(2, fh, stride).unfold(3, fw, stride).flatten(-2)"
+    ),
 )
 
 maxpool_backward = mistakes(
     change("dx.scatter_add( -> dx.scatter(", OVERLAP),
-    change(
-        "= stride * i -> = i",
-        "the stride is ignored: window (i, j) begins at row S·i − P and column S·j − P",
-        also="= stride * j -> = j",
-    ),
+    change("= cache -> = cache\n    stride = 1", STRIDE),
     change("i - padding -> i", also="j - padding -> j"),
     change(
         "winner // fw -> winner % fw",
         "u and v are exchanged: in a window, ℓ = u · fw + v",
-        also="column = stride * j - padding + winner % fw -> "
-        "column = stride * j - padding + winner // fw",
+        also="j - padding + winner % fw -> j - padding + winner // fw",
     ),
-    change(
-        "row * width -> row * height",
-        "the rows of the image are counted as if they were H long: they have W pixels",
-    ),
-    change(
-        "place = row * width + column -> place = winner",
-        "the winner's place in its window is taken for its place in the image",
-    ),
-    change(
-        "dout.flatten(2)) -> torch.ones_like(dout).flatten(2))",
-        "dout is not used: each winner gets what arrives at its window, not 1",
-    ),
+    change("(_, fw) -> (fw, _)", "ℓ is taken apart by the window's height: ℓ = u · fw + v"),
+    change("row * width -> row * height", "rows are counted as H long: they have W pixels"),
+    change("row * width + column -> winner", "a place in the window is taken for one in the image"),
+    change("= cache -> = cache\n    dout = 0 * dout + 1", "dout is not used: winners get it"),
+    change("dout.flatten(2)) -> dout.flatten(2).clamp(min=0))", "negative gradients are cut off"),
     change(
         "= cache -> = cache\n    winner = winner[:, :1].expand_as(winner)",
         "the winners of the first channel are used for all: each channel has its own",
@@ -135,40 +119,37 @@ class LastWins:
     def maxpool_forward(x, fh, fw, stride, padding=0):
         parts = pool_windows(x, fh, fw, stride, padding, fill=-math.inf)
         out, from_end = parts.flip(-1).max(-1)
-        return out, (x.shape, fh * fw - 1 - from_end, fw, stride, padding)
+        return out, (x.shape, fh * fw - 1 - from_end, (fh, fw), stride, padding)
 
 
 @mistake("equal values share the gradient: the first has the whole", of="maxpool_backward")
 class TiesShare:
     def maxpool_forward(x, fh, fw, stride, padding=0):
         parts = pool_windows(x, fh, fw, stride, padding, fill=-math.inf)
-        out, image = parts.amax(-1), torch.arange(x[0, 0].numel()).reshape(x.shape[2:])
-        won = (parts == out[..., None]).to(x.dtype)
-        place = pool_windows(image.expand(x.shape), fh, fw, stride, padding)
-        return out, (won / won.sum(-1, keepdim=True), place, x.shape)
+        place = torch.arange(x[0, 0].numel()).reshape(x.shape[2:]).expand(x.shape)
+        won = (parts == parts.amax(-1, keepdim=True)).to(x.dtype)
+        place = pool_windows(place, fh, fw, stride, padding)
+        return parts.amax(-1), (won / won.sum(-1, keepdim=True), place.flatten(2), x.shape)
 
     def maxpool_backward(dout, cache):
         won, place, shape = cache
         dx = dout.new_zeros(shape).flatten(2)
-        return dx.scatter_add(2, place.flatten(2), (won * dout[..., None]).flatten(2)).reshape(
-            shape
-        )
+        return dx.scatter_add(2, place, (won * dout[..., None]).flatten(2)).reshape(shape)
 
 
 @mistake("each of equal values gets the whole gradient: only the first does", of="maxpool_backward")
 class TiesDuplicate:
     def maxpool_forward(x, fh, fw, stride, padding=0):
         parts = pool_windows(x, fh, fw, stride, padding, fill=-math.inf)
-        out, image = parts.amax(-1), torch.arange(x[0, 0].numel()).reshape(x.shape[2:])
-        place = pool_windows(image.expand(x.shape), fh, fw, stride, padding)
-        return out, ((parts == out[..., None]).to(x.dtype), place, x.shape)
+        place = torch.arange(x[0, 0].numel()).reshape(x.shape[2:]).expand(x.shape)
+        won = (parts == parts.amax(-1, keepdim=True)).to(x.dtype)
+        place = pool_windows(place, fh, fw, stride, padding)
+        return parts.amax(-1), (won, place.flatten(2), x.shape)
 
     def maxpool_backward(dout, cache):
         won, place, shape = cache
         dx = dout.new_zeros(shape).flatten(2)
-        return dx.scatter_add(2, place.flatten(2), (won * dout[..., None]).flatten(2)).reshape(
-            shape
-        )
+        return dx.scatter_add(2, place, (won * dout[..., None]).flatten(2)).reshape(shape)
 
 
 avgpool_forward = mistakes(
@@ -177,26 +158,30 @@ avgpool_forward = mistakes(
         COUNTED,
     ),
     change(
+        "torch.ones_like(x), fh, fw, stride, padding) -> "
+        "torch.constant_pad_nd(torch.ones_like(x), [0, padding] * 2, 1), fh, fw, stride, padding)"
+        "[:, :, : parts.shape[2], : parts.shape[3]]",
+        "the padding on the right and below counts as pixels: it does on no side",
+    ),
+    change(
         "torch.ones_like(x) -> (x != 0).to(x.dtype)",
         "pixels that are 0 are not counted: they are pixels like any other",
         also="parts.sum(-1) / count -> parts.sum(-1) / count.clamp(min=1)",
     ),
     change("parts.sum(-1) / count -> parts.sum(-1) // count", "the mean is rounded down: use /"),
+    change("parts.sum(-1) / count -> parts.sum(-1)", "the sum is returned: a mean is divided by k"),
+    change("return out, -> return out.mean(1, keepdim=True).expand_as(out),", CHANNELS),
     change(
-        "return out, -> return out.mean(1, keepdim=True).expand_as(out),",
-        "the mean is over the channels, too: each channel is on its own",
-    ),
-    change(
-        "parts.sum(-1) / count -> parts.sum(-1) / count[0, 0, 0, 0]",
-        "the pixels of the first window are counted for all: each has a number of its own",
+        ("/ count -> / count[0, 0, 0, 0]", "/ count -> / count.amax(3, keepdim=True)"),
+        "the pixels of one window are counted for others: each has a number of its own",
     ),
 )
 
 avgpool_backward = mistakes(
     change("+= share -> = share", OVERLAP),
-    change(
-        "dout / count -> dout", "not divided: each pixel has a share in the mean, one part of k"
-    ),
+    change("range(fw) -> range(fh)", "columns are counted by the window's height: they are fw"),
+    change("range(fh) -> range(fw)", "rows are counted by the window's width: they are fh"),
+    change("dout / count -> dout", "not divided: each pixel has a share in the mean, 1 / k of it"),
     change("dout / count -> dout / (fh * fw)", COUNTED),
     change("dout / count -> dout / count**2", "divided by k twice: the slope of a mean is 1 / k"),
     change("dout / count -> dout * count", "multiplied by k: the slope of a mean is 1 / k"),
@@ -210,11 +195,7 @@ avgpool_backward = mistakes(
             "return dx -> dx = dx / windows.clamp(min=1)\n    return dx",
         ),
     ),
-    change(
-        "u : u + bottom : stride, v : v + right : stride -> "
-        "u : u + dout.shape[2], v : v + dout.shape[3]",
-        "the stride is ignored: window (i, j) begins at row S·i − P and column S·j − P",
-    ),
+    change("= cache -> = cache\n    stride = 1", STRIDE),
     change(
         "padding : padding + height, padding : padding + width -> "
         "padding:-padding, padding:-padding",
@@ -230,9 +211,9 @@ avgpool_backward = mistakes(
         CROPPED,
     ),
     change(
-        "for u in range(fh) -> for u in range(1)",
+        "range(fh) -> range(1)",
         "all goes to the top left pixel of a window: every pixel of it has its share",
-        also="for v in range(fw) -> for v in range(1)",
+        also="range(fw) -> range(1)",
     ),
 )
 
