@@ -4,99 +4,81 @@ import torch
 
 from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
-SHORT = "the farthest distance is left out: places that are exactly `window` apart count"
-
 cooccurrence = mistakes(
-    change(
-        "sentence[:-d] == sentence[d:] -> sentence[:-d] == sentence[:-d]",
-        "counted across the ends of sentences: both places must be in the same one",
-    ),
+    change("== sentence[d:] -> == sentence[:-d]", "counted across the ends of sentences"),
+    change("== sentence[d:] -> >= sentence[d:] - 1", "the next sentence is counted, too"),
     change("counts + counts.T -> counts", "only the words after are counted: those before, too"),
-    change("range(1, window + 1) -> range(1, window)", SHORT),
+    change("window + 1) -> window)", "the farthest distance is left out"),
     change(
-        "range(1, window + 1) -> range(1, window + 2)",
-        "the window is one place too wide: at most `window` places lie between s and t",
+        "counts.T -> counts.T - torch.bincount(pairs, minlength=vocab**2).view(vocab, vocab)",
+        "the farthest place after a word is left out: a range ends before its end",
     ),
+    change("window + 1) -> window + 2)", "the window is one place too wide"),
+    change("window + 1) -> len(tokens))", "the whole sentence is counted: a window has an end"),
+    change("range(1, window -> range(1, (window or 1)", "window 0 is taken for 1: nobody is near"),
     change(
-        "range(1, window + 1) -> range(1, len(tokens))",
-        "the whole sentence is counted: the window ends `window` places away",
-    ),
-    change(
-        "counts += torch.bincount(pairs, minlength=vocab**2).reshape(vocab, vocab) -> "
-        "counts[left[together], right[together]] += 1",
+        "minlength=vocab**2) -> minlength=vocab**2).clamp(max=1)",
         "equal pairs overwrite each other: with an index that is there twice, += adds only once",
     ),
+    change("counts + counts.T -> ((counts + counts.T) > 0).long()", "how often is not counted"),
     change(
-        "counts + counts.T -> ((counts + counts.T) > 0).long()",
-        "only whether they meet is kept: it is how often that counts",
+        "counts + counts.T -> (counts + counts.T).fill_diagonal_(0)", "the diagonal is set to 0"
     ),
+    change("+ counts.T -> + counts.T.clone().fill_diagonal_(0)", "a word near itself counts once"),
     change(
-        "counts + counts.T -> counts + counts.T - torch.diag(2 * counts.diag())",
-        "the diagonal is set to 0: a word may stand near itself",
-    ),
-    change(
-        "counts + counts.T -> counts + counts.T - torch.diag(counts.diag())",
-        "a word near itself is counted once: each of the two places sees the other",
-    ),
-    change(
-        "vocab, vocab, dtype=torch.int64 -> vocab, vocab, dtype=torch.float64",
+        "torch.int64 -> torch.float64",
         "weighted by the distance: near or far, each pair counts as 1",
-        also="counts += torch.bincount(pairs, minlength=vocab**2).reshape(vocab, vocab) -> "
-        "counts += torch.bincount(pairs, minlength=vocab**2).reshape(vocab, vocab) / d",
+        also="reshape(vocab, vocab) -> reshape(vocab, vocab) / d",
+    ),
+    change(
+        (
+            "pairs = -> together &= sentence[d:] < sentence.max()\n        pairs =",
+            "pairs = -> together &= sentence[d:] < len(sentence.unique())\n        pairs =",
+        ),
+        "whole sentences are left out: the last counts, and their numbers need not be 0, 1, 2, …",
     ),
 )
 equivalent("cooccurrence", "== sentence[d:] -> >= sentence[d:]", why="the numbers never fall")
 
 ppmi = mistakes(
+    change("pmi.where(counts > 0, 0) -> pmi", "0/0 of a word that never occurs: it has zeros"),
     change(
-        "pmi.where(counts > 0, 0) -> pmi",
-        "0/0 of a word that never occurs: where the count is 0, the result is 0",
-    ),
-    change(
-        "(counts / chance).log() -> ((counts + 1) / (chance + 1)).log()",
+        (
+            "pmi.where(counts > 0, 0) -> ((counts + 1) / (chance + 1)).log()",
+            "by_word = counts.sum -> counts = counts + 1\n    by_word = counts.sum",
+        ),
         "one is added to all counts: pairs that never met have 0, and no PMI",
-        also="pmi.where(counts > 0, 0) -> pmi",
     ),
     change(".clamp(min=0) -> ", "negative values are left: positive PMI cuts them off at 0"),
-    change(
-        "clamp(min=0) -> abs()",
-        "the sign is dropped: what is negative becomes 0",
-    ),
-    change(
-        "(counts / chance).log() -> counts / chance",
-        "the logarithm is missing: this is the ratio itself",
-    ),
-    change(
-        ".log() -> .log1p()",
-        "the logarithm is of 1 + ratio: a ratio of 1 is chance, and gives 0",
-    ),
-    change(
-        " / counts.sum() -> ",
-        "the total is missing: counts are not probabilities, and n remains once",
-    ),
-    change(
-        "by_word * by_context / counts.sum() -> by_word",
-        "only the word's own frequency is divided out: the context's is missing",
-    ),
+    change("clamp(min=0) -> abs()", "the sign is dropped: what is negative becomes 0"),
+    change("(counts / chance).log() -> counts / chance", "the logarithm is missing"),
+    change(".log() -> .log2()", "the logarithm has the base 2: the natural one has e"),
+    change(".log() -> .log1p()", "the logarithm is of 1 + ratio: a ratio of 1 is chance, gives 0"),
+    change(" / counts.sum() -> ", "the total is missing: counts are not probabilities"),
+    change("by_word * by_context / counts.sum() -> by_word", "the context's share is missing"),
     change("counts.sum(0) -> counts.sum(1)"),
     change("by_word * by_context -> by_word * by_word.T"),
+    change(
+        "by_context / counts.sum() -> by_context**0.75 / (by_context**0.75).sum()",
+        "the contexts' frequencies are raised to ¾: q_j is as it is",
+    ),
+    change("counts > 0 -> counts >= 1", "counts below 1 are taken for none: only 0 is none"),
+    change("/ chance) -> / chance.clamp(min=1))", "fewer than 1 by chance are taken for 1"),
 )
 equivalent("ppmi", "counts > 0 -> counts != 0", why="counts are not negative")
 equivalent("ppmi", "counts > 0, 0) -> counts > 0, -1)", why="what is negative is cut to 0")
 
 low_rank = mistakes(
     change(
-        "u[:, :k] * s[:k] -> u[:, :k]", "the singular values are not applied: X_k = Σ σ_i u_i v_iᵀ"
+        "u[:, :k] * s[:k] -> u[:, :k]", "the singular values are not applied: each term has one"
     ),
     change("* s[:k] -> * s[:k] ** 2", "the singular values are applied twice: each term has one σ"),
+    change("scaled @ vt[:k] -> u[:, -k:] * s[-k:] @ vt[-k:]", "the last k terms are kept"),
+    change("svd(x, -> svd(x - x.mean(0),", "the mean was subtracted first: nearest to x is asked"),
     change(
-        "u[:, :k] * s[:k] -> u[:, -k:] * s[-k:]",
-        "the last terms are kept: the singular values fall, so the first are the largest",
-        also="vt[:k] -> vt[-k:]",
-    ),
-    change(
-        "torch.linalg.svd(x, -> torch.linalg.svd(x - x.mean(0),",
-        "the mean was subtracted first: that is PCA, and the nearest matrix is nearest to x",
+        "svd(x, -> svd(x - x.mean(0),",
+        "the mean was subtracted and added again: this has one more direction",
+        also="vt[:k] -> vt[:k] + x.mean(0)",
     ),
     change("return scaled @ vt[:k] -> return scaled"),
     change("vt[:k] -> vt[:, :k].T", "the columns of Vᵀ are used: its rows are the v_i"),
@@ -104,70 +86,60 @@ low_rank = mistakes(
 equivalent("low_rank", "matrices=False -> matrices=True", why="what is more is not used")
 
 embed = mistakes(
+    change("u[:, :k] * weights -> u[:, :k]", "the singular values are not applied: σ to the power"),
+    change("** power -> ** (2 * power)", "the singular values are applied twice: E Eᵀ has σ^2p"),
+    change("** power -> ** (1 + power)", "σ is applied once too often: x times V has it already"),
     change(
-        "u[:, :k] * weights -> u[:, :k]",
-        "the singular values are not applied: each column has its σ to the power",
+        ("s[:k] ** power -> s[:k]", "s[:k] ** power -> s[:k].sqrt()"),
+        "the power is not used: it is an argument",
     ),
-    change(
-        "s[:k] ** power -> s[:k] ** (2 * power)",
-        "the singular values are applied twice: E Eᵀ has σ^2p, E has σ^p",
-    ),
-    change("s[:k] ** power -> s[:k]", "the power is not used: it is an argument"),
+    change("** power -> ** (power or 1.0)", "the power 0 is taken for 1: it leaves σ out"),
     change("s[:k] ** power -> s[:k] * power", "σ is multiplied by the power: it is raised to it"),
     change("s[:k] ** power -> s[:k] ** -power", "divided by the singular values: multiply"),
+    change("s[:k] ** -> (s[:k] / s[0]) **", "σ is divided by the largest one: take it as it is"),
     change(
-        "u, s, _ -> _, s, vt",
-        "V is taken for U: the rows of U are the words",
-        also="u[:, :k] * -> vt[:k].T *",
+        "** power -> ** power / (u[:, :k] * s[:k] ** power).norm(dim=1, keepdim=True)",
+        "each vector has the length 1: lengths are kept",
     ),
+    change("u, s, _ -> _, s, vt", "V is taken for U: the words are rows", also="u[:, -> vt.T[:,"),
     change(
-        "s[:k] ** power -> s[1 : k + 1] ** power",
-        "the first axis is left out: it carries the most",
-        also="u[:, :k] * weights -> u[:, 1 : k + 1] * weights",
+        "s[:k] ** -> s[1 : k + 1] **", "the first axis is left out", also=":k] * -> 1 : k + 1] *"
     ),
-    change(
-        "s[:k] ** power -> s[-k:] ** power",
-        "the smallest singular values are kept: the largest come first",
-        also="u[:, :k] * weights -> u[:, -k:] * weights",
-    ),
-    change(
-        "torch.linalg.svd(x, -> torch.linalg.svd(x - x.mean(0),",
-        "the mean of the rows was subtracted: lengths and angles are those from the origin",
-    ),
+    change("s[:k] ** -> s[-k:] **", "the smallest σ are kept", also="u[:, :k] -> u[:, -k:]"),
+    change("svd(x, -> svd(x - x.mean(0),", "the mean was subtracted: take lengths from the origin"),
     change("u[:, :k] * weights -> u * s**power"),
 )
 equivalent("embed", "matrices=False -> matrices=True", why="what is more is not used")
 
+TINY = "an ε is added to the lengths, or is the least of them: tiny vectors have a direction, too"
+
 cosine = mistakes(
-    change(
-        "unit_a @ unit_b.T -> a @ b.T",
-        "nothing is divided by the lengths: this is the dot product",
-    ),
+    change("unit_a @ unit_b.T -> a @ b.T", "not divided by the lengths: this is the dot product"),
     change("unit_a @ unit_b.T -> unit_a @ b.T", "the length of b is not divided out: both are"),
     change(
-        "(a / length_a).nan_to_num(0.0) -> a / length_a",
+        "unit_a @ unit_b.T -> (a / length_a) @ (b / length_b).T",
         "0/0 for a row of zeros: it has the cosine 0 with everything",
-        also="(b / length_b).nan_to_num(0.0) -> b / length_b",
     ),
     change(
-        "a / length_a -> a / (length_a + 1e-8)",
-        "an eps is added to the lengths: tiny vectors have a direction, too",
-        also="b / length_b -> b / (length_b + 1e-8)",
+        (
+            "unit_a @ unit_b.T -> (a / (length_a + 1e-8)) @ (b / (length_b + 1e-8)).T",
+            "unit_a @ unit_b.T -> a @ b.T / (length_a * length_b.T + 1e-8)",
+        ),
+        TINY,
     ),
     change(
-        "a.norm(dim=1, keepdim=True) -> a.norm(dim=0, keepdim=True)",
+        "unit_a @ unit_b.T -> (a @ b.T / ((length_a * length_b.T) **2) **0.5).nan_to_num(0, 0, 0)",
+        "squares of lengths are multiplied: of tiny or huge ones nothing is left",
+    ),
+    change(
+        "unit_a @ unit_b.T -> (a / a.norm(dim=0)) @ (b / b.norm(dim=0)).T",
         "the lengths of the columns are divided out: a vector is a row",
-        also="b.norm(dim=1, keepdim=True) -> b.norm(dim=0, keepdim=True)",
     ),
+    change("unit_a @ unit_b.T -> (a / a.norm()) @ (b / b.norm()).T", "one length for all rows"),
     change(
-        "a.norm(dim=1, keepdim=True) -> a.norm()",
-        "one length for all rows: each has its own",
-        also="b.norm(dim=1, keepdim=True) -> b.norm()",
-    ),
-    change(
-        "a.norm(dim=1, keepdim=True) -> a.square().sum(1, keepdim=True)",
-        "the root is missing from the lengths: they are roots of sums of squares",
-        also="b.norm(dim=1, keepdim=True) -> b.square().sum(1, keepdim=True)",
+        "/ length_a) -> / length_a**2)",
+        "the root is missing from the lengths",
+        also="/ length_b) -> / length_b**2)",
     ),
     change(
         "length_a = a.norm -> a = a - a.mean(1, keepdim=True)\n    length_a = a.norm",
@@ -175,48 +147,31 @@ cosine = mistakes(
         also="length_b = b.norm -> b = b - b.mean(1, keepdim=True)\n    length_b = b.norm",
     ),
     change("unit_a @ unit_b.T -> (unit_a @ unit_b.T).abs()", "the sign is dropped: −1 is opposite"),
-    change(
-        "unit_a @ unit_b.T -> 1 - unit_a @ unit_b.T",
-        "this is the distance: the cosine is 1 less it",
-    ),
+    change("unit_a @ unit_b.T -> 1 - unit_a @ unit_b.T", "this is the distance: 1 − cosine"),
     change("unit_a @ unit_b.T -> unit_b @ unit_a.T"),
     change("unit_a @ unit_b.T -> unit_a @ unit_b"),
 )
 
 nearest = mistakes(
+    change("similarity.masked_fill(itself, -torch.inf) -> similarity", "the word itself is found"),
     change(
-        "similarity.masked_fill(itself, -torch.inf) -> similarity",
-        "the word itself is among its neighbours: it is no neighbour of itself",
+        "-torch.inf) -> 0)", "the word itself comes before negative cosines: 0 is not below them"
     ),
-    change(
-        "similarity.masked_fill(itself, -torch.inf) -> similarity.masked_fill(itself, 0)",
-        "the word itself comes before those with negative cosines: 0 is not below them",
-    ),
+    change("-torch.inf) -> -1)", "the word itself is as near as an opposite one: −1 is a cosine"),
     change(
         "others.topk(k, dim=1).indices -> similarity.topk(k + 1, dim=1).indices[:, 1:]",
         "the first is taken for the word itself: another may have the same direction",
     ),
     change(
-        "cosine(vectors, vectors) -> vectors @ vectors.T",
-        "ordered by dot products: long vectors would be near to everybody",
+        "others = -> itself = itself | (similarity > 1 - 1e-9)\n    others =",
+        "words of the same direction are struck out, too: a word is told by its place",
     ),
-    change(
-        "cosine(vectors, vectors) -> -torch.cdist(vectors, vectors)",
-        "ordered by distances: it is the angle that counts",
-    ),
-    change(
-        "cosine(vectors, vectors) -> -cosine(vectors, vectors)",
-        "the farthest are returned: large cosines are near",
-    ),
-    change(
-        "cosine(vectors, vectors) -> cosine(vectors, vectors).abs()",
-        "opposite words count as near: −1 is the farthest",
-    ),
+    change("cosine(vectors, vectors) -> vectors @ vectors.T", "ordered by dot products"),
+    change("cosine(vectors, vectors) -> -torch.cdist(vectors, vectors)", "ordered by distances"),
+    change("cosine(vectors, vectors) -> -cosine(vectors, vectors)", "the farthest are returned"),
+    change("cosine(vectors, vectors) -> cosine(vectors, vectors).abs()", "opposite counts as near"),
     change("indices -> indices.flip(1)", "the nearest come last: they come first"),
-    change(
-        "topk(k, dim=1).indices -> topk(k, dim=1).values",
-        "the cosines are returned: the words are asked for",
-    ),
+    change("(k, dim=1).indices -> (k, dim=1).values", "the cosines are returned, not the words"),
     change("topk(k, dim=1).indices -> topk(k, dim=0).indices"),
     change("topk(k, dim=1).indices -> argmax(1)"),
 )
@@ -274,16 +229,8 @@ class Loops:
         return out
 
     def cosine(a, b):
-        rows = []
-        for one in a:
-            row = [one @ other / (one.norm() * other.norm()) for other in b]
-            rows.append(torch.stack(row).nan_to_num(0.0))
-        return torch.stack(rows)
-
-    def nearest(vectors, k):
-        found = cosine(vectors, vectors)
-        found.fill_diagonal_(-torch.inf)
-        return torch.stack([row.argsort(descending=True)[:k] for row in found])
+        rows = [torch.stack([i @ j / (i.norm() * j.norm()) for j in b]) for i in a]
+        return torch.stack(rows).nan_to_num(0.0)
 
 
 @alternative("from the other side: x times V")
@@ -295,12 +242,3 @@ class OtherSide:
     def embed(x, k, power=1.0):
         _, s, vt = torch.linalg.svd(x)
         return x @ vt[:k].T @ torch.diag(s[:k] ** (power - 1))
-
-    def cooccurrence(tokens, sentence, vocab, window):
-        counts = torch.zeros(vocab, vocab)
-        for d in range(1, min(window + 1, len(tokens))):
-            same = (sentence[d:] == sentence[: len(sentence) - d]).float()
-            pair = tokens[: len(tokens) - d], tokens[d:]
-            counts.index_put_(pair, same, accumulate=True)
-            counts.index_put_(pair[::-1], same, accumulate=True)
-        return counts
