@@ -40,6 +40,13 @@ FAR = [[2.0**46], [-(2.0**46)], [1000], [0]]
 NEAR_OUT = [[13, 10, 1, 0], [0, 8, 8, 8], [14, 2, 0, 8], [0, 24, 0, 0]]  # times 24
 
 
+# Scores 2⁻²⁰ and less above or below the threshold, and a row of a large spread: sizes and τ.
+STEP = 2.0**-20
+CLOSE = [[0.5, STEP - 0.5, -1, -2], [0.5 - STEP, STEP, STEP, 0.5 - STEP]]
+CLOSE += [[1, -STEP, -1, -3], [0, -17 / 32, -(2.0**52), -2]]
+CLOSE_SIZE, CLOSE_TAU = [2, 4, 1, 2], [[STEP / 2 - 0.5], [0], [0], [-49 / 64]]
+
+
 def project(z: Tensor, total: float = 1.0) -> Tensor:
     """The projection of each row, by autograd's standards: of all supports the one that meets the
     optimality conditions; the smallest of several, where a score is exactly at the threshold."""
@@ -114,17 +121,20 @@ def labels(rng, n, c) -> Tensor:
 def test_support_size(student, rng):
     """The size of the support, first of the example on paper."""
     inputs, k = dict(z=double(QUARTERS)), torch.tensor([2, 3])
-    check_result(student, "support_size", inputs, k, "k", options=dict(total=4.0))
+    check_result(student, "support_size", inputs, k, "k", options=dict(total=4.0), same_dtype=True)
     for sizes, c in (((1, 4, 2, 3, 6), 6), ((3,), 5), ((7, 12, 5), 12)):
         z, _, _ = planted(rng, sizes, c)
-        check_result(student, "support_size", dict(z=z), torch.tensor(sizes), "k")
+        k = torch.tensor(sizes)
+        check_result(student, "support_size", dict(z=z), k, "k", same_dtype=True)
 
 
 @public
 @points(1, of="support_size")
 def test_support_size_ties(student):
-    """A score exactly at the threshold does not count; equal scores do together, or not at all."""
-    check_result(student, "support_size", dict(z=double(TIED)), torch.tensor(TIED_SIZE), "k")
+    """A score exactly at the threshold does not count, equal scores do together; a small step."""
+    for z, k in ((TIED, TIED_SIZE), (CLOSE, CLOSE_SIZE)):
+        right = torch.tensor(k)
+        check_result(student, "support_size", dict(z=double(z)), right, "k", same_dtype=True)
 
 
 @public
@@ -145,7 +155,8 @@ def test_threshold_extreme(student, rng):
     z, tau, _ = planted(rng, (2, 3, 1), 5)
     far = double([[1000], [-1000], [0]])
     check_result(student, "threshold", dict(z=z + far), tau + far, "tau")
-    for z, tau in (([[1000, -1000, 0, 999.5]], [[999.25]]), (TIED, TIED_TAU)):
+    wide = [[1000, -1000, 0, 999.5]], [[999.25]]
+    for z, tau in (wide, (TIED, TIED_TAU), (CLOSE, CLOSE_TAU)):
         check_result(student, "threshold", dict(z=double(z)), double(tau), "tau")
 
 
@@ -190,10 +201,12 @@ def test_sparsemax_is_the_nearest(student, rng):
 
 @points(1, of="sparsemax_forward")
 def test_sparsemax_forward_offset(student, rng):
-    """What the scores of a row have in common costs no digits: each near another large number."""
+    """What the scores of a row have in common costs no digits, and one that is far below none."""
     order = rng.permutation(4)
     z, p = double(NEAR)[:, order], double(NEAR_OUT)[:, order] / 24
     check_forward(student, "sparsemax", dict(z=z + double(FAR)), p)
+    p = (double(CLOSE) - double(CLOSE_TAU)).clamp(min=0)
+    check_forward(student, "sparsemax", dict(z=double(CLOSE)), p)
 
 
 @public
@@ -208,8 +221,9 @@ def test_sparsemax_backward(student, rng):
 
 @points(1, of="sparsemax_backward")
 def test_sparsemax_backward_ties(student, rng):
-    """Where a score is exactly at the threshold it counts as outside; equal ones share the mean."""
+    """A score exactly at the threshold counts as outside; one that is just above it, as inside."""
     check_gradients(student, "sparsemax", dict(z=double(TIED)), project, dout=rng.normal(5, 3))
+    check_gradients(student, "sparsemax", dict(z=double(CLOSE)), project)
 
 
 @public
@@ -219,16 +233,19 @@ def test_sparsemax_loss_forward(student, rng):
     inputs = dict(z=double(SCORES), y=torch.tensor(LABELS))
     check_forward(student, "sparsemax_loss", inputs, double(0.375))
     for z in (*ordinary(rng), double([[0, 2.5, -1]])):
-        inputs = dict(z=z, y=labels(rng, *z.shape))
+        inputs = dict(z=z, y=labels(rng, *z.shape) if len(z) > 2 else z.argmin(1))
         check_forward(student, "sparsemax_loss", inputs, loss(**inputs))
-    sure = dict(z=double([[0, 2.5, -1]]), y=torch.tensor([1]))
-    check_forward(student, "sparsemax_loss", sure, double(0.0))
+    # By hand: the first has p = (¾, ¼, 0) and costs 17/16, the second nothing, the third 3/16.
+    sure = double([[1, 0.5, 0], [0, 2.5, -1], [1.25, 1.5, 1.25]])
+    inputs = dict(z=sure, y=torch.tensor([2, 1, 1]))
+    check_forward(student, "sparsemax_loss", inputs, double(1.25 / 3))
 
 
 @points(1, of="sparsemax_loss_forward")
 def test_sparsemax_loss_forward_offset(student, rng):
     """What the scores of a row have in common costs no digits, and ±1000 is finite."""
-    z, y = double(NEAR)[:, rng.permutation(4)], labels(rng, 4, 4)
+    order = rng.permutation(4)
+    z, y = double(NEAR)[:, order], order.argsort()[torch.tensor([3, 1, 0, 2])]  # none is sure
     check_forward(student, "sparsemax_loss", dict(z=z + double(FAR), y=y), loss(z, y))
     z, y = double([[1000, -1000, 0]]), torch.tensor([1])
     check_forward(student, "sparsemax_loss", dict(z=z, y=y), double(2000))

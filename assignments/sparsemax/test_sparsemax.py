@@ -19,7 +19,7 @@ def test_support_size(recorded):
 @public
 @points(1, of="support_size")
 def test_support_size_ties(recorded):
-    """A score exactly at the threshold does not count; equal scores do together, or not at all."""
+    """A score exactly at the threshold does not count, equal scores do together; a small step."""
     recorded()
 
 

@@ -5,15 +5,11 @@ import torch
 from gradus.mistakes.written import alternative, change, mistake, mistakes
 
 ASCENDING = "sorted from the smallest up: the support holds the largest scores"
-UNSORTED = (
-    "the row is not sorted: the condition is about the k largest scores, whatever their places"
-)
+UNSORTED = "the row is not sorted: the condition is about the k largest scores"
 COLUMNS = "taken down the columns: the classes of an example are a row, axis 1"
 ALL = "threshold over all scores: only those of the support count, for the others get 0, not less"
 ONE_MORE = "k is one too large: the next score is below the threshold and would get less than 0"
-ONE_LESS = (
-    "k is one too small: count the places from 1, up to the last one that meets the condition"
-)
+ONE_LESS = "k is one too small: count up to the last place that meets the condition"
 
 TOTAL = "the total is taken for 1: it is an argument"
 
@@ -21,18 +17,12 @@ support_size = mistakes(
     change("> ordered -> >= ordered", "a score at the threshold is counted: its p is 0"),
     change("descending=True -> descending=False", ASCENDING),
     change("z.sort(1, descending=True).values -> z", UNSORTED),
-    change("z.sort(1, descending=True).values -> z.sort(0, descending=True).values", COLUMNS),
-    change(
-        "torch.arange(1, z.shape[1] + 1 -> torch.arange(z.shape[1]",
-        "the places are numbered from 0: the largest score has k = 1",
-    ),
+    change(("z.sort(1, -> z.sort(0,", "cumsum(1) -> cumsum(0)"), COLUMNS),
+    change("torch.arange(1, z.shape[1] + 1 -> torch.arange(z.shape[1]", "places count from 0"),
     change("return inside.sum(1) -> return inside.sum(1) - 1", ONE_LESS),
     change("inside.sum(1) -> inside.long().argmin(1)", "0 where all are in: count what is inside"),
     change("return inside.sum(1) -> return inside.sum(1) + 1", ONE_MORE),
-    change(
-        "total + k * ordered -> k * ordered",
-        "the total is missing from the condition: the excesses over τ sum to it, not to 0",
-    ),
+    change("total + k * ordered -> k * ordered", "the total is missing from the condition"),
     change(
         "total + k * ordered > ordered.cumsum(1) -> ordered > ordered[:, :1] - total",
         "all within the total of the largest are counted: the larger ones are taken together",
@@ -43,6 +33,7 @@ support_size = mistakes(
         ALL,
     ),
     change("inside.sum(1) -> inside.sum(0)"),
+    change("inside.sum(1) -> inside.sum(1).double()"),
     change("total + k -> 1 + k", TOTAL),
 )
 
@@ -51,28 +42,19 @@ threshold = mistakes(
     change("z.sort(1, descending=True).values -> z", UNSORTED),
     change("z.sort(1, -> z.sort(0,", COLUMNS),
     change("(sums - total) / k -> (z.sum(1, keepdim=True) - total) / z.shape[1]", ALL),
-    change(
-        "/ k -> / z.shape[1]", "divided by all classes: the sum has k terms, and each gives up τ"
-    ),
+    change("/ k -> / z.shape[1]", "divided by all classes: the sum has k terms"),
     change("/ k -> / (k + 1)", "divided by k + 1: the sum has k terms"),
     change("sums - total -> sums", "the total is not subtracted: the excesses would sum to 0"),
+    change("(sums - total) / k -> sums / k - total", "the total is not divided by k: it is shared"),
+    change("(sums - total) / k -> ordered.gather(1, k - 1)", "this is z_(k), the last of the k"),
+    change("k - 1 -> k.clamp(max=z.shape[1] - 1)", "the sum has one score too many"),
+    change("[:, None] -> [:, None].add(1).clamp(max=z.shape[1])", ONE_MORE),
+    change("[:, None] -> [:, None].sub(1).clamp(min=1)", ONE_LESS),
     change(
-        "k - 1 -> k.clamp(max=z.shape[1] - 1)",
-        "the sum has one score too many: the sum of k scores stands at the place k − 1",
+        "size(z, total)[:, None] -> size(z, total)[:1, None].expand(len(z), 1)",
+        "the first row's k is used for all rows: each has its own",
     ),
-    change(
-        "k = support_size(z, total)[:, None] -> "
-        "k = (support_size(z, total)[:, None] + 1).clamp(max=z.shape[1])",
-        ONE_MORE,
-    ),
-    change(
-        "support_size(z, total)[:, None] -> (support_size(z, total)[:, None] - 1).clamp(min=1)",
-        ONE_LESS,
-    ),
-    change(
-        "support_size(z, total) -> support_size(z)",
-        "the support is that of the total 1: hand on what you were given",
-    ),
+    change("support_size(z, total) -> support_size(z)", "the support is that of the total 1"),
     change("sums - total -> sums - 1", TOTAL),
     change("return (sums - total) / k -> return ((sums - total) / k)[:, 0]"),
 )
@@ -83,14 +65,16 @@ sparsemax_forward = mistakes(
         "digits are lost where a row is far from 0: subtract its largest score first",
     ),
     change(
-        "z.max(1, keepdim=True).values -> z.max()",
-        "the maximum of the whole batch is subtracted: each row has its own",
+        "z.max(1, keepdim=True).values -> z.mean(1, keepdim=True)",
+        "digits are lost where one score is far below: subtract the largest, not the mean",
     ),
+    change("z.max(1, keepdim=True).values -> z.max()", "the batch's maximum is subtracted"),
     change(
         ("threshold(shifted) -> threshold(z)", "(shifted - tau) -> (z - tau)"),
         "only one of the row and its τ is shifted: shift both",
     ),
     change(".clamp(min=0) -> ", "negative entries are left: below the threshold p is 0"),
+    change(".clamp(min=0) -> .abs()", "the sign is dropped: below the threshold p is 0"),
     change("threshold(shifted) -> (shifted.sum(1, keepdim=True) - 1) / z.shape[1]", ALL),
     change(
         "threshold(shifted) -> (shifted.sum(1, keepdim=True) - 1) / z.shape[1]",
@@ -98,15 +82,10 @@ sparsemax_forward = mistakes(
         also=".clamp(min=0) -> .clamp(min=0)\n    p = p / p.sum(1, keepdim=True)",
     ),
     change(
-        "p = (shifted - tau).clamp(min=0) -> "
-        "p = z.clamp(min=0) / z.clamp(min=0).sum(1, keepdim=True)",
+        "(shifted - tau).clamp(min=0) -> z.clamp(min=0) / z.clamp(min=0).sum(1, keepdim=True)",
         "cut at 0 and divided by the sum: the nearest point is reached by subtraction",
     ),
-    change(
-        "p = (shifted - tau).clamp(min=0) -> "
-        "p = shifted.exp() / shifted.exp().sum(1, keepdim=True)",
-        "this is softmax: no entry of it is 0",
-    ),
+    change("(shifted - tau).clamp(min=0) -> shifted.softmax(1)", "this is softmax: it has no 0"),
     change("shifted = z - -> shifted = z.sub_(z.max(1, keepdim=True).values) + 0 *"),
 )
 
@@ -125,14 +104,18 @@ sparsemax_backward = mistakes(
         "the mean over the support is not subtracted: a larger score raises τ, and so lowers all p",
     ),
     change(
-        "(dout * inside).sum(1, keepdim=True) / size -> dout.mean(1, keepdim=True)",
-        "the mean is over all classes: τ depends on the support only",
+        "* inside).sum(1, keepdim=True) / size -> ).mean(1, keepdim=True)", "the mean is over all"
     ),
     change(
         "inside * (dout - mean) -> dout - mean",
         "the gradient passes outside of the support: p stays 0 there, whatever z does",
     ),
+    change("inside * (dout - mean) -> inside * dout - mean", "the mean is subtracted outside, too"),
     change("/ size -> / size / dout.shape[1]", "divided by C as well: the mean has k terms"),
+    change("/ size -> / dout.shape[1]", "divided by C: the mean is over the k of the support"),
+    change("inside.sum(1, keepdim=True) -> inside.sum() / len(inside)", "one k for all rows"),
+    change(".sum(1, keepdim=True) / size -> .sum() / size.sum()", "one mean for all rows"),
+    change("- mean -> - mean * (size > 1)", "dout is passed on where k = 1: p is 1, and stays so"),
     change("dout - mean -> dout + mean", "the mean is added: a larger τ makes p smaller"),
     change(" / size -> ", "the sum over the support is subtracted: its mean is, for τ has 1/k"),
     change(
@@ -147,6 +130,13 @@ def sparsemax_forward(z):
     shifted = z - z.max(1, keepdim=True).values
     tau = threshold(shifted)
     return (shifted - tau).clamp(min=0), shifted >= tau
+
+
+@mistake("small p have no gradient: all that are above 0 have", of="sparsemax_backward")
+def sparsemax_forward(z):
+    shifted = z - z.max(1, keepdim=True).values
+    p = (shifted - threshold(shifted)).clamp(min=0)
+    return p, p > 1e-6
 
 
 @mistake(
@@ -166,18 +156,22 @@ class OfSoftmax:
 sparsemax_loss_forward = mistakes(
     change("losses.mean() -> losses.sum()"),
     change("losses.mean() -> losses.mean() / c", "a mean over all N·C: it is over the N examples"),
+    change(
+        "losses.mean() -> losses.sum() / (losses > 0).sum().clamp(min=1)",
+        "the mean is over the examples that cost something: it is over all N",
+    ),
     change("0.5 - 0.5 -> -0.5", "the constant ½ is missing: a sure right answer costs 0"),
     change("0.5 * p.square() -> p.square()", "the ½ in front of ‖p‖² is missing"),
+    change("p.square().sum(1) -> p.norm(dim=1)", "‖p‖ for ‖p‖²: the square is missing"),
+    change(" + (p * gap).sum(1) -> ", "the right class plays no part: its score must count"),
+    change("+ (p * gap) -> - (p * gap)", "the gap has the wrong sign: to be behind costs"),
     change(
-        " + (p * gap).sum(1) -> ",
-        "the right class plays no part: how far its score is behind must count",
-    ),
-    change(
-        "+ (p * gap) -> - (p * gap)", "the gap has the wrong sign: to be behind costs, z_i − z_y"
-    ),
-    change(
-        "losses = 0.5 -> losses = -p[rows, y].log()\n    unused = 0.5",
-        "ln p is −∞ where p is 0: this is cross-entropy, and this loss does without ln",
+        (
+            "losses = 0.5 -> losses = -p[rows, y].log()\n    unused = 0.5",
+            "losses = 0.5 -> losses = -(p[rows, y] + 1e-9).log()\n    unused = 0.5",
+            "losses = 0.5 -> losses = -(p[rows, y] + 1e-12).log()\n    unused = 0.5",
+        ),
+        "this is −ln p_y, cross-entropy: where p is 0 it is infinite (or an ε decides)",
     ),
     change(
         "losses = 0.5 -> losses = 0.5 * (p - torch.eye(c)[y]).square().sum(1)\n    unused = 0.5",
@@ -188,25 +182,20 @@ sparsemax_loss_forward = mistakes(
         "+ (p * gap).sum(1) -> + (p * z).sum(1) - z[rows, y]",
         "digits are lost where a row is far from 0: subtract z_y before weighting with p",
     ),
-    change(
-        (
-            "y.min() < 0 or y.max() >= c -> y.max() >= c",
-            "y.max() >= c -> y.max() > c",
-        )
-    ),
+    change(("y.min() < 0 or y.max() >= c -> y.max() >= c", "y.max() >= c -> y.max() > c")),
 )
 
 sparsemax_loss_backward = mistakes(
-    change(
-        "return difference -> return -difference", "y − p for p − y: a larger z_y lowers the loss"
-    ),
+    change("return difference -> return -difference", "y − p for p − y"),
     change("* dout  -> ", "dout is not used: the chain rule multiplies by what arrives from above"),
     change(" / len(y) -> "),
+    change("/ len(y) -> / p.numel()", "divided by N · C: the mean is over the N examples"),
     change("[rows, y] -> [:, y]", "[:, y] takes the labels of all examples in every row"),
     change("[rows, y] -> [rows, y - 1]", "the entry before the right one: labels count from 0"),
     change("[rows, y] -= 1 -> [rows, y] = -1", "the right entry is set to −1: it is p − 1"),
     change("difference[rows, y] -= 1 -> ", "the 1 of the right class is not subtracted"),
     change("p.clone() -> p"),
+    change("p.clone() -> p.round()", "p is rounded"),
     change(
         "return difference -> support = p > 0\n"
         "    mean = (difference * support).sum(1, keepdim=True) / support.sum(1, keepdim=True)\n"
@@ -221,25 +210,21 @@ sparsemax_loss_backward = mistakes(
 )
 
 
-@alternative("row by row: the threshold by bisection, the support counted afterwards")
+@alternative("the threshold by bisection, the support counted afterwards")
 class Bisection:
     def threshold(z, total=1.0):
-        found = []
-        for row in z:
-            low, high = row.max() - total, row.max()
-            for _ in range(60):
-                middle = (low + high) / 2
-                if (row - middle).clamp(min=0).sum() > total:
-                    low = middle
-                else:
-                    high = middle
-            found.append(high)
-        return torch.stack(found)[:, None]
+        high = z.amax(1, keepdim=True)
+        low = high - total
+        for _ in range(60):
+            middle = (low + high) / 2
+            much = (z - middle).clamp(min=0).sum(1, keepdim=True) > total
+            low, high = torch.where(much, middle, low), torch.where(much, high, middle)
+        return high
 
     def sparsemax_forward(z):
         moved = z - z.amax(1, keepdim=True)
         p = torch.relu(moved - threshold(moved))
-        return p, [row.nonzero()[:, 0] for row in torch.where(p > 1e-7, p, 0)]
+        return p, [row.nonzero()[:, 0] for row in torch.where(p > 1e-8, p, 0)]
 
     def sparsemax_backward(dout, cache):
         dz = torch.zeros_like(dout)
@@ -282,7 +267,7 @@ class Repeated:
             inside = smaller
 
     def sparsemax_forward(z):
-        z = z - z.mean(1, keepdim=True)
+        z = z - z.amax(1, keepdim=True)
         p = torch.maximum(z - threshold(z), torch.zeros_like(z))
         s = (p > 0).to(z.dtype)
         outer = s[:, :, None] * s[:, None, :] / s.sum(1)[:, None, None]
