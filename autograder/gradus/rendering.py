@@ -48,7 +48,9 @@ def render(result: Result, topic: Topic, filename: str, whole: bool = True) -> R
     parts += [Text(f"  note: {note}", style="dim") for note in result.notes]
     hidden = total - result.max_score
     if hidden > 0:
-        parts.append(Text(f"  {hidden:g} of the points are given by hidden checks", style="dim"))
+        are = "is" if hidden == 1 else "are"
+        text = f"  {hidden:g} of the points {are} given by hidden checks"
+        parts.append(Text(text, style="dim"))
     return Group(*parts)
 
 

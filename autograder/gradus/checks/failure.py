@@ -47,6 +47,7 @@ _HINTS = (
         "Shapes are matched from the last axis on: look at both just before that line.",
     ),
     ("could not infer output dtype", "A mean needs floats: convert it first, with .double()."),
+    ("name '.*' is not defined", "Is it written, under exactly this name, or imported?"),
     ("NoneType", "Something is None here: does a function end without return?"),
     (
         "must be Tensor, not (int|float)",

@@ -111,11 +111,21 @@ def _readme(course: Course, topic: Topic, solution: Solution, checks: Iterable[C
         f"`test_{topic.id}.py` holds the checks that `gradus check` runs. Your work is graded with"
         " these and with others, on other numbers.",
     ]
+    asked = [
+        f"{metric} of at least {value:g} ({data.replace('_', ' ')})"
+        for data, limits in topic.thresholds.items()
+        for metric, value in limits.items()
+        if data != "mnist"  # which is nobody's who has not fetched it
+    ]
+    if asked:
+        lines += ["", f"What comes of it is asked for as well: {', '.join(asked)}."]
     if topic.forbid:
         names = ", ".join(f"`{name}`" for name in topic.forbid)
         lines += [
             "",
-            f"Not to be used, nor anything below them: {names}. A function that uses one scores 0.",
+            f"Not to be used, nor anything below them: {names}; nor torch's private names, and what"
+            " compiles, traces or differentiates (`torch.jit`, `torch.fx`, `torch.func`,"
+            " `torch.compile`). A function that uses one scores 0.",
         ]
     return "\n".join(lines) + "\n"
 
