@@ -20,7 +20,7 @@ from gradus.checks.comparison import Comparison
 from gradus.checks.known import Known, Recorded
 from gradus.wire.frames import Decoder, Encoder, Handle, flat_bytes
 
-FORMAT = 6
+FORMAT = 7
 _LIMIT = 64 << 20  # bytes of the tensors in one file
 
 
