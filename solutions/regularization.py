@@ -18,20 +18,20 @@
 # %% [markdown]
 # ## By hand
 #
-# Four weights, $w = (1, -2, 0, 2)$, and two penalties of strength $\alpha = 4$:
+# Four weights, $w = (1, -2, 0, 2)$, and two penalties of strength $\alpha = 6$:
 #
 # | | squares: $\frac{\alpha}{2} \sum_i w_i^2$ | absolute values: $\alpha \sum_i \lvert w_i \rvert$ |
 # |---|---|---|
-# | penalty | $\frac42\, (1 + 4 + 0 + 4) = 18$ | $4\, (1 + 2 + 0 + 2) = 20$ |
-# | gradient | $4, -8, 0, 8$ | $4, -4, 0, 4$ |
-# | a step with rate $\frac18$ leads to | $\frac12, -1, 0, 1$ | $\frac12, -\frac32, 0, \frac32$ |
+# | penalty | $\frac62\, (1 + 4 + 0 + 4) = 27$ | $6\, (1 + 2 + 0 + 2) = 30$ |
+# | gradient | $6, -12, 0, 12$ | $6, -6, 0, 6$ |
+# | a step with rate $\frac1{12}$ leads to | $\frac12, -1, 0, 1$ | $\frac12, -\frac32, 0, \frac32$ |
 # | and the next to | $\frac14, -\frac12, 0, \frac12$ | $0, -1, 0, 1$ |
 #
 # - The squares halve every weight in each step: a large one loses much, a small one little, and none
 #   ever gets to 0. The absolute values take $\frac12$ from each, large or small: the first is at 0 after
 #   two steps.
 # - At 0 the absolute value has a kink, and no slope. We take 0: a weight that is at 0 stays there.
-# - The sum of the squares is 9, so the *length* of $w$, its $L^2$ norm, is 3. Neither is the penalty 18.
+# - The sum of the squares is 9, so the *length* of $w$, its $L^2$ norm, is 3. Neither is the penalty 27.
 #
 # These weights are the first call that `gradus check` makes.
 
@@ -170,7 +170,7 @@ def add_penalty(loss, grads, params, l1=0.0, l2=0.0):
 #
 # $$q_k = (1 - \varepsilon)\, [k = y] + \frac{\varepsilon}{K} .$$
 #
-# For $K = 4$, $\varepsilon = 0.4$ and $y = 2$ this is $(0.1, 0.1, 0.7, 0.1)$. The gradient of the
+# For $K = 5$, $\varepsilon = 0.4$ and $y = 3$ it is $(0.08, 0.08, 0.08, 0.68, 0.08)$. The gradient of the
 # cross-entropy for the logits is still $p - q$, so it is 0 at $p = q$: with $K = 10$ and $\varepsilon = 0.1$ when
 # the right logit is $\ln (0.91 / 0.01) = 4.5$ above the others, and no further.
 #

@@ -7,7 +7,7 @@ this one: `gradus check TOPIC FUNCTION` shows them.
 import torch
 from torch import Tensor
 
-from gradus.checks import call, kind, points, public, require
+from gradus.checks import call, double, kind, points, public, require
 
 
 @public
@@ -46,13 +46,23 @@ def test_smooth_labels(recorded):
 
 
 def drawn(student, function, x, *args) -> Tensor:
-    """What a function of random draws returns, which must be like x."""
+    """What a function of random draws returns, which must be like x, or in float32."""
     out = call(student, function, x, *args)
-    right = isinstance(out, Tensor) and (out.shape, out.dtype) == (x.shape, x.dtype)
+    right = isinstance(out, Tensor) and out.shape == x.shape
+    right = right and out.dtype in (x.dtype, torch.float32)
     got = f"{out.dtype} of shape {tuple(out.shape)}" if isinstance(out, Tensor) else kind(out)
     text = f"{function} must return {x.dtype} of shape {tuple(x.shape)}, got {got}"
     require(right, text, diagnosis="structure")
     return out
+
+
+def check_seed(draw, seed):
+    """Equal seeds give equal results, and different seeds different ones."""
+    first, again, other = (draw(s) for s in (seed, seed, seed + 1))
+    text = f"two calls with seed = {seed} give different results"
+    require(torch.equal(first, again), text, diagnosis="not repeatable")
+    text = "different seeds give the same result"
+    require(not torch.equal(first, other), text, diagnosis="seed ignored")
 
 
 @public
@@ -63,26 +73,31 @@ def test_add_noise_none(recorded):
 
 
 @public
-@points(1, of="add_noise")
+@points(1.5, of="add_noise")
 def test_add_noise(student, rng):
     """What is added is normal, with the std that is asked for, and is drawn for each entry."""
     for std, shape in ((0.3, (200, 300)), (2.0, (300, 10, 20))):
         x = rng.uniform(*shape, low=0.5, high=5)
         x[shape[0] // 2 :] = 0
         noise = (drawn(student, "add_noise", x, std, rng.seed()) - x).reshape(len(x), -1) / std
-        alone = (noise != noise[:, :1]).any(1).all() and (noise != noise[:1]).any(0).all()
-        text, why = "entries share their noise", "Each entry of x has a draw of its own."
-        require(bool(alone), text, why, diagnosis="shared")
         large, small = (float(part.square().mean().sqrt()) for part in noise.chunk(2))
-        text = "the noise is not as large where x is 0 as where it is not"
+        text = f"where x is 0 the noise varies {small:.2f} std, where it is not {large:.2f} std"
         require(0.9 < large / (small or 1e-9) < 1.2, text, diagnosis="depends on x")
-        spread, mean = float(noise.square().mean().sqrt()), float(noise.mean())
-        text = "the mean of the noise is not 0, as that of N(0, std²) is"
+        alone = (noise != noise[:, :1]).any(1).all() and (noise != noise[:1]).any(0).all()
+        require(bool(alone), "entries share their noise", diagnosis="shared")
+        spread, mean, most = noise.square().mean().sqrt(), float(noise.mean()), noise.abs().max()
+        text = f"the mean of the noise is {std * mean:.3f}, that of N(0, std²) is 0"
         require(abs(mean) < 0.05 * spread, text, diagnosis="mean")
-        text = f"with std = {std} the noise has a standard deviation of about {std * spread:.1g}"
+        text = f"std = {std}: that of the noise is {std * spread:.3f}, {std * most:.2f} its largest"
         require(abs(spread - 1) < 0.025, text, diagnosis="spread")
         text = "no noise is beyond 3.2 standard deviations, as one normal draw in 700 is"
-        require(float(noise.abs().max()) > 3.2, text, diagnosis="not normal")
+        require(float(most) > 3.2, text, diagnosis="not normal")
+    for seed in (0, rng.seed()):
+        check_seed(lambda s: drawn(student, "add_noise", x[:20], 0.5, s), seed)
+    alone = [call(student, "add_noise", double([0]), 1.0, rng.seed()) for _ in range(20)]
+    sizes = torch.cat(alone).abs()
+    text = f"the noise of 20 single numbers is {sizes.min():.3f} to {sizes.max():.3f} in size"
+    require(float(sizes.std()) > 0.01, text, diagnosis="standardised")
 
 
 @public
@@ -98,9 +113,7 @@ def offsets(student, n, reach, seed) -> tuple[Tensor, Tensor]:
     x[:, 4, 5] = 1
     flat = drawn(student, "jitter", x, reach, seed).reshape(n, -1)
     single = bool(((flat == 1).sum(1) == 1).all() and ((flat == 0).sum(1) == 98).all())
-    text = (
-        f"with reach = {reach} a bright pixel in the middle of 9 × 11 is no single one afterwards"
-    )
+    text = f"with reach = {reach} one bright pixel of 9 × 11 is no single one afterwards"
     require(single, text, diagnosis="not moved")
     at = flat.argmax(1)
     return at // 11 - 4, at % 11 - 5
@@ -111,14 +124,16 @@ def offsets(student, n, reach, seed) -> tuple[Tensor, Tensor]:
 def test_jitter(student, rng):
     """Every pair of offsets from −reach … reach comes up about equally often."""
     dy, dx = offsets(student, 5000, 2, rng.seed())
+    text = f"all of 5000 images move by {int(dy[0]), int(dx[0])}: each has offsets of its own"
+    require(len(dy.unique()) > 1 or len(dx.unique()) > 1, text, diagnosis="shared")
     for name, offset in (("rows", dy), ("columns", dx)):
         found = sorted(set(offset.tolist()))
         text = f"with reach = 2 the {name} move by {found}, they should by [-2, -1, 0, 1, 2]"
-        require(found == [-2, -1, 0, 1, 2], text, "Are both ends included?", diagnosis="range")
+        require(found == [-2, -1, 0, 1, 2], text, diagnosis="range")
     counts = torch.bincount((dy + 2) * 5 + dx + 2, minlength=25)
-    text = "of the 25 pairs of offsets some come up far too seldom"
-    why = "Rows and columns are drawn on their own, all offsets with equal probability."
-    require(int(counts.min()) > 100, text, why, diagnosis="uneven")
+    at = int((counts - 200).abs().argmax())
+    text = f"{int(counts[at])} of 5000 images move by {at // 5 - 2, at % 5 - 2}, not about 200"
+    require(int(counts.min()) > 100 and int(counts.max()) < 320, text, diagnosis="uneven")
 
 
 @public

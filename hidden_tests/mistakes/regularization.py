@@ -13,6 +13,7 @@ l2_penalty = mistakes(
     change("sum() -> sum().sqrt()", "the root is taken: the penalty is of the squared length"),
     change("square().sum() -> square().mean()", "the squares are averaged: they are summed"),
     change("square().sum() -> sum().square()", "the sum is squared: sum the squares"),
+    change("alpha / 2 * w -> 0.5 * (alpha * w)", "alpha is squared: it stands before the squares"),
     change("penalty, alpha * w -> penalty, w", "alpha is missing: it is in the penalty"),
 )
 
@@ -23,35 +24,29 @@ l1_penalty = mistakes(
     change("w.sign() -> w", "it grows with w: the slope of |w| is 1 or −1, however large w is"),
     change("w.sign() -> (2.0 * (w >= 0) - 1).to(w)", KINK),
     change("w.sign() -> (2.0 * (w > 0) - 1).to(w)", KINK),
-    change("w.sign() -> w / w.abs()"),
     change("alpha * w.sign() -> w.sign()", "alpha is missing: it is in the penalty"),
 )
 
 lp_norm = mistakes(
-    change(
-        "largest * (size / largest).pow(p).sum().pow(1 / p) -> size.pow(p).sum()",
-        "the root is missing: a norm is a length, and twice w is twice as long",
-    ),
+    change("return norm, -> norm **= p\n    return norm,", "the root is missing: it is a length"),
+    change(".sum().pow(1 / p) -> .sum()", "the root is missing from the sum: a norm is a length"),
     change("pow(1 / p) -> sqrt()", "the square root is taken: for other p it is the p-th"),
-    change(
-        "largest * (size / largest).pow(p) -> size.pow(p)",
-        "the powers overflow or vanish: divide by the largest first",
-    ),
+    change("= largest * (size / largest) -> = size", "powers overflow: divide by the largest"),
     change("largest * (size -> (size", "the largest is taken out: multiply by it again"),
     change("size = w.abs() -> size = w", "the signs are kept: it is |w| that is raised to p"),
     change("largest == 0 -> largest < 0", "0 / 0: where all of w is 0, norm and gradient are 0"),
+    change("if largest == 0 -> if w.sum() == 0", "a sum of 0 is taken for zeros: numbers cancel"),
     change("pow(p - 1) -> pow(p)", "the ratio is raised to p: the derivative leaves p − 1"),
     change("(size / norm) -> size", "the outer derivative is missing: the root has one too"),
     change("w.sign() * (size -> (size", "the sign is missing: where w is negative, it falls"),
     change("w.sign() * -> p * w.sign() *", "a factor p is left: the 1/p of the root cancels it"),
     change("size / norm -> size / largest", "divided by the largest: it is the norm here"),
+    change("w.sign() * (size / norm).pow(p - 1) -> w / norm", "this is for p = 2: p is not used"),
+    change("w.sign() * -> (2.0 * (w >= 0) - 1).to(w) *", KINK),
 )
 
 add_penalty = mistakes(
-    change(
-        "dw + dfirst + dsecond -> dw",
-        "the penalty is in the loss alone: the steps follow the gradient, so it must be there too",
-    ),
+    change("dw + dfirst + dsecond -> dw", "the penalty is in the loss alone: no step knows of it"),
     change("loss + first + second -> loss", "the penalty is in the gradient alone"),
     change(
         "(w, _) -> (w, b)",
@@ -70,25 +65,29 @@ add_penalty = mistakes(
     ),
     change("dw + dfirst -> dfirst", "the gradient of the loss is lost: the penalty is added to it"),
     change("dw + dfirst + dsecond -> dw - dfirst - dsecond", "the penalty has the wrong sign"),
+    change("(w, l2) -> (w, 0.0 if l1 else l2)", "only one of both is added: both may be given"),
+    change(
+        "first, d -> if penalised and w is params[-1][0]: l1 = l2 = 0\n        first, d",
+        "the last layer is not penalised: all weights are",
+    ),
 )
 
 smooth_labels = mistakes(
-    change(
-        "+= 1 - eps -> = 1 - eps",
-        "the rows sum to 1 − eps / K: the right class has its part of what is spread, too",
-    ),
+    change("+= 1 - eps -> = 1 - eps", "the rows sum to 1 − eps / K: the label has its part, too"),
     change(
         "eps / classes -> eps / (classes - 1)",
         "eps is spread over the others: here it is spread over all K",
         also="+= 1 - eps -> = 1 - eps",
     ),
     change("eps / classes -> eps / (classes - 1)", "divided by K − 1: the right class gets a part"),
+    change("eps / classes -> eps / len(y)", "divided by N: the K classes share eps"),
     change("eps / classes -> eps", "eps is given to each class: they share it"),
     change("+= 1 - eps -> += 1", "the rows sum to 1 + eps: take from the label what is spread"),
     change("targets = -> eps = 1 - eps\n    targets =", "eps is spread: the label keeps 1 − eps"),
+    change("targets = -> eps = 0.0\n    targets =", "eps is not used: nothing is spread"),
     change("targets[rows, y] -> targets[:, y]", "all rows get all labels: one for each row"),
+    change("[rows, y] -> [rows, y - 1]", "labels are counted from 1: they begin with 0"),
     change("not 0 <= eps <= 1 -> eps < 0"),
-    change("not 0 <= eps <= 1 -> eps > 1"),
 )
 
 add_noise = mistakes(
@@ -101,6 +100,7 @@ add_noise = mistakes(
     change("randn(x.shape -> randn(x.shape[:1] + (1,) * (x.ndim - 1)"),
     change("randn(x.shape -> randn(x.shape[1:]"),
     change("std * noise -> std * 3**0.5 * noise.erf()"),
+    change("std * noise -> std * (noise - noise.mean()) / noise.std()"),
     change("manual_seed(seed) -> manual_seed(0)"),
     change("torch.Generator().manual_seed(seed) -> None"),
     change("x + std * noise -> (x + std * noise).clamp(0, 1)", "clipped: it may leave [0, 1]"),
@@ -119,18 +119,13 @@ shift_images = mistakes(
     change("- dx -> + dx", "the columns move the other way: positive dx is to the right"),
     change("n, h, w = x.shape -> dy, dx, (n, h, w) = dx, dy, x.shape", "dy and dx are swapped"),
     change("- dy[:, -> - dy[:1,", "all images move like the first", also="- dx[:, -> - dx[:1,"),
+    change("- dy[:, -> - dy.relu()[:,", "negative ones stay", also="- dx[:, -> - dx.relu()[:,"),
     change("(rows >= 0) -> (rows > 0)", "the first row is lost"),
     change("(cols >= 0) -> (cols > 0)", "the first column is lost"),
-    change(
-        "(rows >= 0) & (rows < h) & -> ",
-        "rows come back in on the other side: what leaves is gone",
-        also="rows.clamp(0, h - 1) -> rows % h",
-    ),
-    change(
-        " & (cols >= 0) & (cols < w) -> ",
-        "columns come back in on the other side: what leaves is gone",
-        also="cols.clamp(0, w - 1) -> cols % w",
-    ),
+    change("(cols < w) -> (cols < h)", "columns are compared with the height"),
+    change("[:, :, None] -> [:, :, None] % h", "rows wrap around: what leaves is gone"),
+    change("[:, None, :] -> [:, None, :] % w", "columns wrap around: what leaves is gone"),
+    change("inside = -> inside = (dy * dx != 0)[:, None, None] &", "by 0 all is lost: see x[:-0]"),
 )
 
 jitter = mistakes(
@@ -147,23 +142,27 @@ train = mistakes(
     change("return best -> return params", "the last params come back: return the best ones"),
     change("waited == patience -> waited > patience", "stopped too late: count the steps in a row"),
     change("== patience -> == max(patience - 1, 1)", "stopped too early: count the steps in a row"),
+    change("waited == patience -> False", "patience is not used: it ends training"),
+    change("loss < lowest -> loss <= lowest", "equal counts as lower: it is no improvement"),
+    change("loss < lowest -> loss < lowest - 1e-3", "a little lower does not count: it is lower"),
     change("loss, 0 -> loss, waited - 1", "the count goes on: a lower loss begins it anew"),
-    change(
-        "if waited == patience -> lowest = loss\n        if waited == patience",
-        "compared with the loss before: it is compared with the lowest so far",
-    ),
+    change("if waited == -> lowest = loss\n        if waited ==", "compared with the loss before"),
     change("[lowest] -> []", "the loss before the first step is missing"),
+    change("range(steps) -> range(steps - 1)", "the last step is missing: losses are steps + 1"),
+    change("return best, -> del losses[len(losses) - waited :]\n    return best,", "cut short"),
+    change("[lowest], 0 -> [lowest], 0\n    lowest = torch.inf", "the start is not compared"),
+    change("loss, 0 -> loss, 0\n            best = [(w, b)]", "the params before the best step"),
     change(
-        "loss, _ = squared_error(x_val, y_val -> loss, _ = squared_error(x, y",
+        "lowest, _ = -> x_val, y_val = x, y\n    lowest, _ =",
         "the training loss decides: it falls as long as you train; ask the validation set",
-        also="lowest, _ = squared_error(x_val, y_val -> lowest, _ = squared_error(x, y",
     ),
+    change("grads = squared_error(x, y -> grads = squared_error(x_val, y_val", "trained on x_val"),
     change("_, grads = add_penalty -> _ = add_penalty", "the steps know nothing of the penalties"),
     change("b - lr * db -> b", "the biases are not trained: it is penalties that spare them"),
-    change("w - lr * dw, b - lr * db -> w + lr * dw, b + lr * db"),
+    change("w - lr * dw, b - lr * db -> w + lr * dw, b + lr * db", "the steps go uphill"),
+    change("params, l1, l2) -> params, l1 / lr, l2 / lr)", "lr is missing in the penalty's step"),
     change(
-        "waited += 1 -> waited += 1\n        loss, _ = add_penalty(loss, grads, params, l1, l2)\n"
-        "        losses[-1] = loss",
+        "append(loss) -> append(loss := add_penalty(loss, grads, params, l1, l2)[0])",
         "the validation loss has penalties: it says how well the model predicts, no more",
     ),
 )
@@ -207,13 +206,10 @@ class Loops:
         return x + torch.randn_like(x) * std
 
     def shift_images(x, dy, dx):
-        out = torch.zeros_like(x)
         _, h, w = x.shape
-        for n, (a, b) in enumerate(zip(dy.tolist(), dx.tolist(), strict=True)):
-            if abs(a) < h and abs(b) < w:
-                part = x[n, max(0, -a) : h - max(0, a), max(0, -b) : w - max(0, b)]
-                out[n, max(0, a) : h + min(0, a), max(0, b) : w + min(0, b)] = part
-        return out
+        tops, lefts = (h - dy.clamp(-h, h)).tolist(), (w - dx.clamp(-w, w)).tolist()
+        wide = zip(torch.nn.functional.pad(x, (w, w, h, h)), tops, lefts, strict=True)
+        return torch.stack([image[a : a + h, b : b + w] for image, a, b in wide])
 
     def jitter(x, reach, seed):
         torch.manual_seed(seed)
@@ -221,22 +217,19 @@ class Loops:
         dx = torch.randint(2 * reach + 1, (len(x),)) - reach
         return shift_images(x, dy, dx)
 
-
-@alternative("losses as floats, the best step by its number")
-def train(x, y, x_val, y_val, params, lr, steps, patience, l1=0.0, l2=0.0):
-    path, losses = [params], [squared_error(x_val, y_val, params)[0].item()]
-    while len(path) <= steps and len(losses) - losses.index(min(losses)) <= patience:
-        ((w, b),) = path[-1]
-        _, ((dw, db),) = squared_error(x, y, path[-1])
-        path.append([[w - lr * (dw + l1 * w.sign() + l2 * w), b - lr * db]])
-        losses.append(squared_error(x_val, y_val, path[-1])[0].item())
-    return path[losses.index(min(losses))], losses
+    def train(x, y, x_val, y_val, params, lr, steps, patience, l1=0.0, l2=0.0):
+        path, losses = [params], [squared_error(x_val, y_val, params)[0].item()]
+        while len(path) <= steps and len(losses) - losses.index(min(losses)) <= patience:
+            ((w, b),) = path[-1]
+            _, ((dw, db),) = squared_error(x, y, path[-1])
+            path.append([[w - lr * (dw + l1 * w.sign() + l2 * w), b - lr * db]])
+            losses.append(squared_error(x_val, y_val, path[-1])[0].item())
+        return path[losses.index(min(losses))], losses
 
 
-IN_ANY_CASE = "what is outside the image becomes 0 in any case"
 equivalent("lp_norm", "== 0 -> <= 0", why="absolute values are never below 0")
 equivalent("add_penalty", "strict=True -> strict=False", why="equal lengths")
 equivalent("add_noise", "x + std -> x - std", why="the normal distribution is symmetric")
-equivalent("shift_images", "rows.clamp(0 -> rows.clamp(-1", why=IN_ANY_CASE)
-equivalent("shift_images", "cols.clamp(0 -> cols.clamp(-1", why=IN_ANY_CASE)
+equivalent("shift_images", "rows.clamp(0 -> rows.clamp(-1", why="what is outside is 0 in any case")
+equivalent("shift_images", "cols.clamp(0 -> cols.clamp(-1", why="what is outside is 0 in any case")
 equivalent("train", "waited == patience -> waited >= patience", why="the count goes up by one")
