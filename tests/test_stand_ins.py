@@ -230,7 +230,7 @@ def test_one_mistake_costs_its_points_once(of_mlp):
 def test_a_gradient_is_computed_and_not_tried_out(of_mlp):
     lost, printed = of_mlp
     assert lost["differences"].keys() == {"linear_backward"}
-    assert re.search(r"linear_backward computes for more than 3 s with an axis of \d+", printed)
+    assert re.search(r"linear_backward computes for more than \d s with an axis of \d+", printed)
     assert lost["differences-off"].keys() == {"linear_forward", "linear_backward"}
     assert not lost["loops"]
 
