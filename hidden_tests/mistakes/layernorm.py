@@ -20,6 +20,11 @@ layernorm_forward = mistakes(
         also="square().mean(-1 -> square().mean(1 % x.ndim",
     ),
     change(
+        "x.mean(-1 -> x.mean(tuple(range(1, x.ndim))",
+        "normalised over all axes but the first: a row is the last axis alone",
+        also="square().mean(-1 -> square().mean(tuple(range(1, x.ndim))",
+    ),
+    change(
         "x.mean(-1, keepdim=True) -> x.mean()",
         "one mean and one variance for all rows: each row has its own",
         also="square().mean(-1, keepdim=True) -> square().mean()",
@@ -37,7 +42,10 @@ layernorm_forward = mistakes(
         "mean(x²) − μ² loses its digits where the mean is large: subtract μ first, then square",
     ),
     change(
-        "centred.square().mean(-1, keepdim=True) -> centred.abs().mean(-1, keepdim=True).square()",
+        (
+            "centred.square().mean(-1, keepdim=True) -> centred.abs().mean(-1, True).square()",
+            "(var + eps).rsqrt() -> 1 / (centred.abs().mean(-1, keepdim=True) + eps)",
+        ),
         "the mean distance from μ is used: the standard deviation is the root of the mean square",
     ),
     change(
@@ -47,6 +55,7 @@ layernorm_forward = mistakes(
     change("(var + eps).rsqrt() -> var.rsqrt()"),
     change("(var + eps) -> var.clamp(min=eps)", "eps is a floor here: it is added to the variance"),
     change("x - mean -> x - mean + eps", "eps is added to the values: it is added to the variance"),
+    change("var + eps -> var + 1e-5", "eps is not used: this is what its default, 1e-5, gives"),
     change("var + eps -> var + eps * eps", "eps is squared: it is added as it is"),
     change(
         "(var + eps).rsqrt() -> 1 / (var + eps)",
@@ -87,6 +96,10 @@ layernorm_backward = mistakes(
         "x_hat * mean_gx -> mean_gx",
         "the last term lacks x̂: how much x[d] moves the variance depends on x[d] − μ",
     ),
+    change(
+        "- x_hat * mean_gx -> - x_hat * mean_gx / 2",
+        "the path through the variance has half its size: the derivative of a square has a 2",
+    ),
     change("inv_std * (g -> (g", "the factor s is missing: dividing by σ divides the gradient too"),
     change("x_hat * mean_gx -> inv_std * x_hat * mean_gx", "the last term has the factor s twice"),
     change(
@@ -104,6 +117,21 @@ layernorm_backward = mistakes(
         "dout * gamma -> dout",
         "gamma stands outside the averages: it differs along a row, so it belongs inside them",
         also="inv_std * (g -> gamma * inv_std * (g",
+    ),
+    change(
+        "= g.mean( -> = dout.mean(",
+        "the path through the mean averages dout: it is g = γ · dout that arrives at x̂",
+    ),
+    change(
+        "g.mean(-1, keepdim=True) -> g.sum(-1, keepdim=True) / len(dout)",
+        "the sums over a row are divided by N, the number of rows: a row has D features",
+        also="(g * x_hat).mean(-1, keepdim=True) -> (g * x_hat).sum(-1, keepdim=True) / len(dout)",
+    ),
+    change(
+        "g.mean(-1, keepdim=True) -> g.sum(-1, keepdim=True) / (g.shape[-1] - 1)",
+        "both averages are over D − 1: those of the forward are over D",
+        also="(g * x_hat).mean(-1, keepdim=True) -> "
+        "(g * x_hat).sum(-1, keepdim=True) / (g.shape[-1] - 1)",
     ),
     change(
         "= g.mean( -> = dout.mean(",
@@ -175,9 +203,24 @@ layernorm2d_forward = mistakes(
 
 @mistake("each position is normalised alone: here all T·D values have one mean and one variance")
 def layernorm2d_forward(x, gamma, beta, eps=1e-5):
-    _, cache = layernorm_forward(x.flatten(-2), gamma.flatten(), beta.flatten(), eps)
-    ones = torch.ones_like(gamma[0])
-    return gamma * layernorm_forward(x, ones, 0 * ones, eps)[0] + beta, cache
+    out, (x_hat, inv_std, _) = layernorm_forward(x, gamma, beta, eps)
+    return out, (x_hat.flatten(-2), inv_std.expand_as(x).flatten(-2), gamma.flatten())
+
+
+@mistake("σ² is the mean of the rows' own variances: it is about the one mean of all T·D values")
+def layernorm2d_forward(x, gamma, beta, eps=1e-5):
+    inv_std = (x.var(-1, correction=0).mean(-1)[..., None, None] + eps).rsqrt()
+    x_hat = (x - x.mean((-2, -1), keepdim=True)) * inv_std
+    return gamma * x_hat + beta, (x_hat.flatten(-2), inv_std.squeeze(-1), gamma.flatten())
+
+
+@mistake("normalised along one axis after the other: there is one μ and one σ² for all T·D values")
+def layernorm2d_forward(x, gamma, beta, eps=1e-5):
+    _, (_, inv_std, _) = layernorm_forward(x.flatten(-2), gamma.flatten(), beta.flatten(), eps)
+    ones = torch.ones_like(gamma)
+    rows, _ = layernorm_forward(x, ones, 0 * ones, eps)
+    x_hat = layernorm_forward(rows.transpose(-1, -2), ones.T, 0 * ones.T, eps)[0].transpose(-1, -2)
+    return gamma * x_hat + beta, (x_hat.flatten(-2), inv_std, gamma.flatten())
 
 
 @mistake("the batch is normalised as one: each example has a mean and a variance of its own")
@@ -196,7 +239,22 @@ layernorm2d_backward = mistakes(
         "the values come in the order of columns: those of x were joined row by row",
     ),
     change("dgamma.reshape(shape) -> dgamma.reshape(shape).sum(0)"),
+    change(
+        "dout.flatten(-2), cache -> dout.mT.flatten(-2), cache",
+        "dout is joined column by column: the values of x were joined row by row",
+        also="dx.reshape(dout.shape) -> dx.reshape(dout.mT.shape).mT",
+    ),
 )
+
+
+@mistake("the averages are over D alone: they are over all T·D values")
+def layernorm2d_backward(dout, cache):
+    x_hat, inv_std, gamma = cache
+    shape = dout.shape[-2:]
+    x_hat, g = x_hat.reshape(dout.shape), dout * gamma.reshape(shape)
+    path = x_hat * (g * x_hat).mean(-1, keepdim=True)
+    dx = inv_std[..., None] * (g - g.mean(-1, keepdim=True) - path)
+    return dx, (dout * x_hat).reshape(-1, *shape).sum(0), dout.reshape(-1, *shape).sum(0)
 
 
 @alternative("torch.var and a cache with names")
