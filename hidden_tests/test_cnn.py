@@ -13,9 +13,13 @@ from gradus.checks import (
     check_result,
     descend,
     double,
+    forward,
     forward_backward,
+    kind,
     points,
     public,
+    require,
+    unpack,
 )
 from gradus.checks.data import digits
 
@@ -73,19 +77,39 @@ def test_stage_by_hand(student):
 def test_stage(student, rng):
     """The maximum of the positive answers of each filter, for every size and padding."""
     for inputs, options in stages(rng):
-        check_forward(student, "stage", inputs, stage(**inputs, **options), options=options)
-        inputs["x"] = 1000 * inputs["x"]
-        check_forward(student, "stage", inputs, stage(**inputs, **options), options=options)
+        for name, factor in (("x", 1), ("b", 0.01), ("x", 0.01), ("x", 1e5)):
+            inputs[name] = factor * inputs[name]
+            check_forward(student, "stage", inputs, stage(**inputs, **options), options=options)
 
 
 @public
-@points(3, of="stage_backward")
+@points(2.5, of="stage_backward")
 def test_stage_backward(student, rng):
     """The gradients of the worked example, then those of random images, filters and biases."""
     check_gradients(student, "stage", STAGE, stage, dout=DMAPS)
     for inputs, options in stages(rng):
         inputs["b"] = inputs["b"] - 2  # so that in some windows nothing is positive
         check_gradients(student, "stage", inputs, stage, options=options)
+
+
+@public
+@points(0.5, of="stage_backward")
+def test_stage_backward_caches(student, rng):
+    """Each batch has winners of its own, and its cache serves for any number of gradients."""
+    x, w, b = rng.permutation(24).reshape(1, 1, 4, 6) + 1.0, double([[[[1]]]]), double([0])
+    x, dout, found = x.double(), double([[[[1, 2, 3], [1, 2, 3]]]]), []
+    for image in (x, x.flip(2, 3)):  # in the turned image the pixel opposite wins
+        _, cache = forward(student, "stage", image, w, b)
+        gradients = [call(student, "stage_backward", k * dout, cache) for k in (1, 0, 1)]
+        dx, _, again = (unpack("stage_backward", g, "dx", "dw", "db")[0] for g in gradients)
+        right = all(isinstance(g, Tensor) and g.shape == x.shape for g in (dx, again))
+        require(right, f"dx must be a tensor of shape {tuple(x.shape)}, got {kind(dx)}")
+        text = "after a call with dout = 0 the same cache gives another gradient"
+        require(torch.equal(dx, again), text, diagnosis="cache changed")
+        found.append(dx)
+    text = "two images with other winners in all windows get the same gradient"
+    why = "Which pixel wins depends on the image: the winners are in the cache of its own batch."
+    require(not torch.equal(*found), text, why, diagnosis="winners")
 
 
 @public
@@ -110,9 +134,17 @@ def test_flat_features(student):
 def test_flat_features_of_nothing(student):
     """It is an error if a stage leaves no row or no column, whichever stage it is."""
     sizes = dict(height=10, width=10, filters=2, field=3)
-    check_result(student, "flat_features", sizes, 2, "features")
-    for size in ((8, 8, 16, 3), (8, 20, 16, 3), (3, 20, 16, 3), (20, 9, 16, 3), (4, 4, 2, 6)):
-        check_raises(student, "flat_features", *size, when="a stage leaves nothing")
+    found = check_result(student, "flat_features", sizes, 2, "features")
+    text = f"flat_features must return an int, got {kind(found)}"
+    require(not isinstance(found, Tensor), text, diagnosis="dtype")
+    for size, when in (
+        ((8, 8, 16, 3), "the second stage leaves no row and no column"),
+        ((8, 20, 16, 3), "the second stage leaves no row"),
+        ((3, 20, 16, 3), "the first stage leaves no row"),
+        ((20, 9, 16, 3), "the second stage leaves no column"),
+        ((4, 4, 2, 6), "the filters are larger than the image both ways"),
+    ):
+        check_raises(student, "flat_features", *size, when=when)
 
 
 def heads(rng):
@@ -129,9 +161,9 @@ def test_head(student, rng):
     """The logits of the worked example, then those of random maps, large ones too."""
     check_forward(student, "head", HEAD, double([[4, 6]]))
     for inputs in heads(rng):
-        check_forward(student, "head", inputs, head(**inputs))
-        inputs["x"] = 1000 * inputs["x"]
-        check_forward(student, "head", inputs, head(**inputs))
+        for name, factor in (("x", 1), ("b1", 0.01), ("x", 0.01), ("x", 1e5)):
+            inputs[name] = factor * inputs[name]
+            check_forward(student, "head", inputs, head(**inputs))
 
 
 @public
@@ -153,12 +185,12 @@ def network(rng, flat, scale=1.0):
 
 def networks(rng):
     """Inputs of a network and its padding."""
-    for n, height, width, flat, padding in (
-        (7, 13, 18, 18, 0),  # 11 × 17, 5 × 8, 4 × 6, 2 × 3
-        (2, 9, 11, 18, 1),  # 9 × 12, 4 × 6, 5 × 6, 2 × 3
-        (1, 12, 10, 6, 0),  # 10 × 9, 5 × 4, 4 × 2, 2 × 1
+    for n, height, width, flat, padding, scale in (
+        (7, 13, 18, 18, 0, 0.4),  # 11 × 17, 5 × 8, 4 × 6, 2 × 3; logits that are not large
+        (2, 9, 11, 18, 1, 1.0),  # 9 × 12, 4 × 6, 5 × 6, 2 × 3
+        (1, 12, 10, 6, 0, 1.0),  # 10 × 9, 5 × 4, 4 × 2, 2 × 1
     ):
-        inputs = dict(x=rng.normal(n, 2, height, width), params=network(rng, flat))
+        inputs = dict(x=rng.normal(n, 2, height, width), params=network(rng, flat, scale))
         yield inputs, dict(padding=padding) if padding else {}
 
 
@@ -200,11 +232,15 @@ def trained(params, batches, lr, padding=0):
 def test_train_steps(student, rng):
     """Every batch makes one step, from where the one before has led, and its loss is noted."""
     for lr, padding, height, width, examples in (
-        (0.13, 0, 13, 18, (4, 4)),
+        (0.13, 0, 13, 18, (5,)),
+        (0.13, 0, 13, 18, (5, 5)),
         (0.07, 1, 9, 11, (3, 5, 1)),
     ):
-        batches = [(rng.normal(n, 2, height, width), rng.integers(n, high=4)) for n in examples]
-        inputs = dict(params=network(rng, 18, 0.4), batches=batches, lr=lr)
+        params, batches = network(rng, 18, 0.4), []
+        for i, n in enumerate(examples):  # likely labels, then unlikely ones: the loss rises
+            x = rng.normal(n, 2, height, width)
+            batches.append((x, cnn(x, params, padding).argsort(1)[:, i - 1]))
+        inputs = dict(params=params, batches=batches, lr=lr)
         more = dict(padding=padding) if padding else {}
         expected = trained(**inputs, **more)
         check_result(student, "train", inputs, expected, ("params", "losses"), options=more)
@@ -219,7 +255,14 @@ def test_train_on_digits(student, rng, topic):
     params = call(student, "he_init", shapes, rng.seed())
     batches = call(student, "minibatches", x, data.y_train, 30, 5, rng.seed())
     for part, lr in ((batches[:180], 0.2), (batches[180:], 0.04)):
-        params, _ = call(student, "train", params, part, lr, 1)
+        trained = call(student, "train", params, part, lr, 1)
+        params, losses = unpack("train", trained, "params", "losses")
+        require(isinstance(losses, (list, tuple)), f"losses must be a list, got {kind(losses)}")
+        require(
+            len(losses) == len(part), f"train notes {len(losses)} losses for {len(part)} batches"
+        )
+        text = f"each loss must be a float, got {kind(losses[0])}"
+        require(not isinstance(losses[0], Tensor), text, diagnosis="dtype")
     images = data.x_test.reshape(-1, 1, 8, 8)
     predictions = call(student, "predict", images, params, 1)
     check_accuracy(predictions, data.y_test, topic.thresholds["digits"]["accuracy"])
@@ -232,9 +275,9 @@ def test_confusion_matrix(student, rng):
     y, predicted = torch.tensor([0, 2, 2, 2, 0]), torch.tensor([0, 0, 2, 0, 1])
     counts = torch.tensor([[1, 1, 0, 0], [0, 0, 0, 0], [2, 0, 1, 0], [0, 0, 0, 0]])
     inputs = dict(y=y, predicted=predicted, classes=4)
-    check_result(student, "confusion_matrix", inputs, counts, "counts", same_dtype=True)
+    check_result(student, "confusion_matrix", inputs, counts, "counts")
     for n, classes in ((60, 5), (1, 3)):
         y, predicted = rng.integers(n, high=classes), rng.integers(n, high=classes)
         counts = (F.one_hot(y, classes).T @ F.one_hot(predicted, classes)).long()
         inputs = dict(y=y, predicted=predicted, classes=classes)
-        check_result(student, "confusion_matrix", inputs, counts, "counts")
+        check_result(student, "confusion_matrix", inputs, counts, "counts", same_dtype=True)

@@ -400,7 +400,7 @@ def predict(x, params, padding=0):
 def confusion_matrix(y, predicted, classes):
     """How many examples of each class (row) were predicted as each class (column).
 
-    y, predicted: (N,) integers in 0 … classes − 1. Returns (classes, classes), integers, also for
+    y, predicted: (N,) integers in 0 … classes − 1. Returns (classes, classes), int64, also for
     classes that do not occur.
     """
     raise NotImplementedError

@@ -4,7 +4,21 @@ Where a check says only `recorded()`, its calls and what must come of them are i
 this one: `gradus check TOPIC FUNCTION` shows them.
 """
 
-from gradus.checks import points, public
+import torch
+from torch import Tensor
+
+from gradus.checks import (
+    call,
+    check_raises,
+    check_result,
+    double,
+    forward,
+    kind,
+    points,
+    public,
+    require,
+    unpack,
+)
 
 
 @public
@@ -22,10 +36,30 @@ def test_stage(recorded):
 
 
 @public
-@points(3, of="stage_backward")
+@points(2.5, of="stage_backward")
 def test_stage_backward(recorded):
     """The gradients of the worked example, then those of random images, filters and biases."""
     recorded()
+
+
+@public
+@points(0.5, of="stage_backward")
+def test_stage_backward_caches(student, rng):
+    """Each batch has winners of its own, and its cache serves for any number of gradients."""
+    x, w, b = rng.permutation(24).reshape(1, 1, 4, 6) + 1.0, double([[[[1]]]]), double([0])
+    x, dout, found = x.double(), double([[[[1, 2, 3], [1, 2, 3]]]]), []
+    for image in (x, x.flip(2, 3)):  # in the turned image the pixel opposite wins
+        _, cache = forward(student, "stage", image, w, b)
+        gradients = [call(student, "stage_backward", k * dout, cache) for k in (1, 0, 1)]
+        dx, _, again = (unpack("stage_backward", g, "dx", "dw", "db")[0] for g in gradients)
+        right = all(isinstance(g, Tensor) and g.shape == x.shape for g in (dx, again))
+        require(right, f"dx must be a tensor of shape {tuple(x.shape)}, got {kind(dx)}")
+        text = "after a call with dout = 0 the same cache gives another gradient"
+        require(torch.equal(dx, again), text, diagnosis="cache changed")
+        found.append(dx)
+    text = "two images with other winners in all windows get the same gradient"
+    why = "Which pixel wins depends on the image: the winners are in the cache of its own batch."
+    require(not torch.equal(*found), text, why, diagnosis="winners")
 
 
 @public
@@ -37,9 +71,20 @@ def test_flat_features(recorded):
 
 @public
 @points(0.5, of="flat_features")
-def test_flat_features_of_nothing(recorded):
+def test_flat_features_of_nothing(student):
     """It is an error if a stage leaves no row or no column, whichever stage it is."""
-    recorded()
+    sizes = dict(height=10, width=10, filters=2, field=3)
+    found = check_result(student, "flat_features", sizes, 2, "features")
+    text = f"flat_features must return an int, got {kind(found)}"
+    require(not isinstance(found, Tensor), text, diagnosis="dtype")
+    for size, when in (
+        ((8, 8, 16, 3), "the second stage leaves no row and no column"),
+        ((8, 20, 16, 3), "the second stage leaves no row"),
+        ((3, 20, 16, 3), "the first stage leaves no row"),
+        ((20, 9, 16, 3), "the second stage leaves no column"),
+        ((4, 4, 2, 6), "the filters are larger than the image both ways"),
+    ):
+        check_raises(student, "flat_features", *size, when=when)
 
 
 @public

@@ -2,15 +2,19 @@
 
 import torch
 
-from gradus.mistakes.written import alternative, change, mistake, mistakes
+from gradus.mistakes.written import alternative, change, mistakes
 
 AVERAGED = "averaged over the batch: the 1/N of a mean loss is in dout already"
 FROM_ABOVE = "negative gradients are cut off: ReLU stops them where its *input* was not positive"
 PROBABILITIES = "probabilities come back: the loss has the softmax inside, so it is taken twice"
+LOGARITHMS = "logarithms of probabilities come back: the logits are asked for as they are"
+SHIFTED = "the row's maximum is subtracted: the logits are asked for as they are"
+LEAKS = "negative values leak through: ReLU makes them 0"
 
 stage_forward = mistakes(
     change("maxpool_forward(a) -> maxpool_forward(z)", "the ReLU is missing: nothing is below 0"),
     change("relu_forward(z) -> (z.abs(), z > 0)", "negative answers lose their sign: ReLU has 0"),
+    change("relu_forward(z) -> (z.maximum(0.01 * z), z > 0)", LEAKS),
     change("w, b, padding -> w, b", "the padding is not handed on to the convolution"),
     change("w, b, padding -> w, 0 * b, padding", "the biases are missing: they come before ReLU"),
     change("x, w, b, -> x, w.flip(2, 3), b,", "the filters are flipped: take them as they are"),
@@ -23,10 +27,7 @@ stage_forward = mistakes(
         "the biases come after ReLU: they are to decide what it lets pass",
         also="return out, -> out = out + b[:, None, None]\n    return out,",
     ),
-    change(
-        "return out, -> return out + b[:, None, None],",
-        "the biases come twice: the convolution has added them",
-    ),
+    change("return out, -> return out + b[:, None, None],", "the biases come twice: once is due"),
     change("return out, -> return a,"),
 )
 
@@ -40,28 +41,14 @@ stage_backward = mistakes(
         ),
         "the winners of one example or map are used for all: each map of each image has its own",
     ),
-    change(
-        "pool_cache) -> (pool_cache[0], 0 * pool_cache[1]))",
-        "the first pixel of each window gets the gradient: its winner does",
-    ),
+    change("pool_cache) -> (pool_cache[0], 0 * pool_cache[1]))", "all goes to the first pixel"),
     change("return dx, dw, db -> return dx, dw / len(dx), db / len(dx)", AVERAGED),
     change("return dx, dw, db -> return dw, db, dx"),
     change("return dx, dw, db -> return dx, dw, 0 * db", "the biases get no gradient"),
+    change("return dx, dw, db -> return dx, dw, dz[0].sum((1, 2))", "db of the first example only"),
+    change("= cache -> = cache\n    pool_cache = vars(stage_backward).setdefault(0, pool_cache)"),
+    change("dz = -> relu_cache &= da != 0\n    dz ="),
 )
-
-
-@mistake(of="stage_backward")
-class WinnersOfAnotherBatch:
-    def stage_forward(x, w, b, padding=0):
-        z, conv_cache = conv2d_forward(x, w, b, padding)
-        a, relu_cache = relu_forward(z)
-        out, stage_forward.winners = maxpool_forward(a)
-        return out, (conv_cache, relu_cache)
-
-    def stage_backward(dout, cache):
-        dz = relu_backward(maxpool_backward(dout, stage_forward.winners), cache[1])
-        return conv2d_backward(dz, cache[0])
-
 
 flat_features = mistakes(
     change("2 * padding -> padding", "the padding is counted once: it is on both sides of an axis"),
@@ -85,23 +72,15 @@ head_forward = mistakes(
         ("x.flatten(1) -> x.movedim(1, 3).flatten(1)", "x.flatten(1) -> x.mT.flatten(1)"),
         "flattened in another order: it is map after map, in a map row after row",
     ),
-    change(
-        "x.flatten(1) -> x.flatten(1).clamp(min=0)",
-        "there is a ReLU before the first layer: the stages have theirs",
-    ),
-    change(
-        "x.flatten(1) -> x.reshape(-1, len(x)).T",
-        "the examples are mixed: a row must hold the numbers of one example",
-    ),
+    change("x.flatten(1) -> x.flatten(1).clamp(min=0)", "there is a ReLU before the first layer"),
+    change("x.flatten(1) -> x.reshape(-1, len(x)).T", "the examples are mixed: a row is of one"),
+    change("relu_forward(z) -> (z.maximum(0.01 * z), z > 0)", LEAKS),
+    change("relu_forward(z) -> (torch.where(z > -0.1, z, 0 * z), z > 0)", LEAKS),
     change("linear_forward(h, -> linear_forward(z,", "the ReLU between the layers is missing"),
-    change(
-        "return logits, -> return relu_forward(logits)[0],", "there is a ReLU after the last layer"
-    ),
+    change("return logits, -> return logits.clamp(min=0),", "there is a ReLU after the last layer"),
     change("return logits, -> return torch.softmax(logits, 1),", PROBABILITIES),
-    change(
-        "return logits, -> return torch.log_softmax(logits, 1),",
-        "logarithms of probabilities come back: the logits are asked for as they are",
-    ),
+    change("return logits, -> return torch.log_softmax(logits, 1),", LOGARITHMS),
+    change("return logits, -> return logits - logits.amax(1, keepdim=True),", SHIFTED),
     change("flat, w1, b1 -> flat, w1, 0 * b1", "the first bias is missing"),
     change("h, w2, b2 -> h, w2, 0 * b2", "the second bias is missing"),
 )
@@ -117,10 +96,7 @@ head_backward = mistakes(
     change("dflat.reshape(shape) -> dflat"),
     change("relu_backward(dh, relu_cache) -> dh", "ReLU is left out of the way back"),
     change(("dh, relu_cache) -> dh, dh > 0)", "(dh, relu -> (dh.clamp(min=0), relu"), FROM_ABOVE),
-    change(
-        "relu_backward(dh, relu_cache) -> dh * second[0]",
-        "multiplied by the hidden units: ReLU's slope is 1 or 0, whatever the unit's value",
-    ),
+    change("relu_backward(dh, relu_cache) -> dh * second[0]", "times h: ReLU's slope is 1 or 0"),
     change("return dx, dw1, db1, dw2, db2 -> return dx, dw2, db2, dw1, db1"),
     change("linear_backward(dout, second) -> linear_backward(dout / len(dout), second)", AVERAGED),
     change(
@@ -128,10 +104,7 @@ head_backward = mistakes(
         "    dout = p * (dout - (p * dout).sum(1, keepdim=True))",
         "the gradient goes through a softmax: the loss has brought it back to the logits already",
     ),
-    change(
-        "dflat.reshape(shape) -> (dflat * (first[0] > 0)).reshape(shape)",
-        "there is a ReLU too many: that of the maps is in the stage's backward",
-    ),
+    change("dx = dflat -> dx = (dflat * (first[0] > 0))", "the ReLU of the maps comes here, too"),
 )
 
 cnn_forward = mistakes(
@@ -140,24 +113,20 @@ cnn_forward = mistakes(
         also='*params["conv2"], padding) -> *params["conv2"])',
     ),
     change("return logits, -> return torch.softmax(logits, 1),", PROBABILITIES),
+    change("return logits, -> return torch.log_softmax(logits, 1),", LOGARITHMS),
+    change("return logits, -> return logits - logits.amax(1, keepdim=True),", SHIFTED),
     change("x, second = stage_forward( -> _, second = stage_forward("),
 )
 
 cnn_backward = mistakes(
     change('{"conv1": tuple(conv1), -> {'),
-    change(
-        "tuple(conv1) -> tuple(0 * g for g in conv1)",
-        "the first filters get no gradient: go on to the first stage, down to its filters",
-    ),
+    change("tuple(conv1) -> tuple(0 * g for g in conv1)", "the first filters get no gradient"),
     change("tuple(conv2) -> tuple(0 * g for g in conv2)", "the second filters get no gradient"),
     change("return dx, dparams -> return 0 * dx, dparams", "the image gets no gradient"),
-    change("dx, *conv1 = -> _, *conv1 ="),
+    change("dx, *conv1 = -> _, *conv1 =", "this is the gradient of the first stage's output"),
     change("head_backward(dout, head) -> head_backward(dout / len(dout), head)", AVERAGED),
     change(
-        (
-            "stage_backward(dx, first) -> stage_backward(dx * (dx > 0), first)",
-            "stage_backward(dx, second) -> stage_backward(dx * (dx > 0), second)",
-        ),
+        ("(dx, first -> (dx.clamp(min=0), first", "(dx, second -> (dx.clamp(min=0), second"),
         "negative gradients are cut off between the parts: ReLU's mask is in each part already",
     ),
     change("return dx, dparams -> return dparams"),
@@ -185,47 +154,33 @@ train = mistakes(
         also="cnn_forward(x, params, -> cnn_forward(x, start,",
     ),
     change("params = sgd_step( -> sgd_step(", "the parameters stay: keep what the step returns"),
+    change('lr) -> lr) | {"conv1": params["conv1"]}', "the first filters are not learnt"),
     change(
-        (
-            "sgd_step(params, dparams, lr) -> "
-            '{**sgd_step(params, dparams, lr), "conv1": params["conv1"]}',
-            "sgd_step(params, dparams, lr) -> "
-            "{n: (w - lr * dparams[n][0], b) for n, (w, b) in params.items()}",
-        ),
-        "some parameters are not learnt: weights and biases of all four pairs take the step",
+        "dparams, lr) -> {n: (w, 0 * b) for n, (w, b) in dparams.items()}, lr)",
+        "the biases are not learnt: weights and biases of all four pairs take the step",
     ),
     change(
         "loss.item() -> softmax_cross_entropy(cnn_forward(x, params, padding)[0], y)[0].item()",
         "the loss after the step is noted: the one before it is asked for",
     ),
-    change(
-        "loss.item() -> loss.item() * len(y)", "the sum of the losses is noted: their mean is due"
-    ),
-    change(
-        "cnn_backward(dlogits, -> cnn_backward(dlogits * len(y),",
-        "the batch's gradients are summed: the step is that of the mean loss",
-    ),
+    change("loss.item() -> loss.item() * len(y)", "the sum of the losses is noted: a mean is due"),
+    change("(dlogits, -> (dlogits * len(y),", "the batch's gradients are summed: a mean is due"),
     change("x, params, padding -> x, params"),
     change(
         "params = sgd_step -> total = sgd_step(total, dparams, -1) if losses else dparams\n"
         "        dparams = total\n        params = sgd_step",
         "the gradients of the batches add up: each step takes that of its own batch",
     ),
-    change("loss.item()) -> loss.item())\n        break", "only the first batch is used"),
+    change("loss.item()) -> loss.item())\n        break"),
+    change("loss.item()) -> loss)"),
+    change("losses.append -> if loss > sum(losses) > 0:\n            break\n        losses.append"),
 )
 
 confusion_matrix = mistakes(
-    change(
-        "y * classes + predicted -> predicted * classes + y", "transposed: rows are the classes"
-    ),
-    change(
-        "counts.reshape -> counts.clamp(max=1).reshape",
-        "a pair counts once however often it occurs: indexing with += does not add up",
-    ),
-    change(
-        "= y * classes + predicted -> = (y * classes + predicted)[y != predicted]",
-        "the right answers are missing: they are the diagonal",
-    ),
+    change("y * classes + predicted -> predicted * classes + y", "transposed: a row is a class"),
+    change("counts.reshape -> counts.clamp(max=1).reshape", "pairs count once: += does not add up"),
+    change("bincount(cell, -> bincount(cell[y != predicted],", "the right answers are missing"),
+    change("bincount(cell, -> bincount(cell[1:],", "the first example is not counted"),
     change(
         (
             "classes**2) -> classes**2) / len(y)",
