@@ -6,6 +6,7 @@ import html
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -191,13 +192,22 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def similar(root: Path, files: Mapping[str, str | bytes], *more: str, code: int = 0):
-    """What the command prints about some files."""
+def similar(
+    root: Path, files: Mapping[str, str | bytes], *more: str, code: int = 0, cpu: int = 600
+):
+    """What the command prints about some files, within so many seconds of the processor."""
     data = {n: f if isinstance(f, bytes) else f.encode() for n, f in files.items()}
     write_tree(root / "in", data)
     command = [*GRADUS, "similar", "rows", "in", *more]
     environment = {**os.environ, "COLUMNS": "80"}
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        command,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu)),
+    )
     assert done.returncode == code, done.stderr
     return done
 
@@ -355,6 +365,26 @@ def test_what_cannot_be_read_is_named_and_left_out(root):
         file.unlink()
     done = similar(root, {"ada.py": ODD, "bob.py": " "}, code=2)
     assert done.stderr.splitlines()[-1] == "1 of 2 submissions can be read: two are needed"
+
+
+SLOW = {  # what a lexer may begin again at each of its places
+    "blank": " \n" * 90_000 + "x = 1\n",
+    "feeds": "x = 1\n" + "\x0c\n" * 90_000 + "x",
+    "imports": "from a" + "\xa0\n" * 90_000 + "x",
+    "digits": "x = '%" + "0" * 190_000 + "'\n",
+    "braces": 'x = """' + "{a[" * 60_000,
+    "names": "x = '" + "\\N{" * 60_000,
+    "case": "case" + " " * 90_000 + "x" * 90_000,
+    "open": "(" * 190_000,
+    "quotes": "\"\"\"'''\n" * 27_000,
+    "plain": "x = 1\n",
+}
+
+
+def test_what_a_file_holds_does_not_make_reading_it_slow(root):
+    """Seconds each, and not the minutes to hours that the square of its size takes."""
+    done = similar(root, {f"{name}.py": text for name, text in SLOW.items()}, cpu=100)
+    assert f"rows · {len(SLOW)} submissions" in done.stdout
 
 
 def test_the_page_shows_both_sides_as_text_with_what_is_shared_marked(root):
