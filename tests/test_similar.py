@@ -377,14 +377,18 @@ SLOW = {  # what a lexer may begin again at each of its places
     "case": "case" + " " * 90_000 + "x" * 90_000,
     "open": "(" * 190_000,
     "quotes": "\"\"\"'''\n" * 27_000,
+    "cookie": b"# coding: punycode\nx = 1 -" + b"a" * 190_000,
     "plain": "x = 1\n",
 }
 
 
 def test_what_a_file_holds_does_not_make_reading_it_slow(root):
     """Seconds each, and not the minutes to hours that the square of its size takes."""
-    done = similar(root, {f"{name}.py": text for name, text in SLOW.items()}, cpu=100)
+    files = {f"{name}.py": text for name, text in SLOW.items()}
+    files["huge.py"] = b"# coding: punycode\nx = 1 -" + b"a" * 9_000_000
+    done = similar(root, files, cpu=100)
     assert f"rows · {len(SLOW)} submissions" in done.stdout
+    assert done.stderr == "left out: huge: huge.py: more than 200 kB of code\n"
 
 
 def test_the_page_shows_both_sides_as_text_with_what_is_shared_marked(root):

@@ -360,8 +360,12 @@ class TestPython:
             b"def f():\r    return 'caf\xc3\xa9'\r",
             b"def f():\n    return 'caf\xe9'\n",
             "def f():\n    return 'café'\n".encode("utf-16"),
+            b"# coding: cp1252\ndef f():\n    return 'caf\xe9'\n",
+            "# coding: gbk\ndef f():\n    return 'café'\n".encode("gbk"),
+            # what is read by no such rule, which takes quadratic time, lacks the last letter
+            "# coding: punycode\ndef f():\n    return 'caf\\xe9ß'\n#".encode("punycode"),
         ],
-        ids=["bom", "cookie", "crlf", "cr", "not utf-8", "utf-16"],
+        ids=["bom", "cookie", "crlf", "cr", "not utf-8", "utf-16", "cp1252", "gbk", "punycode"],
     )
     def test_any_encoding(self, load: Load, data: bytes) -> None:
         assert load(data).f() == "café"

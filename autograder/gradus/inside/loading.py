@@ -7,6 +7,7 @@ that raises does not take the functions after it along; what was passed over bec
 from __future__ import annotations
 
 import ast
+import codecs
 import io
 import linecache
 import re
@@ -24,6 +25,10 @@ MAX_SOURCE = 8 << 20  # bytes
 MAX_PIECES = 500  # of a file that is no Python; beyond that it is not read piece by piece
 MAX_JOINED = 8  # pieces that are one statement: decorators, a text at the left margin
 _TOP_LEVEL = re.compile(r"[^\W\d]|@")
+# What text is written in, and decoded in linear time: punycode, which Python knows too, is not.
+_ENCODINGS = re.compile(
+    r"utf-8(-sig)?|ascii|iso8859-\d+|cp\d+|mac-\w+|koi8-\w|gb\w+|big5\w*|shift_jis\w*|euc_\w+"
+)
 
 
 class Unreadable(Exception):
@@ -147,7 +152,8 @@ def _raising(head: str, error: Unreadable, filename: str) -> list[ast.stmt]:
 
 
 def decode(data: bytes) -> str:
-    """Text as Python itself would read it: byte order mark, coding cookie, any line ends."""
+    """Text as Python itself would read it: byte order mark, coding cookie, any line ends. What it
+    cannot be read as, and a cookie of what no text is written in, make it latin-1."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         text = data.decode("utf-16", "replace")
     else:
@@ -155,7 +161,8 @@ def decode(data: bytes) -> str:
             raise Unreadable("this is a binary file, not Python")
         try:
             encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-            text = data.decode(encoding)
+            known = _ENCODINGS.fullmatch(codecs.lookup(encoding).name)
+            text = data.decode(encoding if known else "latin-1")
         except (SyntaxError, UnicodeDecodeError, LookupError):
             text = data.decode("latin-1")
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")

@@ -104,9 +104,12 @@ def read_answer(found: Found, task: Task) -> Answer:
 def _code(filename: str, data: bytes) -> str:
     """What a file says in Python; it is not parsed, and nothing here takes more than linear time,
     for it may be anything."""
+    too_long = Unreadable(f"{filename}: more than {MAX_CODE // 1000} kB of code")
     try:
         if filename.lower().endswith(".ipynb"):
             text = _MAGIC.sub("", "\n\n".join(code_cells(data)))
+        elif len(data) > 4 * MAX_CODE:  # no character takes more bytes
+            raise too_long
         else:
             text = loading.decode(data)
     except loading.Unreadable as error:
@@ -114,7 +117,7 @@ def _code(filename: str, data: bytes) -> str:
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise Unreadable(f"{filename}: not the JSON of a notebook") from None
     if len(text) > MAX_CODE:
-        raise Unreadable(f"{filename}: more than {MAX_CODE // 1000} kB of code")
+        raise too_long
     return text
 
 
