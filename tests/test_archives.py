@@ -17,6 +17,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gradus.course import UsageError
+from gradus.inbox.archives import Room
 from gradus.inbox.downloads import gather
 from gradus.inbox.found import Found, Unreadable
 from gradus.sandbox.levels import available_levels
@@ -266,7 +267,7 @@ HOSTILE = {
     "hard": (one(kind=tarfile.LNKTYPE, linkname="../ada/mlp.py"), "a hard link"),
     "device": (one(kind=tarfile.CHRTYPE), "not a regular file"),
     "fifo": (one(kind=tarfile.FIFOTYPE), "not a regular file"),
-    "bomb": (huge_file(), "a bomb, or too large: it unpacks to more than 256 MB"),
+    "bomb": (huge_file(), "a bomb, or too large: more than 256 MB"),
     "zeros": (squeezed(b"", 300_000_000), "more than 256 MB"),
     "files": (many_files(), "more than 50000 files"),
     "name": (raw(tarfile.GNUTYPE_LONGNAME, 1 << 33), "its index alone would fill the memory"),
@@ -302,6 +303,35 @@ def test_hostile_tars_are_results_and_stop_nobody(tmp_path, name):
     assert words in str(caught.value)
     assert str(caught.value).isprintable()
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["ada.py", "eve.tar.gz"]
+
+
+def test_a_students_archives_have_one_budget_together(tmp_path, monkeypatch):
+    """Of any number as small as these, each of which is a second's work, most stay closed."""
+    opened = []
+    take = Room.take
+    monkeypatch.setattr(Room, "take", lambda room, n: (opened.append(n), take(room, n))[1])
+    bomb = squeezed(entry("x", pax_headers={}).tobuf() + bytes(512), 190_000_000)
+    for number in range(30):
+        file = tree(tmp_path / "eve", {}) / f"{number:02}.tar.gz"
+        tree(tmp_path, {f"eve/{file.name}": ""})
+        file.write_bytes(bomb)
+    (tmp_path / "eve/mlp.py").write_text(CODE)
+    (eve,) = gather([tmp_path], "mlp")
+    assert eve.read() == CODE.encode()
+    why = "of one student 10 archives are opened, to 256 MB in all"
+    assert eve.note == f"28 of 30 archives not opened: {why}"
+    assert sum(opened) < 257_000_000
+
+
+def test_of_many_archives_the_newest_are_opened(tmp_path):
+    folder = tree(tmp_path / "in", {"ada/x.txt": ""})
+    for number in range(30):
+        file = folder / f"ada/{(number * 7) % 30:02}.tar.gz"
+        file.write_bytes(tar((entry("mlp.py"), f"# {number}\n".encode())))
+        os.utime(file, (1_700_000_000 + 60 * number,) * 2)
+    (ada,) = gather([folder], "mlp")
+    assert ada.read() == b"# 29\n"
+    assert "20 of 30 archives not opened" in ada.note
 
 
 def test_what_is_bad_in_a_tar_costs_the_others_nothing(tmp_path):

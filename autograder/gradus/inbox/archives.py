@@ -12,7 +12,8 @@ ABOUT = ("timestamp.txt", "submission_metadata.yml")  # what else of an archive 
 MAX_MEMBERS = 50_000
 MAX_RAW_BYTES = 128_000_000  # of an archive in another, and of a notebook with its outputs
 MAX_UNPACKED = 2_000_000_000  # of all in a class's: 300 notebooks with pictures
-MAX_OWN_UNPACKED = 256_000_000  # of all in a student's own
+MAX_OWN_UNPACKED = 256_000_000  # of all in all of a student's own
+MAX_OWN = 10  # archives of one student that are opened
 LINK = "a symbolic link, which is not followed: hand in the file itself"
 ENCRYPTED = "encrypted: hand it in without a password"
 NOT_REGULAR = "not a regular file"
@@ -48,6 +49,23 @@ class Archive(Protocol):
 
     def close(self) -> None:
         """Let go of the file."""
+
+
+class Room:
+    """How many bytes archives may unpack to, all that share it together."""
+
+    def __init__(self, size: int) -> None:
+        self._size = self._left = size
+
+    @property
+    def spent(self) -> bool:
+        return self._left < 0
+
+    def take(self, size: int) -> None:
+        """Raises Refused where there is not so much left."""
+        self._left -= size
+        if self.spent:
+            raise Refused(f"a bomb, or too large: more than {megabytes(self._size)} unpacked")
 
 
 def leads_out(name: str) -> str:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 
-from gradus.inbox.archives import SUFFIXES, archive_suffix
+from gradus.inbox.archives import (
+    MAX_OWN,
+    MAX_OWN_UNPACKED,
+    SUFFIXES,
+    Room,
+    archive_suffix,
+    megabytes,
+)
 from gradus.inbox.found import Found, Unreadable, printable
 from gradus.inbox.listing import members
 from gradus.inbox.pieces import MAX_LISTED, Piece, few
@@ -29,7 +36,8 @@ class Chooser:
 
     def choose(self, name: str, pieces: Sequence[Piece]) -> Found:
         """The one file of a student that counts, and what is to be said of it."""
-        files = [p for piece in pieces for p in _opened(piece) if self._matters(p)]
+        opened, closed = _opened(pieces)
+        files = [piece for piece in opened if self._matters(piece)]
         code = [p for p in files if p.names[-1].lower().endswith(SUFFIXES)]
         readable = [p for p in code if p.file and not p.file.where.problem]
         newest = max((p.order[0] for p in readable), default=0.0)
@@ -47,10 +55,11 @@ class Chooser:
         ):
             names = _listed(worked_on)
             why = f"which one counts: {names}? none is called {self.topic}.py or {self.topic}.ipynb"
-            return replace(best.file.where, name=name, problem=why, handed_in=_handed_in(best, ()))
+            told = replace(best.file.where, name=name, note=closed, problem=why)
+            return replace(told, handed_in=_handed_in(best, ()))
         others = [p for p in code if p is not best]
         late = self._lateness(best)
-        notes = [late, self._about(best, others)]
+        notes = [late, self._about(best, others), closed]
         return replace(
             best.file.where,
             name=name,
@@ -110,15 +119,34 @@ class Chooser:
         return replace(where, name=name, problem=problem, handed_in=handed_in)
 
 
-def _opened(piece: Piece) -> Iterable[Piece]:
-    """A student's own archive as the files in it; anything else as it is."""
+def _opened(pieces: Sequence[Piece]) -> tuple[list[Piece], str]:
+    """The files that a student handed in, archives as the files in them, and what is to be said of
+    archives that are not opened: the newest are, while there is room for what is in them."""
+    room = Room(MAX_OWN_UNPACKED)
+    archives = [number for number, piece in enumerate(pieces) if _is_archive(piece)]
+    archives.sort(key=lambda number: pieces[number].order, reverse=True)
+    inner: dict[int, list[Piece]] = {}
+    closed = 0
+    why = f"of one student {MAX_OWN} archives are opened, to {megabytes(MAX_OWN_UNPACKED)} in all"
+    for count, number in enumerate(archives):
+        piece = pieces[number]
+        assert piece.file
+        try:
+            if count >= MAX_OWN or room.spent:
+                closed += 1
+                raise Unreadable(why)
+            files = members(piece.file.where, room)
+            inner[number] = [replace(piece, names=file.names, file=file) for file in files]
+        except Unreadable as error:
+            where = replace(piece.file.where, problem=str(error))
+            inner[number] = [replace(piece, file=replace(piece.file, where=where))]
+    opened = [p for number, piece in enumerate(pieces) for p in inner.get(number, [piece])]
+    return opened, f"{closed} of {len(archives)} archives not opened: {why}" if closed else ""
+
+
+def _is_archive(piece: Piece) -> bool:
     file = piece.file
-    if file is None or file.where.problem or not archive_suffix(piece.names[-1]):
-        return [piece]
-    try:
-        return [replace(piece, names=f.names, file=f) for f in members(file.where)]
-    except Unreadable as error:
-        return [replace(piece, file=replace(file, where=replace(file.where, problem=str(error))))]
+    return file is not None and not file.where.problem and bool(archive_suffix(piece.names[-1]))
 
 
 def _without_number(piece: Piece, others: Sequence[Piece]) -> tuple[str, ...]:

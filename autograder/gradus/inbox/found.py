@@ -19,6 +19,7 @@ from gradus.inbox.archives import (
     TARS,
     Archive,
     Refused,
+    Room,
     archive_suffix,
 )
 from gradus.inbox.outputs import without_outputs
@@ -88,7 +89,7 @@ class Found:
             around = replace(self, members=self.members[:-1])
             if not around.members and self.archive:
                 return self._read_from(self.archive)
-            with closing(around.open_archive()) as archive:
+            with closing(around.open_archive(Room(MAX_OWN_UNPACKED))) as archive:
                 return self._read_from(archive)
         with self.open_file() as file:
             data = file.read(MAX_RAW_BYTES + 1)
@@ -96,12 +97,12 @@ class Found:
             raise Unreadable(f"{self.filename}: larger than {MAX_RAW_BYTES // 1_000_000} MB")
         return data
 
-    def open_archive(self, most: int = MAX_OWN_UNPACKED) -> Archive:
+    def open_archive(self, room: Room) -> Archive:
         """The archive that the file is, to be closed; raises Unreadable, without its name, also
-        where unpacking it, as all but zips are, makes more than `most` bytes."""
+        where unpacking it, as all but zips are, makes more than there is `room` for."""
         stream: BinaryIO = io.BytesIO(self.read_raw()) if self.members else self.open_file()
         try:
-            return _opened(stream, self.filename, most)
+            return _opened(stream, self.filename, room)
         except Refused as error:
             stream.close()
             raise Unreadable(str(error)) from None
@@ -160,17 +161,17 @@ def distinct(found: Sequence[Found]) -> list[Found]:
     return [taken[name] for name in sorted(taken)]
 
 
-def _opened(stream: BinaryIO, name: str, most: int) -> Archive:
+def _opened(stream: BinaryIO, name: str, room: Room) -> Archive:
     # Each brings modules that a student's own check has no use for.
     suffix = archive_suffix(name)
     if suffix in TARS:
         from gradus.inbox.tars import open_tar
 
-        return open_tar(stream, most)
+        return open_tar(stream, room)
     if suffix == ".7z":
         from gradus.inbox.sevens import open_7z
 
-        return open_7z(stream, most)
+        return open_7z(stream, room)
     from gradus.inbox.zips import Zip
 
     return Zip(stream)

@@ -17,6 +17,7 @@ from gradus.inbox.archives import (
     NOT_REGULAR,
     SUFFIXES,
     Archive,
+    Room,
     archive_suffix,
     leads_out,
     stem,
@@ -50,16 +51,16 @@ def listing(path: Path) -> tuple[list[File], str]:
     raise UsageError(f"{shown(path)} is neither {kinds}")
 
 
-def members(where: Found) -> list[File]:
+def members(where: Found, room: Room) -> list[File]:
     """The files in an archive, opened for this only; raises Unreadable."""
-    with closing(where.open_archive()) as archive:
+    with closing(where.open_archive(room)) as archive:
         return _files(where, archive)
 
 
 def _archived(where: Found) -> list[File]:
     """The files in an archive that stays open, for each of them will be read from it."""
     try:
-        archive = where.open_archive(MAX_UNPACKED)
+        archive = where.open_archive(Room(MAX_UNPACKED))
     except Unreadable as error:
         what = f"; {TO_INSTALL}" if NO_PROGRAM in str(error) else ""
         raise UsageError(f"cannot read {shown(where.path)}: {error}{what}") from None

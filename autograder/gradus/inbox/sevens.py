@@ -11,7 +11,7 @@ import tempfile
 import threading
 from typing import IO, BinaryIO
 
-from gradus.inbox.archives import ENCRYPTED, Refused
+from gradus.inbox.archives import ENCRYPTED, Refused, Room
 from gradus.inbox.tars import Tar
 from gradus.sandbox.levels import available_levels
 from gradus.sandbox.view import SYSTEM, SYSTEM_FILES
@@ -25,9 +25,9 @@ _MESSAGES = 1 << 20  # bytes: it writes no other file than that of its messages
 _NOBODY = 65534
 
 
-def open_7z(stream: BinaryIO, most: int) -> Tar:
-    """The files of a .7z that unpacks to at most `most` bytes; raises Refused, also where there is
-    no bsdtar."""
+def open_7z(stream: BinaryIO, room: Room) -> Tar:
+    """The files of a .7z, for all of which there must be `room`; raises Refused, also where there
+    is no bsdtar."""
     if stream.read(6) != _MAGIC:  # among what bsdtar reads besides are lists of other files to read
         raise Refused("not a .7z")
     program = shutil.which("bsdtar")
@@ -51,7 +51,7 @@ def open_7z(stream: BinaryIO, most: int) -> Tar:
         timer = threading.Timer(_SECONDS, process.kill)
         timer.start()
         try:
-            tar = _read(process, most)
+            tar = _read(process, room)
             if process.wait():
                 tar.close()
                 raise Refused(_reason(messages))
@@ -68,11 +68,11 @@ class _Ended(Exception):
     """The program has ended, and what it wrote is no whole tar."""
 
 
-def _read(process: subprocess.Popen[bytes], most: int) -> Tar:
+def _read(process: subprocess.Popen[bytes], room: Room) -> Tar:
     assert process.stdout
     with process.stdout as output:
         try:
-            return Tar(output, most)
+            return Tar(output, room)
         except Refused as error:
             if output.read(1):  # it had more to say: what was refused is what is in the archive
                 raise

@@ -20,8 +20,8 @@ from gradus.inbox.archives import (
     SUFFIXES,
     Member,
     Refused,
+    Room,
     leads_out,
-    megabytes,
     too_large,
 )
 
@@ -40,16 +40,16 @@ class Source(Protocol):
 
 
 class Tar:
-    """The files of a tar that unpacks to at most `most` bytes; raises Refused. Links and devices
+    """The files of a tar, for all of which there must be `room`; raises Refused. Links and devices
     are not read."""
 
-    def __init__(self, source: Source, most: int) -> None:
+    def __init__(self, source: Source, room: Room) -> None:
         spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  (until close)
         self._kept = cast(IO[bytes], spool)
         self._places: dict[str, tuple[int, int]] = {}  # offset and size
         members: dict[str, Member] = {}
         try:
-            for number, (info, file) in enumerate(_files(_Tape(source, most))):
+            for number, (info, file) in enumerate(_files(_Tape(source, room))):
                 name = info.name
                 members[name] = Member(name, info.mtime, leads_out(name) or _problem(info))
                 self._places.pop(name, None)
@@ -85,16 +85,16 @@ class Tar:
         self._kept.close()
 
 
-def open_tar(stream: BinaryIO, most: int) -> Tar:
+def open_tar(stream: BinaryIO, room: Room) -> Tar:
     """A tar, whatever it is packed with; raises Refused."""
     with stream:
         head = stream.read(6)
         stream.seek(0)
         if head[:2] == b"\x1f\x8b":
-            return Tar(gzip.GzipFile(fileobj=stream), most)
+            return Tar(gzip.GzipFile(fileobj=stream), room)
         if head[:3] == b"BZh":
-            return Tar(bz2.BZ2File(stream), most)
-        return Tar(_Xz(stream) if head == b"\xfd7zXZ\0" else stream, most)
+            return Tar(bz2.BZ2File(stream), room)
+        return Tar(_Xz(stream) if head == b"\xfd7zXZ\0" else stream, room)
 
 
 def _files(tape: _Tape) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
@@ -123,9 +123,9 @@ class _Tape:
     """A tar as tarfile reads it: front to back, and at most what is `allowed` until that is set
     anew, for a header may announce gigabytes or send the reader round in circles."""
 
-    def __init__(self, source: Source, most: int) -> None:
+    def __init__(self, source: Source, room: Room) -> None:
         self._source = source
-        self._most = most
+        self._room = room
         self._at = 0
         self.allowed = MAX_HEADER
         self.latest = b""
@@ -157,8 +157,7 @@ class _Tape:
         while len(data) < size and (more := self._source.read(size - len(data))):
             data += more
         self._at += len(data)
-        if self._at > self._most:
-            raise Refused(f"a bomb, or too large: it unpacks to more than {megabytes(self._most)}")
+        self._room.take(len(data))
         return bytes(data)
 
 
