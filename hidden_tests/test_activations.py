@@ -56,7 +56,6 @@ def shares(slopes: Tensor, tol: float = 0.0) -> tuple[float, float]:
     return sum(map(all, flat)) / len(flat), sum(map(sum, flat)) / slopes.numel()
 
 
-# What checks of train use for functions that have failed their own check.
 STAND_INS = {
     **forward_backward("sigmoid", torch.sigmoid),
     **forward_backward("tanh", torch.tanh),

@@ -60,7 +60,6 @@ def start(params, optimiser):
 
 RULES = {"adagrad": adagrad, "rmsprop": rmsprop, "adadelta": adadelta}
 
-# What checks of train use for functions that have failed their own check.
 STAND_INS = {"init_state": start, **{f"{name}_update": rule for name, rule in RULES.items()}}
 
 

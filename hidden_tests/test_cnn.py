@@ -46,7 +46,6 @@ def cnn(x, params, padding=0):
     return head(x, *params["linear1"], *params["linear2"])
 
 
-# What checks use for functions that have failed their own check.
 STAND_INS = {
     **forward_backward("stage", stage, wrt=[0, 1, 2]),
     **forward_backward("head", head),

@@ -41,7 +41,6 @@ def cut(n, batch_size, seed):
     return [order[i : i + batch_size] for i in range(0, n, batch_size)]
 
 
-# What checks of functions that call others use for those that have failed their own check.
 STAND_INS = {"epoch_batches": cut, "sgd_update": torch_step, "momentum_update": torch_step}
 
 

@@ -63,7 +63,6 @@ def start_of(sizes, scheme, distribution, seed):
     return params
 
 
-# What checks of later functions use for functions that have failed their own check.
 STAND_INS = {
     "fit_standardiser": statistics,
     "standardise_split": lambda train, test: (scaled(train, train), scaled(test, train)),

@@ -50,7 +50,6 @@ def step(params, grads, state, lr):
     return tuple(p - lr * g for p, g in zip(params, grads, strict=True)), state
 
 
-# What checks of functions that call others use for those that have failed their own check.
 STAND_INS = {
     "sigmoid": torch.sigmoid,
     **forward_backward("bce_with_logits", bce, wrt=[0]),

@@ -48,7 +48,6 @@ def shuffled_batches(x, y, batch_size, seed):
     return [(x[batch], y[batch]) for batch in order.split(batch_size)]
 
 
-# What checks of mlp_* and train use for functions that have failed their own check.
 STAND_INS = {
     **forward_backward("linear", linear),
     **forward_backward("relu", torch.relu),

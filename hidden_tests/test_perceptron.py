@@ -55,7 +55,6 @@ def truth_table(n):
     return torch.tensor(list(product((-1.0, 1.0), repeat=n)))
 
 
-# What checks of later functions use for functions that have failed their own check.
 STAND_INS = {
     "threshold_unit": unit,
     "perceptron_step": step,

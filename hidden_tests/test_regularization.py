@@ -53,7 +53,6 @@ def shifted(x, dy, dx):
     return torch.stack(moved)
 
 
-# What checks of later functions use for functions that have failed their own check.
 STAND_INS = {"l1_penalty": l1, "l2_penalty": l2, "add_penalty": penalised, "shift_images": shifted}
 
 

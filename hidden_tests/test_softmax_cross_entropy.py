@@ -30,7 +30,6 @@ def jacobian(p: Tensor) -> Tensor:
     return torch.stack([of_row(lambda x: torch.softmax(x, 0), row.log()) for row in p])
 
 
-# What checks of composite functions use for parts that have failed their own check.
 STAND_INS = {
     **forward_backward("softmax", softmax),
     "softmax_jacobian": jacobian,

@@ -67,7 +67,6 @@ def block(x, params, heads, mask=None):
     return u + feed_forward(layer_norm(u, params["ln2"]), params["ffn"])
 
 
-# What checks use for functions that have failed their own check.
 STAND_INS = {
     **forward_backward("feed_forward", feed_forward),
     "causal_mask": causal,

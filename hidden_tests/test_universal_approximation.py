@@ -49,7 +49,6 @@ def box_approximation(values, low, high, sharpness):
     return box_parameters(*ends(len(values), low, high), values, k)
 
 
-# What checks of later functions use for functions that have failed their own check.
 STAND_INS = dict(
     step_neuron=rise,
     tower=box,
