@@ -2,7 +2,7 @@
 # # A convolutional network
 #
 # Two stages of convolution, ReLU and pooling, then two linear layers: a small LeNet. No layer here is
-# new. What is new is that there are eleven of them in a row, and that the gradient has to find its way
+# new. What is new is that there are nine of them in a row and a loss, and that the gradient has to find its way
 # back through all of them to the filters next to the image. You chain the passes by hand, train the
 # network on handwritten digits, and look at what it has learnt and at what it mistakes for what.
 #

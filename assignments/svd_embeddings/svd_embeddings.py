@@ -10,8 +10,8 @@
 # cosines, and say what the axes of such vectors mean, and what they do not.
 #
 # Before: nothing but logarithms and matrix products; nothing is learnt by gradients here. After:
-# *Sparsemax* turns scores, such as the similarities of vectors, into weights. Vectors that are trained
-# word by word are another way to the same end; *Read on* says how the two are related.
+# *Word2vec* trains such vectors word by word, another way to the same end; *Read on* says how the two
+# are related. *Sparsemax* turns scores, such as the similarities of vectors, into weights.
 #
 # **Conventions.** A word is its number in the vocabulary, $0 \dots V-1$. A corpus is two vectors of the
 # same length $M$: `tokens`, the words in their order, and `sentence`, the number of the sentence that

@@ -10,7 +10,8 @@
 # gradients of the full softmax and of negative sampling, and say what the distribution of the
 # negatives does to the vectors.
 #
-# Before: *Multi-layer perceptron*; this is one with two layers and no nonlinearity between them. After:
+# Before: *Multi-layer perceptron*; this is one with two layers and no nonlinearity between them, and
+# ends in *Softmax and cross-entropy* or in *Logistic regression*. After:
 # *Attention and the transformer block* works on such vectors, and changes each by what stands around it.
 #
 # **Conventions.** Words are numbers $0 \dots V-1$; a sentence is a tensor of them. A matrix of vectors is
@@ -77,7 +78,7 @@ import torch
 # - **Skip-gram**: the bag holds $w$ alone, and each neighbour is the target of an example of its own.
 #
 # All that follows is the same for both. Skip-gram has more examples, and in each a word
-# asks alone; in CBOW it is one of several, and they are told apart by other bags only.
+# asks alone; in CBOW all words of a bag get the same gradient, and only other bags can tell them apart.
 
 
 # %%
@@ -417,8 +418,8 @@ def experiment(quick=False):
 #   v_w \cdot u_c = \ln \frac{P(c \mid w)}{P(c)} + \ln \frac{P(c)}{q_c} - \ln k .$$
 #
 # The first term is the *pointwise mutual information*: how much more often than elsewhere $c$ stands near
-# $w$. With the power 1, $q_c = P(c)$ and the second term is 0 (Levy, Goldberg and Dagan, 2015). With
-# uniform negatives it is $\ln P(c)$ and a constant: the more frequent a word, the better an answer
+# $w$. With the power 1, $q_c = P(c)$ and the second term is 0 (Levy and Goldberg, 2014). With uniform
+# negatives it is $\ln P(c)$ and a constant: the more frequent a word, the better an answer
 # it is, to whatever.
 #
 # Now look at what this term does. It does not depend on $w$. A score that is the same for all $w$ needs one
@@ -432,7 +433,7 @@ def experiment(quick=False):
 # Skip-gram with 150 sentences. Each line is the cosine of one word with the word above the panel;
 # the words of its group are coloured and named, the others grey. At the start the vectors are random.
 # After the first epoch nearly all words are alike: the first thing that is learnt is the same for all of
-# them. Then the others leave, and the group stays. The last panel shows the share of known neighbours, over all words, for skip-gram and CBOW with
+# them. Then the others leave, and most of the group stays. The last panel shows the share of known neighbours, over all words, for skip-gram and CBOW with
 # negative sampling, and for skip-gram with the full softmax.
 
 
@@ -498,6 +499,8 @@ def figure(quick=False):
 # - Goldberg and Levy, *word2vec Explained: Deriving Mikolov et al.'s Negative-Sampling Word-Embedding
 #   Method*, 2014, arXiv:1402.3722. The loss, derived slowly.
 # - Rong, *word2vec Parameter Learning Explained*, 2014, arXiv:1411.2738. All gradients, written out.
+# - Levy and Goldberg, *Neural Word Embedding as Implicit Matrix Factorization*, 2014, in Advances in
+#   Neural Information Processing Systems 27. The identity of dot products and mutual information above.
 # - Levy, Goldberg and Dagan, *Improving Distributional Similarity with Lessons Learned from Word
 #   Embeddings*, 2015, doi:10.1162/tacl_a_00134. Which of the details matter, and how all this is related
 #   to counting.

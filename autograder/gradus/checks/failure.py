@@ -48,7 +48,7 @@ _HINTS = (
     ),
     ("could not infer output dtype", "A mean needs floats: convert it first, with .double()."),
     ("name '.*' is not defined", "Is it written, under exactly this name, or imported?"),
-    ("NoneType", "Something is None here: does a function end without return?"),
+    ("NoneType", "Something is None here: what a function returns, or a part of its cache?"),
     (
         "must be Tensor, not (int|float)",
         "torch's functions take tensors: for a plain number use Python's math.",
