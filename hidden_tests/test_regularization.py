@@ -282,7 +282,7 @@ def test_train_stops(student, rng):
     """Training stops when patience is at its end, and the best params come back, not the last."""
     # Each step takes all distances to the goal times −0.5 (lr = 1.5) or −1.5. The goal of x_val is
     # 1.05 or 0.8 times as far; from there it is 1.05, 0.45, 0.3, 0.075, 0.1125, 0.0188, 0.0656,
-    # 0.0422, 0.0539, …; 0.8, 0.7, 0.05, 0.325, 0.1375, …; or 1.05, 1.45, 2.3, … Last all are alike.
+    # 0.0422, 0.0539, …; 0.8, 0.7, 0.05, 0.325, 0.1375, …; or 1.05, 1.45, 2.3, … Last it is ±2.
     for lr, patience, steps in ((2.5, 2, 9), (1.5, 1, 9), (1.5, 2, 20), (1.5, 4, 20), (1.5, 3, 20)):
         x, x_val, w, b = even(rng, 7, 3), even(rng, 9, 3), rng.normal(3, 2), rng.normal(2)
         goal, size = (0.8, 1e-4) if patience == 3 else (1.05, 1)  # losses of 1e-8 count, too
@@ -291,7 +291,7 @@ def test_train_stops(student, rng):
         data["y_val"] += b + goal * c
         inputs = data | dict(params=[(w, b)], lr=lr, steps=steps, patience=patience)
         check_result(student, "train", inputs, trained(**inputs), ("params", "losses"))
-    x, y, start = double([[1], [-1]]), double([[0], [0]]), [(double([[1]]), double([0]))]
+    x, y, start = double([[1], [-1]]), double([[1], [-1]]), [(double([[3]]), double([0]))]
     data = dict(x=x, y=y, x_val=x, y_val=y, params=start, lr=2.0, steps=9, patience=3)
     check_result(student, "train", data, trained(**data), ("params", "losses"))
 
@@ -300,7 +300,7 @@ def test_train_stops(student, rng):
 @points(1, of="train")
 def test_train_penalties(student, rng):
     """The steps follow the penalties; the validation loss has none; the last step may be best."""
-    cases = ((7, 6, dict(l1=0.2, l2=0.3)), (1, 6, dict(l2=0.4)), (6, 6, {}), (6, 2, {}))
+    cases = ((7, 6, dict(l1=0.2, l2=0.3)), (1, 6, dict(l2=0.4)), (6, 6, {}), (6, 1, {}))
     for n, patience, options in cases:
         x = x_val = rng.uniform(1, 3, low=0.5, high=1.5)
         if n > 1:

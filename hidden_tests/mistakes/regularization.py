@@ -119,7 +119,7 @@ shift_images = mistakes(
     change("- dx -> + dx", "the columns move the other way: positive dx is to the right"),
     change("n, h, w = x.shape -> dy, dx, (n, h, w) = dx, dy, x.shape", "dy and dx are swapped"),
     change("- dy[:, -> - dy[:1,", "all images move like the first", also="- dx[:, -> - dx[:1,"),
-    change("- dy[:, -> - dy.relu()[:,", "negative ones stay", also="- dx[:, -> - dx.relu()[:,"),
+    change("- dy[:, -> - dy.relu()[:,", "none moves up or left", also="- dx[:, -> - dx.relu()[:,"),
     change("(rows >= 0) -> (rows > 0)", "the first row is lost"),
     change("(cols >= 0) -> (cols > 0)", "the first column is lost"),
     change("(cols < w) -> (cols < h)", "columns are compared with the height"),
@@ -149,7 +149,7 @@ train = mistakes(
     change("if waited == -> lowest = loss\n        if waited ==", "compared with the loss before"),
     change("[lowest] -> []", "the loss before the first step is missing"),
     change("range(steps) -> range(steps - 1)", "the last step is missing: losses are steps + 1"),
-    change("return best, -> del losses[len(losses) - waited :]\n    return best,", "cut short"),
+    change("return best, -> del losses[len(losses) - waited :]\n    return best,", "they are cut"),
     change("[lowest], 0 -> [lowest], 0\n    lowest = torch.inf", "the start is not compared"),
     change("loss, 0 -> loss, 0\n            best = [(w, b)]", "the params before the best step"),
     change(
