@@ -1,9 +1,10 @@
 """Checks of the topic word2vec.
 
-Random draws must never fail a right answer. By Hoeffding's inequality the share of n independent
-draws that are a given word is off by t with a probability of at most 2 exp(−2 n t²): of 80,000 by
-0.013: 3e-12. Two draws for one target agree with the probability Σ p², and disjoint pairs do so
-independently: 40,000 of them by 0.0185: 3e-12. There are 10 shares and 6 such counts.
+Random draws must not fail a right answer. The share of n independent draws is off its p by t with
+a probability of at most 2 exp(−2nt²) (Hoeffding), and for t < p of 2 exp(−nt²/3p) (Chernoff): of
+40,000 by 0.0185, or √(84p/n) where that is less: 3e-12. Then Σ share² is off by less than 0.037,
+and the part of 20,000 disjoint pairs or more that agree, each with the probability Σ p², by less
+than 0.0265, but for 2e-12. With 20 shares and 6 such counts: below 1e-10.
 """
 
 import torch
@@ -17,7 +18,6 @@ from gradus.checks import (
     check_gradients,
     check_raises,
     check_result,
-    descend,
     double,
     forward_backward,
     points,
@@ -28,14 +28,13 @@ from gradus.checks import (
 
 # The worked example of the text: words, contexts; the vectors of the target, another, the negative.
 WORDS = torch.tensor([3, 1, 4, 1, 5, 2])
-BEFORE = [[-1, -1], [-1, 3], [3, 1], [1, 4], [-1, -1], [-1, 5]]
-AFTER = [[1, 4], [4, 1], [1, -1], [-1, -1], [2, -1], [-1, -1]]
-CONTEXTS = torch.cat([torch.tensor(BEFORE), torch.tensor(AFTER)], 1)
+ROWS = [[-1, -1, 1, 4], [-1, 3, 4, 1], [3, 1, 1, -1], [1, 4, -1, -1]]
+CONTEXTS = torch.tensor([*ROWS, [-1, -1, 2, -1], [-1, 5, -1, -1]])
 PAPER = dict(h=double([[2, 0]]), vectors=double([[0, 4], [5, 7], [0, -2]]))
 PAPER |= dict(targets=torch.tensor([0]), negatives=torch.tensor([[2, 2]]))
-
-NOISE = [0.1, 0.4, 0.05, 0.3, 0.15]
-BATCH, DRAWS = 10_001, 8
+NOISE = [0.1, 0.4, 0.045, 0.3, 0.15, 0.005]
+EACH, DRAWS = 10_000, 4  # examples with the target 1, as many with 3; fewer draws than words
+TARGETS = torch.tensor([1, 3]).repeat(EACH)
 BOTH = ["h", "vectors"]
 
 
@@ -52,8 +51,9 @@ def examples(words, contexts, model):
         there = [other for other in context if other != -1]
         single = [([word], other) for other in there]
         pairs += single if model == "skipgram" else [(context, word)] * bool(there)
-    bags, targets = zip(*pairs, strict=True)
-    return torch.tensor(bags), torch.tensor(targets)
+    width = 1 if model == "skipgram" else contexts.shape[1]
+    bags = torch.tensor([some for some, _ in pairs]).long().reshape(len(pairs), width)
+    return bags, torch.tensor([target for _, target in pairs]).long()
 
 
 def bag(vectors, bags):
@@ -76,11 +76,9 @@ def negative_sampling(h, vectors, targets, negatives):
     return each.sum(1).mean()
 
 
-STAND_INS = {
-    **forward_backward("bag", bag, wrt=[0]),
-    **forward_backward("full_softmax", full_softmax, wrt=[0, 1]),
-    **forward_backward("negative_sampling", negative_sampling, wrt=[0, 1]),
-}
+STAND_INS = forward_backward("bag", bag, wrt=[0])
+STAND_INS |= forward_backward("full_softmax", full_softmax, wrt=[0, 1])
+STAND_INS |= forward_backward("negative_sampling", negative_sampling, wrt=[0, 1])
 
 
 @public
@@ -103,10 +101,20 @@ def test_training_examples(student, rng):
         for model in ("cbow", "skipgram"):
             inputs = dict(words=words, contexts=contexts, model=model)
             right, names = examples(**inputs), ("bags", "targets")
-            check_result(student, "training_examples", inputs, right, names)
+            check_result(student, "training_examples", inputs, right, names, same_dtype=True)
     for model in ("bow", "skipgrams"):
-        when = f"model is {model!r}"
-        check_raises(student, "training_examples", WORDS, CONTEXTS, model, when=when)
+        given = WORDS, CONTEXTS, model
+        check_raises(student, "training_examples", *given, when=f"model is {model!r}")
+
+
+@public
+@points(1, of="training_examples")
+def test_training_examples_none(student):
+    """Where no word has a neighbour there is no example: the bags have their width, as int64."""
+    for model in ("cbow", "skipgram"):
+        inputs = dict(words=WORDS[:2], contexts=torch.full((2, 4), -1), model=model)
+        right, names = examples(**inputs), ("bags", "targets")
+        check_result(student, "training_examples", inputs, right, names, same_dtype=True)
 
 
 @public
@@ -116,69 +124,67 @@ def test_noise_distribution(student, rng):
     counts, right = double([256, 81, 16, 1]), double([0.64, 0.27, 0.08, 0.01])
     check_result(student, "noise_distribution", dict(counts=counts), right, "noise")
     many = rng.integers(6, low=1, high=10_000).tolist()
-    cases = ((1.0, [6, 0, 3, 1]), (0.0, [9, 2, 1]), (0.5, [1, 4, 25, 0]), (0.75, many), (0.3, [7]))
+    cases = [(1.0, [6, 0, 3, 1]), (0.0, [9, 2, 1]), (0.5, [1, 4, 25, 0]), (0.75, many), (0.3, [7])]
+    cases += [(0.0, [9, 0, 1]), (2.0, [3e-5, 1e-5, 0]), (0.75, [1e9, 2, 0])]
     for power, numbers in cases:
         inputs, options = dict(counts=double(numbers)), dict(power=power)
         right = functional.normalize(double(numbers).pow(power), p=1, dim=0)
         check_result(student, "noise_distribution", inputs, right, "noise", options=options)
 
 
-@public
-@points(1, of="draw_negatives")
-def test_draw_negatives_certain(student, rng):
-    """Where one word other than the target has any noise, it is drawn, and nothing else."""
-    for noise, targets, others, k in (
-        ([0.75, 0.25], [0, 1, 1], [1, 0, 0], 4),
-        ([0, 0.99, 0, 0.01], [1, 3], [3, 1], 5),
-        ([0, 0, 1], [0], [2], 1),
-    ):
-        inputs = dict(targets=torch.tensor(targets), noise=double(noise), k=k, seed=rng.seed())
-        right = torch.tensor(others)[:, None].repeat(1, k)
-        check_result(student, "draw_negatives", inputs, right, "negatives")
-
-
-def drawn(student, target, seed) -> Tensor:
-    """The negatives of a batch with one and the same target, if they are other words."""
-    targets, shape = torch.full((BATCH,), target), (BATCH, DRAWS)
-    value = call(student, "draw_negatives", targets, double(NOISE), DRAWS, seed)
+def drawn(student, seed) -> list[Tensor]:
+    """The negatives of each target in a batch of both, if they are other words."""
+    shape = (2 * EACH, DRAWS)
+    value = call(student, "draw_negatives", TARGETS, double(NOISE), DRAWS, seed)
     right = isinstance(value, Tensor) and (value.shape, value.dtype) == (shape, torch.int64)
-    text = f"draw_negatives must return torch.int64 of shape {shape}"
+    right = right and 0 <= int(value.min()) <= int(value.max()) < len(NOISE)
+    text = f"draw_negatives must return words from 0 to 5, as torch.int64 of shape {shape}"
     require(right, text, diagnosis="structure")
     text = "the target itself is among its negatives: strike it out, row by row"
-    require(not bool((value == target).any()), text, diagnosis="positive drawn")
-    return value
+    require(not bool((value == TARGETS[:, None]).any()), text, diagnosis="positive drawn")
+    text = "all examples with one target have the same negatives: draw for each of them"
+    parts = [value[target == TARGETS] for target in (1, 3)]
+    require(not any(bool((part == part[0]).all()) for part in parts), text, diagnosis="one draw")
+    return parts
 
 
 @public
 @points(1, of="draw_negatives")
 def test_draw_negatives_shares(student, rng):
     """Each other word is drawn as often as noise says, divided by 1 less the target's noise."""
-    for target in (1, 3):
-        value = drawn(student, target, rng.seed())
-        for word, noise in enumerate(NOISE):
-            share = 0.0 if word == target else noise / (1 - NOISE[target])
-            seen = float((value == word).double().mean())
-            text = f"noise {NOISE}, target {target}: word {word} is about "
-            text += f"{round(seen / 0.05) * 0.05:.2f} of the negatives, it should be {share:.3f}"
-            require(abs(seen - share) < 0.013, text, diagnosis=f"share:{word}")
+    for target, part in zip((1, 3), drawn(student, rng.seed()), strict=True):
+        shares = double(NOISE) / (1 - NOISE[target])
+        shares[target] = 0
+        seen = part.flatten().bincount(minlength=len(NOISE)) / part.numel()
+        off = (seen - shares).abs() - (84 * shares / part.numel()).sqrt().clamp(max=0.0185)
+        word = int(off.argmax())
+        step = 0.05 if shares[word] > 0.05 else 0.005  # no digits of chance
+        about = f"about {round(seen[word].item() / step) * step:.3f}, not {shares[word]:.3f}"
+        text = f"noise {NOISE}: of the negatives of {target} the share of {word} is {about}"
+        require(bool((off <= 0).all()), text, diagnosis=f"share:{word}")
+    noise = double([0, 0.99, 0, 0.01])  # one other word has any: it is drawn
+    inputs = dict(targets=torch.tensor([1, 3, 3]), noise=noise, k=5, seed=rng.seed())
+    right = torch.tensor([[3], [1], [1]]).repeat(1, 5)
+    check_result(student, "draw_negatives", inputs, right, "negatives")
 
 
 @points(1, of="draw_negatives")
 def test_draw_negatives_independent(student, rng):
     """Every negative is a draw of its own, and every seed has others."""
-    own, of_seed = "Each is drawn anew, with replacement.", "Does the seed reach the draw?"
-    for target in (1, 3):
-        seed = rng.seed()
-        first, again, other = (drawn(student, target, s) for s in (seed, seed, seed + 1))
-        require(torch.equal(first, again), "equal seeds differ", diagnosis="not repeatable")
-        agree = sum((p / (1 - NOISE[target])) ** 2 for p in NOISE[:target] + NOISE[target + 1 :])
-        for a, b, text, why in (
-            (first, other, "the seeds s and s + 1 give negatives that are alike", of_seed),
-            (first[1::2], first[2::2], "examples share their negatives", own),
-            (first[:, 0::2], first[:, 1::2], "the k negatives of an example are tied", own),
+    seed = rng.seed()
+    firsts, again, others = (drawn(student, s) for s in (seed, seed, seed + 1))
+    require(all(map(torch.equal, firsts, again)), "equal seeds differ", diagnosis="not repeatable")
+    for first, other in zip(firsts, others, strict=True):
+        by_chance = float((first.flatten().bincount() / first.numel()).square().sum())
+        for a, b, text in (
+            (first[:, 0::2], first[:, 1::2], "one example has negatives"),
+            (first, other, "the seeds s and s + 1 give negatives"),
+            (first[0::2], first[1::2], "examples with one target have negatives"),
         ):
-            off = abs(float((a == b).double().mean()) - agree)
-            require(off < 0.0185, text, why, diagnosis=text)
+            agree = float((a == b).double().mean())
+            seen = f"{agree:.2f} of them agree, of independent draws {by_chance:.2f} would"
+            text = f"{text} that are not independent: {seen}"
+            require(abs(agree - by_chance) < 0.065, text, diagnosis=text.partition(":")[0])
 
 
 def bags_of(rng, n, width, empty=False) -> dict[str, Tensor]:
@@ -218,10 +224,13 @@ def test_bag_backward(student, rng):
 
 
 def asked(rng, n, k=0, scale=1.0) -> dict[str, Tensor]:
-    """h, the vectors of nine words, targets and k negatives, among which the target may be."""
-    h, vectors = rng.normal(n, 3, std=scale), rng.normal(9, 3)
-    inputs = dict(h=h, vectors=vectors, targets=rng.integers(n, high=9))
-    return inputs | dict(negatives=rng.integers(n, k, high=9)) if k else inputs
+    """h, the vectors of nine words, targets and k negatives, among which a target is."""
+    h, vectors, targets = rng.normal(n, 3, std=scale), rng.normal(9, 3), rng.integers(n, high=9)
+    sign = (h * vectors[targets]).sum(1).sign() * (-1) ** torch.arange(n)
+    inputs = dict(h=h * sign[:, None], vectors=vectors, targets=targets)  # scores of both signs
+    negatives = rng.integers(n, k, high=9)
+    negatives[:1, :1] = targets[0]
+    return inputs | dict(negatives=negatives) if k else inputs
 
 
 @public
@@ -286,24 +295,20 @@ def test_negative_sampling_backward_extreme(student, rng):
 @points(1, of="word2vec_step")
 def test_word2vec_step(student, rng):
     """Two steps with negatives and two with the full softmax, each from the vectors before it."""
-
-    def update(params, grads, state):
-        return [p - lr * g for p, g in zip(params, grads, strict=True)], state
-
     for n, k in ((5, 6), (1, 2), (5, 0)):
         inputs, answers = bags_of(rng, n, 4, empty=True), asked(rng, n, k)
         w_in, w_out, bags = inputs["vectors"] / 10, rng.normal(7, 3), inputs["bags"]
         numbers = [answers[name] % 7 for name in ("targets", "negatives") if name in answers]
         reference = negative_sampling if k else full_softmax
-
-        def loss(params, reference=reference, bags=bags, numbers=numbers):
-            return reference(bag(params[0], bags), params[1], *numbers)
-
         for lr in (0.7, 0.2):
             inputs = dict(w_in=w_in, w_out=w_out, bags=bags, targets=numbers[0])
             inputs |= dict(negatives=numbers[1] if k else None, lr=lr)
-            (w_in, w_out), losses = descend(loss, [w_in, w_out], [()], update)
-            right = w_in, w_out, double(losses[0])
+            both = w_in.clone().requires_grad_(), w_out.clone().requires_grad_()
+            with torch.enable_grad():
+                loss = reference(bag(both[0], bags), both[1], *numbers)
+            steps = torch.autograd.grad(loss, both)
+            w_in, w_out = w_in - lr * steps[0], w_out - lr * steps[1]
+            right = w_in, w_out, loss.detach()
             check_result(student, "word2vec_step", inputs, right, ("w_in", "w_out", "loss"))
 
 

@@ -103,8 +103,8 @@ def context_windows(sentences, window):
 def training_examples(words, contexts, model):
     """Which bag of words predicts which target.
 
-    words: (N,), contexts: (N, K), −1 where there is no word. Returns (bags, targets), in the order of
-    the rows, and within a row from left to right:
+    words: (N,), contexts: (N, K), −1 where there is no word. Returns (bags, targets), int64, in the
+    order of the rows, and within a row from left to right; M examples, which may be 0:
     "cbow": bags: (M, K), the contexts as they are, targets: (M,), the words. A word whose
     context is empty gives no example.
     "skipgram": bags: (M, 1), the words, targets: (M,), the words of their contexts, each by itself.
@@ -247,8 +247,9 @@ def full_softmax_backward(dout, cache):
 def noise_distribution(counts, power=0.75):
     """Probabilities in proportion to counts^power.
 
-    counts: (V,), how often each word occurs, of a floating-point dtype; not all are 0. Returns (V,),
-    which sum to 1. Mikolov, Sutskever, Chen, Corrado and Dean, 2013, arXiv:1310.4546.
+    counts: (V,), how often each word occurs, of a floating-point dtype; not all are 0. power ≥ 0: with
+    0 all words are alike, as 0⁰ is 1. Returns (V,), which sum to 1. Mikolov, Sutskever, Chen, Corrado
+    and Dean, 2013, arXiv:1310.4546.
     """
     # BEGIN SOLUTION
     weights = counts**power

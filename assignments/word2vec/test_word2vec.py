@@ -7,10 +7,11 @@ this one: `gradus check TOPIC FUNCTION` shows them.
 import torch
 from torch import Tensor
 
-from gradus.checks import call, double, points, public, require
+from gradus.checks import call, check_result, double, points, public, require
 
-NOISE = [0.1, 0.4, 0.05, 0.3, 0.15]
-BATCH, DRAWS = 10_001, 8
+NOISE = [0.1, 0.4, 0.045, 0.3, 0.15, 0.005]
+EACH, DRAWS = 10_000, 4  # examples with the target 1, as many with 3; fewer draws than words
+TARGETS = torch.tensor([1, 3]).repeat(EACH)
 
 
 @public
@@ -28,43 +29,53 @@ def test_training_examples(recorded):
 
 
 @public
+@points(1, of="training_examples")
+def test_training_examples_none(recorded):
+    """Where no word has a neighbour there is no example: the bags have their width, as int64."""
+    recorded()
+
+
+@public
 @points(1, of="noise_distribution")
 def test_noise_distribution(recorded):
     """256, 81, 16 and 1 become 0.64, 0.27, 0.08 and 0.01; other powers are taken as they are."""
     recorded()
 
 
-@public
-@points(1, of="draw_negatives")
-def test_draw_negatives_certain(recorded):
-    """Where one word other than the target has any noise, it is drawn, and nothing else."""
-    recorded()
-
-
-def drawn(student, target, seed) -> Tensor:
-    """The negatives of a batch with one and the same target, if they are other words."""
-    targets, shape = torch.full((BATCH,), target), (BATCH, DRAWS)
-    value = call(student, "draw_negatives", targets, double(NOISE), DRAWS, seed)
+def drawn(student, seed) -> list[Tensor]:
+    """The negatives of each target in a batch of both, if they are other words."""
+    shape = (2 * EACH, DRAWS)
+    value = call(student, "draw_negatives", TARGETS, double(NOISE), DRAWS, seed)
     right = isinstance(value, Tensor) and (value.shape, value.dtype) == (shape, torch.int64)
-    text = f"draw_negatives must return torch.int64 of shape {shape}"
+    right = right and 0 <= int(value.min()) <= int(value.max()) < len(NOISE)
+    text = f"draw_negatives must return words from 0 to 5, as torch.int64 of shape {shape}"
     require(right, text, diagnosis="structure")
     text = "the target itself is among its negatives: strike it out, row by row"
-    require(not bool((value == target).any()), text, diagnosis="positive drawn")
-    return value
+    require(not bool((value == TARGETS[:, None]).any()), text, diagnosis="positive drawn")
+    text = "all examples with one target have the same negatives: draw for each of them"
+    parts = [value[target == TARGETS] for target in (1, 3)]
+    require(not any(bool((part == part[0]).all()) for part in parts), text, diagnosis="one draw")
+    return parts
 
 
 @public
 @points(1, of="draw_negatives")
 def test_draw_negatives_shares(student, rng):
     """Each other word is drawn as often as noise says, divided by 1 less the target's noise."""
-    for target in (1, 3):
-        value = drawn(student, target, rng.seed())
-        for word, noise in enumerate(NOISE):
-            share = 0.0 if word == target else noise / (1 - NOISE[target])
-            seen = float((value == word).double().mean())
-            text = f"noise {NOISE}, target {target}: word {word} is about "
-            text += f"{round(seen / 0.05) * 0.05:.2f} of the negatives, it should be {share:.3f}"
-            require(abs(seen - share) < 0.013, text, diagnosis=f"share:{word}")
+    for target, part in zip((1, 3), drawn(student, rng.seed()), strict=True):
+        shares = double(NOISE) / (1 - NOISE[target])
+        shares[target] = 0
+        seen = part.flatten().bincount(minlength=len(NOISE)) / part.numel()
+        off = (seen - shares).abs() - (84 * shares / part.numel()).sqrt().clamp(max=0.0185)
+        word = int(off.argmax())
+        step = 0.05 if shares[word] > 0.05 else 0.005  # no digits of chance
+        about = f"about {round(seen[word].item() / step) * step:.3f}, not {shares[word]:.3f}"
+        text = f"noise {NOISE}: of the negatives of {target} the share of {word} is {about}"
+        require(bool((off <= 0).all()), text, diagnosis=f"share:{word}")
+    noise = double([0, 0.99, 0, 0.01])  # one other word has any: it is drawn
+    inputs = dict(targets=torch.tensor([1, 3, 3]), noise=noise, k=5, seed=rng.seed())
+    right = torch.tensor([[3], [1], [1]]).repeat(1, 5)
+    check_result(student, "draw_negatives", inputs, right, "negatives")
 
 
 @public

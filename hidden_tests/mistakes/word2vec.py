@@ -5,38 +5,29 @@ import torch
 from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
 OVERWRITTEN = "of a word that occurs again one share is left: `d[words] += …` does not add there"
-LAST = "−1 is taken for a word: as an index it is the last one"
 WIDTH = "divided by the width of the bag: only the words that are there count"
-DOUT = "dout is not used: the chain rule multiplies by what arrives from above"
+SKIPPED = "a negative that is the target is left out: it counts like others"
 
 context_windows = mistakes(
-    change(
-        "for sentence in sentences -> for sentence in [torch.cat(sentences)]",
-        "the window crosses the ends of sentences: each sentence is alone",
-    ),
+    change("in sentences: -> in [torch.cat(sentences)]:", "the window crosses ends of sentences"),
     change("window + 1 :] -> window:-1]", "the word itself is in its context: no distance is 0"),
-    change(
-        "around[:, :window] -> around[:, :window].flip(1)",
-        "the words before are in reverse order: the farthest comes first, at −window",
-    ),
+    change("around[:, :window] -> around[:, :window].flip(1)", "those before are turned round"),
     change("-1) -> 0)", "0 where there is no word: 0 is a word, −1 is none"),
 )
-
 equivalent("context_windows", "unfold(0 -> unfold(-1", why="a sentence has one axis")
 
 training_examples = mistakes(
     change("contexts[some], words[some] -> contexts, words", "an empty bag cannot predict"),
     change("any(1) -> all(1)", "words near the ends of a sentence are left out: some have a bag"),
     change(
-        "[present][:, None], contexts[present] -> [present], contexts[present][:, None]",
+        "return centres[present][:, None], contexts -> return contexts[present][:, None], centres",
         "the neighbour predicts the word: in skip-gram the word predicts its neighbours",
-        also="return centres[present], contexts -> return contexts",
     ),
     change(
-        'model == "cbow" -> model == "skip" "gram"',
+        'present = -> model = dict(cbow="skipgram", skipgram="cbow").get(model)\n    present =',
         "the models are swapped: in CBOW the bag is the context",
-        also='model == "skipgram" -> model == "cbow"',
     ),
+    change("contexts >= 0 -> contexts > 0", "word 0 is taken for no word: only −1 is none"),
     change("raise ValueError( -> return len("),
 )
 
@@ -44,13 +35,14 @@ noise_distribution = mistakes(
     change("counts**power -> counts", "the power is missing: these are the shares of the words"),
     change(" / weights.sum() -> ", "not divided by the sum: these are no probabilities yet"),
     change("weights.sum() -> counts.sum()", "divided by the sum of the counts: take the powers'"),
+    change("weights / weights.sum() -> (counts / counts.sum()) ** power", "it does not sum to 1"),
+    change("counts**power -> counts.clamp(min=1) ** power", "words that never occur have a chance"),
+    change("counts**power -> (power * counts.log()).exp()", "0 · ln 0 is NaN: 0⁰ is 1"),
 )
 
 draw_negatives = mistakes(
-    change(
-        "chances[torch.arange(len(targets)), targets] = 0 -> ",
-        "the target is drawn as its own negative: strike it out",
-    ),
+    change("chances[torch.arange(len(targets)), targets] = 0 -> "),
+    change("torch.arange(len(targets)), targets] -> :, targets.unique()]"),
     change("k, replacement=True, generator=generator) -> 1, generator=generator).repeat(1, k)"),
     change("replacement=True -> replacement=False"),
     change("= noise.repeat -> = (noise > 0).to(noise).repeat", "all are drawn alike: use noise"),
@@ -62,11 +54,11 @@ draw_negatives = mistakes(
 bag_forward = mistakes(
     change(" / present.sum(1, keepdim=True) -> ", "the vectors are summed: h is their mean"),
     change("present.sum(1, keepdim=True) -> bags.shape[1]", WIDTH),
-    change("(bags >= 0).to( -> torch.ones_like(bags).to(", LAST),
+    change("(bags >= 0).to( -> torch.ones_like(bags).to(", "−1 is taken for the last word"),
+    change("out = ( -> out = vectors[bags.clamp(0)].mean(1) + 0 * (", "empty places are word 0"),
     change(
-        "(bags >= 0).to( -> torch.ones_like(bags).to(",
-        "an empty place counts as word 0",
-        also="vectors[bags] -> vectors[bags.clamp(min=0)]",
+        "out = ( -> out = vectors[bags.clamp(0)].sum(1) / present.sum(1)[:, None] + 0 * (",
+        "the vector of word 0 is added for an empty place",
     ),
     change("bags >= 0 -> bags > 0", "word 0 is taken for no word: only −1 is none"),
 )
@@ -76,36 +68,30 @@ bag_backward = mistakes(
         (
             "dvectors.index_add_( -> dvectors[bags[bags >= 0]] += shares[bags >= 0]\n"
             "    dvectors.index_add(",
-            "dvectors.index_add_( -> for n, bag in enumerate(bags):\n"
-            "        dvectors[bag[bag >= 0]] += shares[n, bag >= 0]\n    dvectors.index_add(",
+            "dvectors.index_add_( -> dvectors[bags.clamp(0)] += shares\n    dvectors.index_add(",
         ),
         OVERWRITTEN,
     ),
-    change(
-        "= weights[:, :, None] -> = (weights > 0)[:, :, None]",
-        "each word gets all of it: it has 1/m of the mean, and gets 1/m of the gradient",
-    ),
+    change("= weights[:, :, None] -> = (weights > 0)[:, :, None]", "each gets all of it, not 1/m"),
     change("= weights[:, :, None] -> = ((weights > 0) / bags.shape[1])[:, :, None]", WIDTH),
-    change(
-        "= weights[:, :, None] -> = weights.amax(1)[:, None, None].expand(*bags.shape, 1)",
-        LAST,
-        also="bags.clamp(min=0) -> (bags % size)",
-    ),
     change("* dout[ -> / len(dout) * dout[", "divided by N: if the loss is a mean, it is in dout"),
 )
 
 full_softmax_forward = mistakes(
     change("-log_p[rows -> log_p[rows", "the sign is missing: a loss falls as ln p rises"),
     change(
-        "scores.logsumexp(1, keepdim=True) -> scores.exp().sum(1, keepdim=True).log()",
-        "overflows for large scores: subtract the largest of each row first",
+        (
+            "scores.logsumexp(1, keepdim=True) -> scores.exp().sum(1, keepdim=True).log()",
+            "scores - scores.logsumexp(1, keepdim=True) -> scores.softmax(1).log()",
+        ),
+        "infinite for large scores: an exponential overflows, or is 0 and has the logarithm −∞",
     ),
     change("logsumexp(1 -> logsumexp(0", "softmax over the examples: it is over the words, axis 1"),
 )
 
 full_softmax_backward = mistakes(
     change("/ len(h) -> / len(vectors)", "divided by V: the mean is over the N examples"),
-    change("error * dout / -> error / ", DOUT),
+    change("error * dout / -> error / ", "dout is not used: the chain rule needs it"),
     change(" / len(h) -> "),
     change("targets] -= 1 -> targets] -= 0", "the 1 of the target is not subtracted: p − [w = t]"),
     change("error = error -> error = -error", "the sign is turned: p − [w = t], not the reverse"),
@@ -115,35 +101,32 @@ negative_sampling_forward = mistakes(
     change("wrong[:, 0] = -scores[:, 0] -> ", "the target is pushed: its term is ln(1 + e^−s)"),
     change("= scores.clone() -> = -scores", "the negatives are pulled: theirs is −ln σ(−s)"),
     change("losses.sum(1).mean() -> losses.mean()", "a mean over the 1 + k questions: sum them"),
+    change("losses.sum(1) -> (losses[:, 0] + losses[:, 1:].mean(1))", "a mean over k: sum them"),
     change(
-        "torch.logaddexp(wrong, torch.zeros_like(wrong)) -> (1 + wrong.exp()).log()",
-        "overflows for large scores: ln(1 + e^s) is about s there",
+        "return losses -> losses[:, 1:] *= negatives != words[:, :1]\n    return losses", SKIPPED
     ),
-    change(
-        "torch.logaddexp(wrong, torch.zeros_like(wrong)) -> -((-wrong).sigmoid() + 1e-10).log()",
-        "an ε in the logarithm bounds the loss: ln(1 + e^s) needs none",
-    ),
+    change("return losses.sum(1) -> return wrong.exp().log1p().sum(1)", "ln(1 + e^s) overflows"),
+    change("losses.sum(1) -> -((-wrong).sigmoid() + 1e-10).log().sum(1)", "an ε bounds the loss"),
 )
 
 negative_sampling_backward = mistakes(
     change(
         (
             "dvectors.index_add_( -> dvectors[words] += pushes\n    dvectors.index_add(",
-            "dvectors.index_add_( -> for n in range(len(h)):\n"
-            "        dvectors[words[n]] += pushes[n]\n    dvectors.index_add(",
+            "dvectors.index_add_( -> dvectors.index_add_(0, words[:, 0], pushes[:, 0])\n"
+            "    dvectors[words[:, 1:]] += pushes[:, 1:]\n    dvectors.index_add(",
         ),
         OVERWRITTEN,
     ),
     change("error[:, 0] -= 1 -> error -= 1", "the negatives are pulled: their error is σ(s)"),
     change("error[:, 0] -= 1 -> ", "the target is pushed: its error is σ(s) − 1"),
+    change("pushes = -> error[:, 0] = 0\n    pushes =", "the target's row has no gradient"),
+    change("-= 1 -> -= 1\n    error[:, 1:] *= words[:, 1:] != words[:, :1]", SKIPPED),
     change("(error * dout -> (-error * dout", "the sign is turned: σ(s) less what is true"),
-    change("(error * dout / -> (error / ", DOUT),
+    change("(error * dout / -> (error / ", "dout is not used: the chain rule needs it"),
     change(" / len(h) -> "),
     change("/ len(h) -> / scores.numel()", "divided by 1 + k as well: the questions are summed"),
-    change(
-        "scores.sigmoid() -> scores.exp() / (1 + scores.exp())",
-        "∞ / ∞ for large scores: use a sigmoid that stays finite",
-    ),
+    change("scores.sigmoid() -> scores.exp() / (1 + scores.exp())", "∞ / ∞ for large scores"),
     change("vectors[words]).sum(1) -> vectors[words])[:, 0]", "the negatives do not reach h"),
 )
 
@@ -153,28 +136,30 @@ word2vec_step = mistakes(
         "one matrix for both: words ask with w_in and answer with w_out",
         also="negative_sampling_forward(h, w_out -> negative_sampling_forward(h, w_in",
     ),
+    change("dw_in = bag -> dw_in = dw_out = dw_out + bag", "both gradients move both matrices"),
     change("w_in - lr -> w_in + lr", "w_in goes up the gradient: the loss is to fall"),
     change("w_out - lr -> w_out + lr", "w_out goes up the gradient: the loss is to fall"),
     change("w_in - lr * dw_in -> w_in", "w_in is not trained: both matrices are"),
     change("w_out - lr * dw_out -> w_out", "w_out is not trained: both matrices are"),
     change("w_in - lr * dw_in -> w_in - dw_in", "w_in moves without lr"),
+    change("w_out - lr * dw_out -> w_out - dw_out", "w_out moves without lr"),
+    change("sampling_backward(one, -> sampling_backward(loss,", "the loss is handed on, not a 1"),
     change(
-        "dw_in = bag_backward -> cache = (h, w_out - lr * dw_out, *cache[2:])\n"
-        "    other = full_softmax_backward if negatives is None else negative_sampling_backward\n"
-        "    dh, _ = other(one, cache)\n"
-        "    dw_in = bag_backward",
+        "dw_in = bag -> new = w_out - lr * dw_out\n    if negatives is None:\n"
+        "        dh, _ = full_softmax_backward(one, full_softmax_forward(h, new, targets)[1])\n"
+        "    else:\n        _, cache = negative_sampling_forward(h, new, targets, negatives)\n"
+        "        dh, _ = negative_sampling_backward(one, cache)\n    dw_in = bag",
         "w_in moves by the gradient at the new w_out: take both gradients before either update",
     ),
 )
 
 
-@alternative("loops over sentences, words and bags")
-class Loops:
+@alternative("loops over sentences, a matrix of who is asked about, negatives that are drawn again")
+class Otherwise:
     def context_windows(sentences, window):
-        contexts, steps = [], [d for d in range(-window, window + 1) if d]
-        for s in sentences:
-            for i in range(len(s)):
-                contexts.append([int(s[i + d]) if 0 <= i + d < len(s) else -1 for d in steps])
+        steps = [d for d in range(-window, window + 1) if d]
+        all_of = [(s.tolist(), i) for s in sentences for i in range(len(s))]
+        contexts = [[s[i + d] if 0 <= i + d < len(s) else -1 for d in steps] for s, i in all_of]
         return torch.cat(sentences), torch.tensor(contexts)
 
     def training_examples(words, contexts, model):
@@ -185,12 +170,9 @@ class Loops:
             raise ValueError(model)
         return contexts[n.unique()], words[n.unique()]
 
-
-@alternative("how often each word is asked about as a matrix, and products with it")
-class Matrices:
     def bag_forward(vectors, bags):
-        often = (bags[:, :, None] == torch.arange(len(vectors))).sum(1).to(vectors)
-        often = often / often.sum(1, keepdim=True)
+        often = (bags[:, :, None] == torch.arange(len(vectors))).double().sum(1).to(vectors)
+        often /= often.sum(1, keepdim=True)
         return often @ vectors, often
 
     def bag_backward(dout, cache):
@@ -206,23 +188,19 @@ class Matrices:
         return torch.einsum("nv,vd->nd", error, vectors), torch.einsum("nv,nd->vd", error, h)
 
     def negative_sampling_forward(h, vectors, targets, negatives):
-        signs = torch.tensor([1.0] + [-1.0] * negatives.shape[1]).to(h)
         words = torch.cat([targets.unsqueeze(1), negatives], dim=1)
-        s = signs * (h @ vectors.T).gather(1, words)
-        losses = (-s).clamp(min=0) + torch.log1p(torch.exp(-s.abs()))
-        return losses.sum() / len(h), (h, vectors, words, s, signs)
+        s = (h @ vectors.T).gather(1, words)
+        losses = s.clamp(min=0) + s.abs().neg().exp().log1p()
+        return (losses.sum() - s[:, 0].sum()) / len(h), (h, vectors, words, s)
 
     def negative_sampling_backward(dout, cache):
-        h, vectors, words, s, signs = cache
-        error = torch.zeros(len(h), len(vectors)).to(h)
-        error.scatter_add_(1, words, -signs * torch.sigmoid(-s) * dout / len(h))
+        h, vectors, words, s = cache
+        error = torch.zeros(len(h), len(vectors)).to(h).scatter_add(1, words, s.sigmoid())
+        error = (error - torch.eye(len(vectors)).to(h)[words[:, 0]]) * dout / len(h)
         return error @ vectors, error.T @ h
 
-
-@alternative("negatives drawn again until they are other words; the update in place, on copies")
-class Again:
     def noise_distribution(counts, power=0.75):
-        return torch.exp(power * counts.log()) / counts.pow(power).sum()
+        return counts.pow(power) / counts.pow(power).sum()
 
     def draw_negatives(targets, noise, k, seed):
         generator = torch.Generator().manual_seed(seed)
@@ -233,13 +211,9 @@ class Again:
 
     def word2vec_step(w_in, w_out, bags, targets, negatives, lr):
         h, asked = bag_forward(w_in, bags)
-        w_in, w_out, one = w_in.clone(), w_out.clone(), torch.ones(()).to(h)
+        forward, backward = full_softmax_forward, full_softmax_backward
         if negatives is not None:
-            loss, cache = negative_sampling_forward(h, w_out, targets, negatives)
-            dh, dw_out = negative_sampling_backward(one, cache)
-        else:
-            loss, cache = full_softmax_forward(h, w_out, targets)
-            dh, dw_out = full_softmax_backward(one, cache)
-        w_out -= lr * dw_out
-        w_in -= lr * bag_backward(dh, asked)
-        return w_in, w_out, loss
+            forward, backward = negative_sampling_forward, negative_sampling_backward
+        loss, cache = forward(h, w_out, *[x for x in (targets, negatives) if x is not None])
+        dh, dw_out = backward(torch.ones(()).to(h), cache)
+        return torch.sub(w_in, bag_backward(dh, asked), alpha=lr), w_out - dw_out.mul(lr), loss
