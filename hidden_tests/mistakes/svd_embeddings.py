@@ -132,7 +132,7 @@ cosine = mistakes(
         "squares of lengths are multiplied: of tiny or huge ones nothing is left",
     ),
     change(
-        "unit_a @ unit_b.T -> (a / a.norm(dim=0)) @ (b / b.norm(dim=0)).T",
+        "unit_a @ unit_b.T -> (a / a.norm(2, 0)).nan_to_num() @ (b / b.norm(2, 0)).nan_to_num().T",
         "the lengths of the columns are divided out: a vector is a row",
     ),
     change("unit_a @ unit_b.T -> (a / a.norm()) @ (b / b.norm()).T", "one length for all rows"),
