@@ -23,10 +23,6 @@ training_examples = mistakes(
         "return centres[present][:, None], contexts -> return contexts[present][:, None], centres",
         "the neighbour predicts the word: in skip-gram the word predicts its neighbours",
     ),
-    change(
-        'present = -> model = dict(cbow="skipgram", skipgram="cbow").get(model)\n    present =',
-        "the models are swapped: in CBOW the bag is the context",
-    ),
     change("contexts >= 0 -> contexts > 0", "word 0 is taken for no word: only −1 is none"),
     change("raise ValueError( -> return len("),
 )
@@ -69,6 +65,8 @@ bag_backward = mistakes(
             "dvectors.index_add_( -> dvectors[bags[bags >= 0]] += shares[bags >= 0]\n"
             "    dvectors.index_add(",
             "dvectors.index_add_( -> dvectors[bags.clamp(0)] += shares\n    dvectors.index_add(",
+            "dvectors.index_add_( -> for n, bag in enumerate(bags):\n"
+            "        dvectors[bag[bag >= 0]] += shares[n, bag >= 0]\n    dvectors.index_add(",
         ),
         OVERWRITTEN,
     ),
@@ -113,6 +111,8 @@ negative_sampling_backward = mistakes(
     change(
         (
             "dvectors.index_add_( -> dvectors[words] += pushes\n    dvectors.index_add(",
+            "dvectors.index_add_( -> for n in range(len(h)):\n"
+            "        dvectors[words[n]] += pushes[n]\n    dvectors.index_add(",
             "dvectors.index_add_( -> dvectors.index_add_(0, words[:, 0], pushes[:, 0])\n"
             "    dvectors[words[:, 1:]] += pushes[:, 1:]\n    dvectors.index_add(",
         ),
