@@ -14,7 +14,7 @@ ONE_LESS = "k is one too small: count up to the last place that meets the condit
 TOTAL = "the total is taken for 1: it is an argument"
 
 support_size = mistakes(
-    change("> ordered -> >= ordered", "a score at the threshold is counted: its p is 0"),
+    change(("> ordered -> >= ordered", "total + k -> total + 1e-6 + k"), "a score at τ is counted"),
     change("descending=True -> descending=False", ASCENDING),
     change("z.sort(1, descending=True).values -> z", UNSORTED),
     change(("z.sort(1, -> z.sort(0,", "cumsum(1) -> cumsum(0)"), COLUMNS),
