@@ -111,6 +111,8 @@ AT_CALL: dict[str, Any] = {
     "close_descriptors": Killed,
     "exit_hooks": equals(X + 1),
     "huge_return": NotData,
+    "huge_keys": lambda value: type(value) is dict,
+    "costly_remarks": equals(X + 1),
     "empty_return": NotData,
     "cyclic_return": NotData,
     "wide_return": NotData,

@@ -7,10 +7,14 @@ from gradus.results import Status, SubmissionStatus
 NOT_YET = " is not implemented yet"
 
 
+def clip(text: str, length: int) -> str:
+    """Its first `length` characters, with an ellipsis where it has more."""
+    return text if len(text) <= length else text[:length] + "…"
+
+
 def one_line(text: str, length: int = 500) -> str:
     """Foreign text made harmless for a terminal, a page or a file: printable, one line, clipped."""
-    clipped = text if len(text) <= length else text[:length] + "…"
-    return "".join(c if c.isprintable() else " " for c in clipped).strip()
+    return "".join(c if c.isprintable() else " " for c in clip(text, length)).strip()
 
 
 class SubmissionError(Exception):

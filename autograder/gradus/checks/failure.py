@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gradus.checks.record import current
+from gradus.errors import clip, one_line
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+MAX_SUMMARY, MAX_DETAIL = 500, 3000  # characters: it may quote what was returned, of any size
 MEND_FIRST = "mend that first."
 MIXED_DTYPES = (
     "Give new tensors the dtype of the inputs (x.new_zeros, dtype=x.dtype): mixed ones do not "
@@ -91,11 +93,11 @@ class CheckFailed(AssertionError):
         values: Tensor | None = None,
     ) -> None:
         self.values = values
-        self.summary = summary
-        self.details = tuple(d for d in details if d)
+        self.summary = clip(summary, MAX_SUMMARY)
+        self.details = tuple(clip(detail, MAX_DETAIL) for detail in details if detail)
         self.diagnosis = diagnosis
         self.credit = credit
-        super().__init__("\n".join((summary, *self.details)))
+        super().__init__("\n".join((self.summary, *self.details)))
 
 
 class WrongValue(CheckFailed):
@@ -119,7 +121,7 @@ def kind(value: Any) -> str:
         return "None (is a return missing?)"
     if hasattr(value, "shape"):
         return f"a tensor of shape {tuple(value.shape)}"
-    name = getattr(value, "type_name", type(value).__name__)
+    name = one_line(getattr(value, "type_name", type(value).__name__), 100)
     return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from gradus.checks.known import Known
     from gradus.checks.show import Shown
 
+MAX_REMARKS = 10  # some come from the submission, as many as it likes
+
 
 @dataclass
 class Record:
@@ -78,8 +80,9 @@ class Record:
         return self.right > 0 and bool(said) and all(edges)
 
     def remark(self, text: str) -> None:
-        """Note something that the student should read even when the check passes."""
-        if text not in self.remarks:
+        """Note something that the student should read even when the check passes; of many remarks
+        the first ones."""
+        if text not in self.remarks and len(self.remarks) < MAX_REMARKS:
             self.remarks.append(text)
 
     def fail(self, failure: Exception) -> None:

@@ -27,7 +27,7 @@ from gradus.checks.rng import derive_seed, submission_seed
 from gradus.checks.show import show_calls
 from gradus.checks.stand_ins import StandIns, choices, documented, usable
 from gradus.course import Topic, UsageError
-from gradus.errors import NOT_YET, LoadError, Raised, SubmissionError
+from gradus.errors import NOT_YET, LoadError, Raised, SubmissionError, one_line
 from gradus.jobs import CheckInfo, Job
 from gradus.results import CheckResult, Isolation, Result, Status, SubmissionStatus
 from gradus.sandbox.launcher import Launcher
@@ -374,7 +374,8 @@ def _verdict(
             return error.status, 0.0, error.message, None, error.location
         kind, message = error.message.split(":")[0], f"{error.message}\n{hint(error.message)}"
         return error.status, 0.0, message.strip(), f"raised:{kind}", error.location
-    reason = f"this check could not judge what was returned: {type(error).__name__}: {error}"
+    why = one_line(f"{type(error).__name__}: {error}")
+    reason = f"this check could not judge what was returned: {why}"
     return Status.ERROR, 0.0, reason, None, None
 
 
