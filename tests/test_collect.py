@@ -198,6 +198,25 @@ def test_names_that_print_alike_have_a_row_each(tmp_path):
     assert sorted(names(tmp_path)) == ["Ren\u00e9", "Ren\u00e9 (2)"]
 
 
+@pytest.mark.parametrize(
+    ("plain", "twin"),
+    [
+        ("Ren\u00e9", "Rene\u0301"),  # sorted before the other
+        ("\u1e69", "s\u0323\u0307"),
+        ("\u1e69", "s\u0307\u0323"),
+        ("x\\x1b", "x\x1b"),
+    ],
+)
+def test_a_name_is_not_taken_by_one_that_is_shown_alike(tmp_path, plain, twin):
+    (tmp_path / "alone").mkdir()
+    for order in ([plain, twin], [twin, plain]):
+        folders = [tree(tmp_path / name / "class", f"{name}.py") for name in order]
+        mine = {f"{plain}": f"{plain}.py", f"{plain} (2)": f"{twin}.py"}
+        assert (
+            names(*folders) == names(tree(tmp_path / "alone", *(f"{n}.py" for n in order))) == mine
+        )
+
+
 def test_nothing_but_a_plain_file_of_text_is_read(tmp_path):
     secret = tmp_path / "hidden_tests.py"
     secret.write_text("SECRET = 1\n")

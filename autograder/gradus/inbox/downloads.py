@@ -64,7 +64,9 @@ def gather(
             f"with them{ignored}"
         )
     chooser = Chooser(topic, due, handed_out)
-    found = [chooser.choose(printable(own[0].student), own) for own in students.values()]
+    # Who is called so comes before who is shown so: with an é of two characters, or by escapes.
+    by_name = sorted(students.values(), key=lambda own: own[0].student != printable(own[0].student))
+    found = [chooser.choose(printable(own[0].student), own) for own in by_name]
     for line in _remarks(found, paths, due):
         say(line)
     return distinct(found)
