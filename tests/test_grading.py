@@ -152,6 +152,16 @@ def test_every_submission_of_a_wild_class_has_its_own_result(course, capfd):
     )
 
 
+def test_a_long_name_takes_no_score_out_of_the_table(course, capfd):
+    hand_in(course, bob=DOUBLE, **{"a" * 200: DOUBLE, "李" * 20: DOUBLE})
+    assert run(course) == 0
+    rows = [line.split(maxsplit=3) for line in capfd.readouterr().out.splitlines()[1:4]]
+    assert [row[0] for row in rows] == ["a" * 63 + "…", "bob", "李" * 20]
+    for _, score, status, rest in rows:
+        assert (score, status) == ("2/6", "graded")
+        assert rest.startswith("not implemented yet: total ")
+
+
 def test_only_what_changed_is_graded_again(course, capfd):
     hand_in(course, ada=DOUBLE + TOTAL, carl=DOUBLE, emmy=DOUBLE + TOTAL)
 

@@ -25,7 +25,7 @@ def print_class(
     results = [graded.result for graded in done if isinstance(graded.result, Result)]
     results.sort(key=lambda result: result.submission)
     if results and output is not messages:
-        output.print(_table(results))
+        output.print(_table(results, output.width * 2 // 5))
     changed = comparison(_regraded(done))
     if changed:
         output.print("\nchanged since the results that were here before:", changed, "", sep="\n")
@@ -68,12 +68,13 @@ def _regraded(done: Sequence[Graded]) -> list[Pair]:
     ]
 
 
-def _table(results: Sequence[Result]) -> Table:
+def _table(results: Sequence[Result], widest: int) -> Table:
+    """A name is clipped at `widest` columns: none, however long, hides the others' scores."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("submission", no_wrap=True)
+    table.add_column("submission", no_wrap=True, max_width=widest)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
-    table.add_column("main diagnosis")  # the one column that gives way
+    table.add_column("main diagnosis")  # the first to give way
     table.add_column("seconds", justify="right", no_wrap=True)
     for result in results:
         said = " · ".join(filter(None, (result.by_hand, result.main_diagnosis())))
