@@ -310,12 +310,10 @@ def test_a_students_archives_have_one_budget_together(tmp_path, monkeypatch):
     opened = []
     take = Room.take
     monkeypatch.setattr(Room, "take", lambda room, n: (opened.append(n), take(room, n))[1])
-    bomb = squeezed(entry("x", pax_headers={}).tobuf() + bytes(512), 190_000_000)
+    bomb = squeezed(entry("x").tobuf() + bytes(512), 190_000_000)
+    tree(tmp_path, {"eve/mlp.py": CODE})
     for number in range(30):
-        file = tree(tmp_path / "eve", {}) / f"{number:02}.tar.gz"
-        tree(tmp_path, {f"eve/{file.name}": ""})
-        file.write_bytes(bomb)
-    (tmp_path / "eve/mlp.py").write_text(CODE)
+        (tmp_path / f"eve/{number}.tar.gz").write_bytes(bomb)
     (eve,) = gather([tmp_path], "mlp")
     assert eve.read() == CODE.encode()
     why = "of one student 10 archives are opened, to 256 MB in all"
