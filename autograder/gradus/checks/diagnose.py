@@ -248,9 +248,9 @@ def _term(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
 
 def _near(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     """Right to three digits or more, everywhere."""
-    if actual.shape != expected.shape or not bool(expected.any()):
-        return
     largest = largest_magnitude(expected.double())
+    if actual.shape != expected.shape or not largest:
+        return
     off = float((actual.double() - expected).abs().max()) / largest
     if off < 1e-3:  # NaN is not
         yield Diagnosis(
