@@ -265,7 +265,8 @@ def _offset(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis
     if actual.shape != expected.shape:
         return
     flat = (actual.double() - expected).flatten()
-    if flat.numel() > 2 and agree(flat, flat.mean().expand_as(flat), torch.float64):
+    finite = bool(flat.isfinite().all())
+    if finite and flat.numel() > 2 and agree(flat, flat.mean().expand_as(flat), torch.float64):
         yield Diagnosis("offset", f"off by {float(flat[0]):.5g} everywhere")
 
 
