@@ -244,7 +244,7 @@ def agree(failed: Sequence[Record]) -> list[Exception | None]:
 def _is_by_hand(notes: Record) -> bool:
     """Whether all that is wrong in a check was made of whole numbers."""
     tensors = [tensor for leaf in notes.wrong for tensor in leaf.tensors.values()]
-    return bool(tensors) and all(bool((t == t.round()).all()) for t in tensors)
+    return bool(tensors) and all(bool((t.double() % 1 == 0).all()) for t in tensors)
 
 
 def _own_path(notes: Record, sentence: str) -> str | None:
