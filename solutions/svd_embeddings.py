@@ -89,7 +89,7 @@ def cooccurrence(tokens, sentence, vocab, window):
     """How often each word stands near each other one: at most `window` places away, in one sentence.
 
     tokens: (M,) integers in 0 … vocab − 1, the words in their order. sentence: (M,) integers that
-    never fall, the sentence of each. vocab ≥ 1. window ≥ 0. Returns (vocab, vocab) whole numbers,
+    never fall, the sentence of each. vocab ≥ 1. window ≥ 0. Returns (vocab, vocab) integers,
     symmetric: each pair of places counts once for either word, so a word near itself counts twice.
     """
     # BEGIN SOLUTION

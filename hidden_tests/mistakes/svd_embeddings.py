@@ -184,7 +184,7 @@ class OneHot:
         apart = (place[:, None] - place).abs()
         seen = (apart > 0) & (apart <= window) & (sentence[:, None] == sentence)
         code = torch.eye(vocab)[tokens]
-        return code.T @ seen.float() @ code
+        return (code.T @ seen.float() @ code).long()
 
     def ppmi(counts):
         p = counts / counts.sum()
@@ -213,7 +213,7 @@ class OneHot:
 @alternative("word by word, as the definitions have it")
 class Loops:
     def cooccurrence(tokens, sentence, vocab, window):
-        counts = torch.zeros(vocab, vocab)
+        counts = torch.zeros(vocab, vocab, dtype=torch.int64)
         for s in range(len(tokens)):
             for t in range(max(0, s - window), min(len(tokens), s + window + 1)):
                 if s != t and sentence[s] == sentence[t]:
