@@ -178,7 +178,7 @@ def test_what_is_no_tensor_of_the_shape_fails_with_a_reason(value):
         (lambda x: x @ torch.zeros(2, 1), "dtype=x.dtype"),
         (lambda x: x @ torch.zeros(2, dtype=torch.int64), "integers"),
         (lambda x: 1 if x > 0 else 0, "torch.where"),
-        (lambda x: None + x, "without return"),
+        (lambda x: None + x, "is None here"),
         (lambda x: torch.exp(2.0), "math"),
         (lambda x: math.exp(x), "torch's functions"),
         (lambda x: (x > 0).mean(), "floats"),

@@ -748,21 +748,22 @@ class TestLevels:
         "level", [n for n in ("namespaces", "user") if not available_levels()[n]]
     )
     def test_a_forbidden_package_is_not_there(self, level: Any) -> None:
-        source = b"""def f(x):
-    import importlib
-    try:
-        return importlib.import_module('sci' + 'py.special').expit(x)
-    except ImportError:
-        return -1
-    except OSError:
-        return -1
+        source = b"""import sys
+def f():
+    for path in sys.path:
+        try:
+            open(f'{path}/scipy/special/__init__.py').close()
+            return True
+        except OSError:
+            pass
+    return False
 """
-        for forbid, expected in (([], 0.5), (["scipy"], -1)):
+        for forbid, expected in (([], True), (["scipy"], False)):
             with Launcher(level, LIMITS, forbid=forbid) as launcher:
                 student = Student(launcher, "mlp.py", source, forbid)
                 student.load()
                 student.begin("check", 0)
-                assert float(student.f(0.0)) == expected
+                assert student.f() is expected
                 student.close()
 
     def test_every_submission_has_its_own_process(self, load: Load) -> None:
