@@ -59,12 +59,15 @@ def _judge_again(student: Student, c: Comparison, returned: Any) -> list[Leaf]:
     else:
         leaves, _ = JUDGES[c.kind](student, c)
     if not all_right(leaves):
-        raise CheckFailed(
-            f"{judged(c)} returns something else the second time",
-            "The same call came again, after others: keep nothing from one call to the next.",
-            diagnosis="second call",
-        )
+        why = "The same call came again, after others: keep nothing from one call to the next."
+        raise differs_from_call_to_call(c, why)
     return []
+
+
+def differs_from_call_to_call(c: Comparison, why: str) -> CheckFailed:
+    """The verdict on a function whose call came again and returned something else."""
+    text = f"{judged(c)} returns something else the second time"
+    return CheckFailed(text, why, diagnosis="second call")
 
 
 def with_number(c: Comparison, name: str, value: float) -> Comparison:

@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from gradus.checks.conventions import call_again, leaves_of
+from gradus.checks.conventions import call_again, differs_from_call_to_call, leaves_of
 from gradus.checks.diagnose import diagnose
 from gradus.checks.evidence import evidence
 from gradus.checks.failure import CheckFailed, Leaf, WrongValue
 from gradus.checks.fingerprint import Transcript, transcript
-from gradus.checks.judging import all_right, judged, saying
+from gradus.checks.judging import all_right, saying
 from gradus.checks.known import Kind, Known, path_matches, whole_matches
 from gradus.checks.many import judge_many
 from gradus.checks.record import Record
@@ -75,12 +75,11 @@ def _of_chance(student: Student, notes: Record) -> CheckFailed | None:
         again = leaves_of(student, comparison)
         for one, two in zip(leaves, again, strict=False):
             if one.mine.shape != two.mine.shape or not agree_values(one.mine, two.mine):
-                return CheckFailed(
-                    f"{judged(comparison)} returns something else the second time",
+                why = (
                     "The same call came again: keep nothing from one call to the next, and draw "
-                    "from a generator with the seed that is given, if at all.",
-                    diagnosis="second call",
+                    "from a generator with the seed that is given, if at all."
                 )
+                return differs_from_call_to_call(comparison, why)
     return None
 
 

@@ -275,19 +275,19 @@ def _leaves(c: Comparison, pairs: Sequence[Pair], at_hand: Mapping[str, Any]) ->
         Leaf(path, as_tensor(mine, right, path), right, sizes, tensors, rights, call_text)
         for path, mine, right in pairs
     ]
-    if all_right(leaves):
-        for leaf in leaves:
-            _judge_dtype(leaf, exactly=c.same_dtype)
+    other = next((leaf for leaf in leaves if _is_of_other_dtype(leaf, exactly=c.same_dtype)), None)
+    if other is not None and all_right(leaves):
+        mine, right = other.mine.dtype, other.right.dtype
+        why = MIXED_DTYPES if right.is_floating_point else ""
+        raise CheckFailed(f"{other.path} is {mine}, expected {right}", why, diagnosis="dtype")
     return leaves
 
 
-def _judge_dtype(leaf: Leaf, *, exactly: bool) -> None:
+def _is_of_other_dtype(leaf: Leaf, *, exactly: bool) -> bool:
     """Whole numbers are no floats; which float it is, counts where the course's text says so."""
     mine, right = leaf.mine.dtype, leaf.right.dtype
     is_float = mine.is_floating_point and not right.is_floating_point
-    if (exactly and mine != right) or is_float:
-        why = MIXED_DTYPES if right.is_floating_point else ""
-        raise CheckFailed(f"{leaf.path} is {mine}, expected {right}", why, diagnosis="dtype")
+    return (exactly and mine != right) or is_float
 
 
 def _asked(c: Comparison) -> str:

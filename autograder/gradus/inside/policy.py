@@ -239,12 +239,11 @@ class _Visitor(ast.NodeVisitor):
         """The name to report when `dotted` is a forbidden name or lies in a forbidden module."""
         if dotted.startswith(HARMLESS):
             return None
-        same = [dotted]
-        for prefix in ("torch.ops.aten.", "torch.Tensor.", "torch._C._VariableFunctions."):
-            if dotted.startswith(prefix):
-                same.append("torch." + dotted.removeprefix(prefix))
         if self.entries and is_internal(dotted):
             return dotted
+        same = [dotted]
+        if dotted.startswith("torch.Tensor."):
+            same.append("torch." + dotted.removeprefix("torch.Tensor."))
         if is_allowed_in_nn(dotted):
             same = ["torch." + dotted.rpartition(".")[2]]
         for name in same:
