@@ -207,8 +207,9 @@ def test_shift_images(student, rng):
     """Each image moves by its own offsets, and nothing comes back in on the other side."""
     inputs = dict(x=double([[[1, 2, 3], [4, 5, 6]]]), dy=torch.tensor([1]), dx=torch.tensor([-1]))
     check_result(student, "shift_images", inputs, double([[[0, 0, 0], [2, 3, 0]]]), "out")
-    for (n, h, w), reach in (((6, 5, 7), 2), ((9, 4, 3), 5), ((1, 6, 5), 3)):
-        dy, dx = (rng.integers(n, low=-reach, high=reach + 1) for _ in range(2))
+    # Where there are images enough, each offset comes up once, 0 among them.
+    for (n, h, w), reach in (((5, 6, 7), 2), ((11, 4, 3), 5), ((1, 6, 5), 3)):
+        dy, dx = (rng.permutation(2 * reach + 1)[:n] - reach for _ in range(2))
         inputs = dict(x=rng.normal(n, h, w), dy=dy, dx=dx)
         check_result(student, "shift_images", inputs, shifted(**inputs), "out")
 
