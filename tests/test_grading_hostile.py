@@ -13,7 +13,7 @@ ATTACKS = sorted((Path(__file__).parent / "hostile").glob("*.py"))
 
 COURSE = """
 title: Under attack
-limits: {check_seconds: 2, submission_seconds: 6, memory_mb: 512, disk_mb: 8, output_kb: 16}
+limits: {check_seconds: 1, submission_seconds: 3, memory_mb: 512, disk_mb: 8, output_kb: 16}
 topics:
   - {id: tiny, title: Tiny, points: 6}
 """

@@ -33,6 +33,7 @@ ORDER = """
 """
 NOUNS = [
     "course",
+    "digests",
     "distribution",
     "solution",
     "results",

@@ -12,11 +12,11 @@ import pytest
 from test_grading import DOUBLE, GRADUS, TESTS, TOTAL, course, hand_in, run, saved, timeless
 
 from gradus.course import Course, Topic, UsageError
+from gradus.digests import mistakes_digest
 from gradus.grading.grade import Conditions, grade_class
 from gradus.grading.pool import run_jobs
 from gradus.grading.store import Store
 from gradus.inbox.downloads import gather
-from gradus.mistakes.prepare import mistakes_digest
 from gradus.results import Result, read_result
 
 __all__ = ["course"]  # the fixture

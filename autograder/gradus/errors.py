@@ -5,6 +5,7 @@ from __future__ import annotations
 from gradus.results import Status, SubmissionStatus
 
 NOT_YET = " is not implemented yet"
+NOT_READ = "Python could not read the file"
 
 
 def clip(text: str, length: int) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from gradus.results import Visibility
+from gradus.results import CheckResult, Status, Visibility
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,20 @@ class CheckInfo:
     public: bool
     visibility: Visibility
     threshold: bool = False
+
+    def result(self, status: Status, points: float, **rest: Any) -> CheckResult:
+        """A result of this check; `rest` are CheckResult's other fields."""
+        return CheckResult(
+            name=self.name,
+            title=self.title,
+            function=self.function,
+            points=points,
+            max_points=self.points,
+            status=status,
+            visibility=self.visibility,
+            public=self.public,
+            **rest,
+        )
 
 
 def points_by_function(checks: Iterable[CheckInfo]) -> dict[str, float]:

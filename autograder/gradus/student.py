@@ -9,6 +9,7 @@ from typing import Any
 
 from gradus.clock import Clock
 from gradus.errors import (
+    NOT_READ,
     NOT_YET,
     Forbidden,
     Killed,
@@ -27,8 +28,6 @@ from gradus.sandbox.launcher import Launcher
 from gradus.uses import Uses
 from gradus.wire.channel import Closed, Late
 from gradus.wire.frames import Garbage, Handle
-
-NOT_READ = "Python could not read the file"
 
 
 @dataclass

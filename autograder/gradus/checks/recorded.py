@@ -6,7 +6,6 @@ of tests and one salt, and is passed over where it was made for another.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch.utils._pytree import tree_map_only
 
 from gradus.checks.comparison import Comparison
 from gradus.checks.known import Known, Recorded
+from gradus.digests import recording_file, tests_digest
 from gradus.wire.frames import Decoder, Encoder, Handle, flat_bytes
 
 FORMAT = 7
@@ -137,18 +137,6 @@ class _Tensors:
 
 def _nothing_opaque(reference: Any) -> Any:
     raise ValueError("a recording holds data only")
-
-
-def tests_digest(test_file: Path) -> str:
-    """Of a file of tests."""
-    return hashlib.sha256(test_file.read_bytes()).hexdigest()[:16]
-
-
-def recording_file(test_file: Path, salt: str) -> Path:
-    """Where the hidden recording for a salt lies: beside the tests, named without the secret."""
-    topic = test_file.stem.removeprefix("test_")
-    of_salt = hashlib.sha256(f"recording\0{salt}".encode()).hexdigest()[:12]
-    return test_file.parent / ".recorded" / f"{topic}-{of_salt}.msgpack"
 
 
 def public_file(test_file: Path) -> Path:

@@ -27,6 +27,7 @@ from gradus.checks.rng import derive_seed, submission_seed
 from gradus.checks.show import show_calls
 from gradus.checks.stand_ins import StandIns, choices, documented, usable
 from gradus.course import Topic, UsageError
+from gradus.digests import tests_version
 from gradus.errors import NOT_YET, LoadError, Raised, SubmissionError, one_line
 from gradus.jobs import CheckInfo, Job
 from gradus.results import CheckResult, Isolation, Result, Status, SubmissionStatus
@@ -46,15 +47,6 @@ def list_checks(test_file: Path) -> list[CheckInfo]:
 
     collect(test_file, loop)
     return found
-
-
-def tests_version(test_file: Path, topic: Topic, salt: str) -> str:
-    """A digest of all that a score depends on besides the submission."""
-    parts = (test_file.read_bytes(), topic.settings().encode(), salt.encode())
-    digest = hashlib.sha256(gradus.__version__.encode())
-    for part in parts:
-        digest.update(hashlib.sha256(part).digest())
-    return digest.hexdigest()[:16]
 
 
 def run_session(
@@ -185,7 +177,7 @@ def judge(
         checks = _agreed(attempts)
     except LoadError as error:
         status, message = error.submission_status, error.message
-        checks = [check_result(describe(i), error.status, 0.0, message=message) for i in chosen]
+        checks = [describe(i).result(error.status, 0.0, message=message) for i in chosen]
     finally:
         student.close()
     return Result(
@@ -325,8 +317,7 @@ def _attempt(
         elif info.function.endswith("_backward") and forward in lost and MEND_FIRST not in message:
             message += f"\nThe cache is {forward}'s, which fails its own check: {MEND_FIRST}"
     raised_by = getattr(error, "function", None) or info.function
-    result = check_result(
-        info,
+    result = info.result(
         status,
         round(info.points * share, 6),
         message=message,
@@ -377,18 +368,3 @@ def _verdict(
     why = one_line(f"{type(error).__name__}: {error}")
     reason = f"this check could not judge what was returned: {why}"
     return Status.ERROR, 0.0, reason, None, None
-
-
-def check_result(info: CheckInfo, status: Status, points: float, **rest: Any) -> CheckResult:
-    """The result of the check that `info` describes; `rest` are CheckResult's other fields."""
-    return CheckResult(
-        name=info.name,
-        title=info.title,
-        function=info.function,
-        points=points,
-        max_points=info.points,
-        status=status,
-        visibility=info.visibility,
-        public=info.public,
-        **rest,
-    )

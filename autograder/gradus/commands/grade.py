@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -24,19 +23,20 @@ from gradus.course import (
     shown,
     weakness,
 )
+from gradus.digests import keep_checks, known_checks, mistakes_digest
+from gradus.grading.grade import Conditions, Graded, Run, grade_class
 from gradus.grading.pool import run_jobs
 from gradus.grading.store import Store
 from gradus.inbox.downloads import gather
 from gradus.inbox.found import Found, printable
 from gradus.inbox.pieces import few
 from gradus.inbox.topics import of_other_topics
+from gradus.jobs import CheckInfo
 from gradus.rendering import stdout
+from gradus.report.graded import print_class
 from gradus.report.load import read_adjusted, with_adjustment
 from gradus.results import Result
 from gradus.sandbox.levels import LEVELS, choose_level
-
-if TYPE_CHECKING:
-    from gradus.grading.grade import Graded
 
 
 def grade(
@@ -90,20 +90,12 @@ def grade(
     if weak := weakness(salt):
         say(weak)
 
-    # Imports torch, which takes seconds: after all that can be wrong without it.
-    from gradus.checks.session import list_checks
-    from gradus.grading.grade import Conditions, Run, grade_class
-    from gradus.mistakes.prepare import mistakes_digest
-    from gradus.report.graded import print_class
-
     _check_device(device)
-    checks = list_checks(test_file)
-    check_points(course, chosen, checks)
+    checks = _checks(course, chosen, salt, messages)
     folders = dict.fromkeys(item.file.parent for item in found if not item.problem)
     judges = judges or len(os.sched_getaffinity(0))
     named = mistakes_digest(course, chosen)
     conditions = Conditions(chosen, test_file, checks, salt, level, device, engine, named)
-    _record(course, chosen, salt, messages)
     if engine == "gradus":
 
         def run_with(judges: int) -> Run:
@@ -152,15 +144,25 @@ def grade(
     return print_class(done, level, store.folder, messages if jsonl else stdout(), messages)
 
 
-def _record(course: Course, topic: Topic, salt: str, messages: Console) -> None:
-    """Have the known mistakes ready that the judges name: once for each state of the tests."""
+def _checks(course: Course, topic: Topic, salt: str, messages: Console) -> list[CheckInfo]:
+    """The checks, with the known mistakes ready that the judges name: looked at and recorded once
+    for each state of the tests, for both import torch, which takes seconds."""
+    if known := known_checks(course, topic, salt):
+        check_points(course, topic, known)
+        return known
+    from gradus.checks.session import list_checks
+
+    checks = list_checks(course.test_file(topic))
+    check_points(course, topic, checks)
+    if not course.solution(topic).is_file():  # what was recorded came with the tests
+        return checks
     from gradus.mistakes.prepare import prepare
 
-    if not course.solution(topic).is_file():  # what was recorded came with the tests
-        return
     with _bar(messages, "recording mistakes") as bar:
         task = bar.add_task("", total=None)
         prepare(course, topic, salt, lambda done, of: bar.update(task, completed=done, total=of))
+    keep_checks(course, topic, salt, checks)
+    return checks
 
 
 def _with_timeout(topic: Topic, seconds: float | None) -> Topic:

@@ -13,14 +13,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradus.checks.session import check_result, tests_version
 from gradus.course import Limits, Topic, shown
+from gradus.digests import tests_version
+from gradus.errors import NOT_READ
 from gradus.grading.pool import NoResult
 from gradus.grading.store import IN_ADJUSTED, Store
 from gradus.inbox.found import Found, Unreadable
 from gradus.jobs import CheckInfo, Job
 from gradus.results import Isolation, Result, Status, SubmissionStatus, first_line
-from gradus.student import NOT_READ
 
 Run = Callable[[Iterable[Job]], Iterator[tuple[Job, Result | NoResult]]]
 # Of what a clock says of a limit that the machine may have a part in: on all checks, or of waiting.
@@ -221,5 +221,5 @@ def unreadable(item: Found, why: str, conditions: Conditions, version: str) -> R
         message=why,
         notes=[item.note] if item.note else [],
         handed_in=item.handed_in,
-        checks=[check_result(check, Status.ERROR, 0, message=why) for check in conditions.checks],
+        checks=[check.result(Status.ERROR, 0, message=why) for check in conditions.checks],
     )

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 
-import gradus
 from gradus.checks.plugin import PUBLIC_SALT
 from gradus.checks.recorded import (
     Recording,
     public_file,
     read_recording,
-    recording_file,
-    tests_digest,
 )
 from gradus.course import Course, Topic
+from gradus.digests import recording_file, sources_digest, tests_digest
 from gradus.files import read_text, write_whole
 from gradus.mistakes.perform import Sources
 from gradus.mistakes.read import Mistakes, read_mistakes
@@ -38,36 +34,6 @@ def sources_of(course: Course, topic: Topic) -> Sources:
         read_mistakes(path) if path.exists() else Mistakes(),
         course.test_file(topic),
     )
-
-
-# What decides what is recorded, beside a topic's own files.
-_CODE = (
-    *("clock.py", "checks/calls.py", "checks/comparison.py", "checks/data.py"),
-    "checks/fingerprint.py",
-    *("checks/gradients.py", "checks/judging.py", "checks/leaves.py", "checks/local.py"),
-    *("checks/rng.py", "checks/tolerance.py", "checks/training.py"),
-    *("checks/many.py", "mistakes/edges.py", "mistakes/many.py", "mistakes/perform.py"),
-    *("mistakes/precision.py", "mistakes/recorder.py", "mistakes/rules.py", "mistakes/runs.py"),
-    *("mistakes/small.py", "mistakes/variants.py"),
-)
-
-
-def sources_digest(course: Course, topic: Topic, salt: str) -> str:
-    """Of all that a recording depends on: a topic's files, the salt, and the code that records."""
-    digest = hashlib.sha256(f"{salt}\0{topic.settings()}\0".encode())
-    digest.update(Solution.read(course.solution(topic)).code().encode())
-    code = [Path(gradus.__file__).parent / name for name in _CODE]
-    for path in (course.test_file(topic), course.mistakes(topic), *code):
-        digest.update(hashlib.sha256(path.read_bytes() if path.exists() else b"").digest())
-    return digest.hexdigest()[:16]
-
-
-def mistakes_digest(course: Course, topic: Topic) -> str:
-    """Of what names a mistake, whatever the checks and the salt: the solution and the mistakes."""
-    solution, mistakes = course.solution(topic), course.mistakes(topic)
-    digest = hashlib.sha256(mistakes.read_bytes() if mistakes.exists() else b"")
-    digest.update(b"\0" + (Solution.read(solution).code() if solution.exists() else "").encode())
-    return digest.hexdigest()[:16]
 
 
 def prepare(

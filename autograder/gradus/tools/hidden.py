@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gradus.checks.recorded import recording_file
 from gradus.course import Course, Topic, read_salt
+from gradus.digests import recording_file
 from gradus.mistakes.prepare import prepare
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gradus.checks.session import check_result, tests_version
 from gradus.course import Course, Topic, read_salt
+from gradus.digests import tests_version
 from gradus.files import pack_zip
 from gradus.jobs import CheckInfo
 from gradus.results import Result, Status, SubmissionStatus
@@ -112,5 +112,5 @@ def _ungraded(topic: Topic, checks: Iterable[CheckInfo], version: str) -> Result
         seconds=0,
         sha256="",
         tests=version,
-        checks=[check_result(check, Status.ERROR, 0) for check in checks],
+        checks=[check.result(Status.ERROR, 0) for check in checks],
     )
