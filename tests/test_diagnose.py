@@ -20,6 +20,7 @@ MISTAKES = {
     "scale:1/batch": lambda e, x: e / 32,
     "scale:-batch": lambda e, x: e * -32,
     "scale:2": lambda e, x: 2 * e,
+    "scale:√batch size": lambda e, x: e * math.sqrt(32),
     "scale:0.5": lambda e, x: e / 2,
     "scale": lambda e, x: 1.234 * e,
     "sign": lambda e, x: -e,
@@ -32,9 +33,14 @@ MISTAKES = {
     "missing term:x": lambda e, x: e - x,
     "extra term:x": lambda e, x: e + x,
     "sign of term:x": lambda e, x: e - 2 * x,
+    "term:x": lambda e, x: e + x / 100,
+    "cut:more": lambda e, x: e.clamp(max=float(e.flatten().sort().values[-3])),
+    "slices:wrong at the last index of axis 1 only": lambda e, x: torch.cat(
+        [e[:, :-1], 3 + 2 * e[:, -1:]], 1
+    ),
     "missing factor:x": lambda e, x: e / x,
     "extra factor:x": lambda e, x: e * x,
-    "where:x negative": lambda e, x: e + (x < 0) * (1 + e.abs()),
+    "where:x is negative": lambda e, x: e + (x < 0) * (1 + e.abs()),
     "scale along:1": lambda e, x: e * torch.arange(2, 2 + e.shape[1]),
     "nan": lambda e, x: e.index_fill(0, torch.tensor([1]), torch.nan),
     "inf": lambda e, x: e.index_fill(0, torch.tensor([1]), torch.inf),

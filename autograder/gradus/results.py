@@ -150,7 +150,7 @@ class Result(BaseModel):
 
     def main_diagnosis(self) -> str:
         """What explains most of the lost points, in one line: a cause before what follows from it,
-        and what has a name before what has none."""
+        what was seen in a call before a threshold, and what has a name before what has none."""
         if self.handed_in.looks_like:
             return f"this looks like {self.handed_in.looks_like}, not {self.topic}"
         if self.status is not SubmissionStatus.GRADED:
@@ -164,7 +164,12 @@ class Result(BaseModel):
             return "not implemented yet: " + ", ".join(functions)
         worst = max(
             (c for c in lost if c.status not in unsolved),
-            key=lambda c: (not c.follows, c.diagnosis is not None, c.max_points - c.points),
+            key=lambda c: (
+                not c.follows,
+                not c.metrics,
+                c.diagnosis is not None,
+                c.max_points - c.points,
+            ),
         )
         return f"{worst.function}: {first_line(worst.message)}"
 

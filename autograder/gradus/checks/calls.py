@@ -55,6 +55,6 @@ def unpack(function: str, value: Any, *names: str, more: str = "") -> tuple[Any,
     several = isinstance(value, (tuple, list))
     if several and len(value) == len(names):
         return tuple(value)
-    got = f"{len(value)} values" if several else kind(value)
+    got = f"{len(value)} values" if several else kind(value, whole=True)
     text = f"{function} must return ({', '.join(names)}), got {got}"
     raise CheckFailed(text, more, diagnosis="structure")

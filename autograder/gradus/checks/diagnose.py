@@ -7,13 +7,15 @@ explains stays unexplained.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import permutations
+from itertools import combinations, permutations
 
 import torch
 from torch import Tensor
 
+from gradus.checks.evidence import shapes
 from gradus.checks.failure import Leaf
 from gradus.checks.tolerance import agree, closeness, largest_magnitude
 
@@ -52,7 +54,7 @@ def _tried(hypothesis: Callable[..., Iterator[Diagnosis]], leaf: Leaf) -> Iterat
 def _shape(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     if actual.shape == expected.shape:
         return
-    summary = f"shape {tuple(actual.shape)}, expected {tuple(expected.shape)}"
+    summary = shapes(clues)
     if actual.ndim == expected.ndim and sorted(actual.shape) == sorted(expected.shape):
         for dims in _permutations(expected.ndim):
             if agree(actual, expected.permute(dims)):
@@ -114,7 +116,8 @@ def _constant(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnos
     if actual.shape != expected.shape or actual.numel() <= 2:
         return
     mostly_right = int(closeness(actual, expected).sum()) > actual.numel() // 2
-    if bool((actual == actual.flatten()[0]).all()) and not mostly_right:
+    also_right = bool((expected == expected.flatten()[0]).all())  # which is no fault
+    if bool((actual == actual.flatten()[0]).all()) and not mostly_right and not also_right:
         yield Diagnosis("constant", f"the same value {float(actual.flatten()[0]):.5g} everywhere")
 
 
@@ -128,7 +131,12 @@ def _integer(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosi
 def _scale(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     """A factor that has a name."""
     ratio = _constant_ratio(actual, expected)
-    named = _name_of_ratio(ratio, clues.sizes) if ratio else None
+    lengths = {
+        f"length of axis {axis} of {name}": d
+        for name, tensor in clues.tensors.items()
+        for axis, d in enumerate(tensor.shape)
+    }
+    named = _name_of_ratio(ratio, clues.sizes, lengths) if ratio else None
     if ratio and named:
         everywhere = ", everywhere" if expected.numel() > 1 else ""
         yield Diagnosis(named[0], _times(ratio) + everywhere, named[1])
@@ -151,7 +159,12 @@ def _constant_ratio(actual: Tensor, expected: Tensor) -> float | None:
     return ratio if ratio != 0 and agree(actual.double() / ratio, expected, actual.dtype) else None
 
 
-def _name_of_ratio(ratio: float, sizes: Mapping[str, float]) -> tuple[str, str] | None:
+def _name_of_ratio(
+    ratio: float, sizes: Mapping[str, float], lengths: Mapping[str, float]
+) -> tuple[str, str] | None:
+    """What a factor is called by and what is said of it; of all `lengths` only roots, for some
+    length is nearly every small number."""
+
     def near(value: float) -> bool:
         return value != 0 and abs(ratio / value - 1) < 1e-6
 
@@ -168,6 +181,11 @@ def _name_of_ratio(ratio: float, sizes: Mapping[str, float]) -> tuple[str, str] 
                 return f"scale:1/{key}", f"{size:g} is {_the(name)}: {_lost(name, 'twice')}"
             if near(sign * size * size):
                 return f"scale:{key}^2", f"{size * size:g} is {_the(name)} squared."
+        for name, size in {**sizes, **lengths}.items():
+            root = math.sqrt(size) if size > 0 else 0.0
+            if root % 1 and (near(sign * root) or near(sign / root)):
+                text = f"{root:.4g} is the root of {size:g}, {_the(name)}."
+                return f"scale:{prefix}√{name}", text
         for factor in (2.0, 0.5):
             if near(sign * factor):
                 return f"scale:{prefix}{factor:g}", ""
@@ -244,6 +262,11 @@ def _term(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
             yield Diagnosis(f"extra term:{name}", f"{name} is added once too often")
         if agree(gap, -2 * term):
             yield Diagnosis(f"sign of term:{name}", f"the term {name} has the wrong sign")
+        share = float((gap * term).sum() / term.square().sum())
+        several = int((term != 0).sum()) > 3 and bool((term != term.flatten()[0]).any())
+        if several and abs(share) > 1e-9 and agree(gap, share * term):
+            what = f"yours is the right value and {share:.5g} · {name}"
+            yield Diagnosis(f"term:{name}", what, f"Where does {name} come in, with that factor?")
 
 
 def _near(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
@@ -304,7 +327,8 @@ def _scale_along_axis(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator
         ratio = (actual.double() * expected).sum(others, keepdim=True) / (
             expected.square().sum(others, keepdim=True) + 1e-300
         )
-        if agree(actual, ratio * expected) and bool((ratio != 0).all()):
+        many = (expected != 0).sum(others, keepdim=True) > 1  # else any value is a factor
+        if agree(actual, ratio * expected) and bool(((ratio != 0) & (many | (ratio == 1))).all()):
             yield Diagnosis(
                 f"scale along:{axis}",
                 f"each slice along axis {axis} is off by a factor of its own",
@@ -320,24 +344,69 @@ def _order(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]
 
 
 def _region(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    """Wrong exactly where a known tensor is negative, positive or zero."""
+    """Wrong exactly where a known tensor is negative, positive or zero, or two of them are."""
     if actual.shape != expected.shape:
         return
     wrong = ~closeness(actual, expected)
     if bool(wrong.all()) or int(wrong.sum()) < 2:
         return
+    regions: dict[str, Tensor] = {}
     for name, tensor in clues.tensors.items():
         values = _broadcast(tensor, expected)
-        if values is None:
+        if values is not None:
+            regions |= {
+                f"{name} is negative": values < 0,
+                f"{name} is positive": values > 0,
+                f"{name} is zero": values == 0,
+                f"{name} is not zero": values != 0,
+            }
+    for where, region in regions.items():
+        if bool((region == wrong).all()):
+            yield Diagnosis(f"where:{where}", f"wrong exactly where {where}")
+    for (one, first), (other, second) in combinations(regions.items(), 2):
+        if int(wrong.sum()) > 2 and bool(((first & second) == wrong).all()):
+            yield Diagnosis(f"where:{one}, {other}", f"wrong exactly where {one} and {other}")
+
+
+def _cut(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """Right but for a greatest or a least value, which takes the place of all beyond it."""
+    if actual.shape != expected.shape or expected.numel() < 4:
+        return
+    most, least = float(actual.max()), float(actual.min())
+    right = expected.double()
+    for limit, cut, beyond in (
+        (most, right.clamp(max=most), right > most),
+        (least, right.clamp(min=least), right < least),
+    ):
+        many = 1 < int(beyond.sum()) < right.numel()  # one may happen to be the largest
+        if many and agree(actual.double(), cut):
+            what = "more" if limit == most else "less"
+            yield Diagnosis(f"cut:{what}", f"{limit:.5g} where {what} is expected: is it cut off?")
+
+
+def _slices(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """Whole slices are right, and of the others most is wrong."""
+    if actual.shape != expected.shape or expected.ndim < 2:
+        return
+    wrong = ~closeness(actual, expected)
+    for axis, size in enumerate(expected.shape):
+        rest = [d for d in range(expected.ndim) if d != axis]
+        share = wrong.double().mean(rest)
+        bad = (share > 0).nonzero().flatten().tolist()
+        if wrong.numel() < 3 * size or not 0 < len(bad) < size or bool((share[bad] < 0.6).any()):
             continue
-        for word, region in (
-            ("negative", values < 0),
-            ("positive", values > 0),
-            ("zero", values == 0),
-            ("not zero", values != 0),
-        ):
-            if bool((region == wrong).all()):
-                yield Diagnosis(f"where:{name} {word}", f"wrong exactly where {name} is {word}")
+        good = [n for n in range(size) if n not in bad]
+        if len(good) == 1:
+            where = f"right at {_index(good[0], size)} of axis {axis} only"
+        elif len(bad) == 1:
+            where = f"wrong at {_index(bad[0], size)} of axis {axis} only"
+        else:
+            continue
+        yield Diagnosis(f"slices:{where}", where)
+
+
+def _index(n: int, size: int) -> str:
+    return "the last index" if n == size - 1 else f"index {n}"
 
 
 def _broadcast(tensor: Tensor, like: Tensor) -> Tensor | None:
@@ -354,5 +423,5 @@ def _permutations(n: int) -> Iterator[tuple[int, ...]]:
 
 
 _NAMED = (_shape, _not_finite, _zeros, _integer, _scale, _transposed, _swapped, _term, _factor)
-_VAGUE = (_near, _constant, _ratio, _offset, _scale_along_axis, _order, _region)
+_VAGUE = (_near, _constant, _ratio, _offset, _scale_along_axis, _order, _cut, _region, _slices)
 _PLAIN = (_shape, _not_finite, _integer, _constant)  # say what anyone can see

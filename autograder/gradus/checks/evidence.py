@@ -13,7 +13,7 @@ def evidence(leaf: Leaf) -> str:
     """One element, the one furthest off: "b[0]: yours 4.8129, expected 0.1504"; or the shapes."""
     mine, right = leaf.mine, leaf.right
     if mine.shape != right.shape:
-        return f"shape {tuple(mine.shape)}, expected {tuple(right.shape)}"
+        return shapes(leaf)
     if mine.numel() == 0:
         return ""
     index = _furthest_off(mine, right)
@@ -22,6 +22,12 @@ def evidence(leaf: Leaf) -> str:
     where += f" {leaf.call}" if leaf.call else ""
     digits = next((d for d in (5, 8, 12) if f"{a:.{d}g}" != f"{b:.{d}g}"), 17)
     return f"{where}: yours {a:.{digits}g}, expected {b:.{digits}g}"
+
+
+def shapes(leaf: Leaf) -> str:
+    """Two shapes that differ, and of which call: "shape (3,), expected (4,) with n=4"."""
+    call = f" {leaf.call}" if leaf.call else ""
+    return f"shape {tuple(leaf.mine.shape)}, expected {tuple(leaf.right.shape)}{call}"
 
 
 def _furthest_off(mine: Tensor, right: Tensor) -> tuple[int, ...]:

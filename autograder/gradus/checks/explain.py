@@ -29,6 +29,8 @@ from gradus.errors import Raised, SubmissionError
 if TYPE_CHECKING:
     from gradus.student import Student
 
+FEW = 8  # outputs, each of which may have a name for what is wrong
+HANDFUL = 6  # wrong numbers, which more than one mistake may lead to
 PENCIL = "A call with small numbers, to be followed with a pencil:"
 
 
@@ -135,18 +137,25 @@ def explain(notes: Record) -> Exception | None:
     of_paths = again or of_paths  # a mistake that all of another check has shown needs no second
     if of_paths:
         return _said([(path, text) for text, path in of_paths.items()], failure, notes)
+    firsts = {one.path: one for one in reversed(notes.wrong)}
+    outputs = [failure.leaf, *(one for one in firsts.values() if one.path != failure.leaf.path)]
+    for leaf in outputs if len(outputs) <= FEW else outputs[:1]:
+        named = diagnose(leaf, _others(notes, leaf), vague=False)
+        if named is not None:
+            return _diagnosed(leaf, named.summary, named.explanation, named.id, notes.hint)
     leaf = failure.leaf
-    others = [one for one in notes.wrong if one.path == leaf.path and one is not leaf]
-    named = diagnose(leaf, others, vague=False)
-    if named is not None:
-        return _diagnosed(leaf, named.summary, named.explanation, named.id, notes.hint)
     by_rule = next(whole_matches(notes.known, seen, "rule"), None)
     if by_rule is not None:
         return _said([(leaf.path, by_rule.said[0])], failure, notes)
-    vague = diagnose(leaf, others, vague=True)
+    vague = diagnose(leaf, _others(notes, leaf), vague=True)
     if vague is not None:
         return _diagnosed(leaf, vague.summary, vague.explanation, vague.id, notes.hint)
     return _unexplained(leaf, notes.hint)
+
+
+def _others(notes: Record, leaf: Leaf) -> list[Leaf]:
+    """The same output of other calls, where it is also wrong."""
+    return [one for one in notes.wrong if one.path == leaf.path and one is not leaf]
 
 
 def _mistake_of_forward(notes: Record, seen: Transcript) -> Known | None:
@@ -210,8 +219,8 @@ def agree(failed: Sequence[Record]) -> list[Exception | None]:
     """What checks of one function say that have failed, after what they have noted.
 
     Several mistakes may lead to the same values in one check; the student's is the one that fits
-    in the others, too. Few whole numbers fit more stories than one: what is said of them must not
-    be refuted by another check that would show the same mistake.
+    in the others, too. A few numbers, or whole ones, fit more stories than one: what is said of
+    them must not be refuted by another check that would show the same mistake.
     """
     votes: Counter[str] = Counter()
     explained: set[str] = set()
@@ -234,16 +243,20 @@ def agree(failed: Sequence[Record]) -> list[Exception | None]:
         notes.votes, notes.explained = votes, explained
         if len(everywhere) > 1:
             notes.throughout = set.intersection(*everywhere)
-        if _is_by_hand(notes):
+        if _is_little(notes):
             others = (texts for other, texts in refuted.items() if other != at)
             notes.refuted = set().union(*others)
     return [explain(notes) for notes in failed]
 
 
-def _is_by_hand(notes: Record) -> bool:
-    """Whether all that is wrong in a check was made of whole numbers."""
+def _is_little(notes: Record) -> bool:
+    """Whether what is wrong in a check was made of whole numbers, or is a handful of numbers."""
     tensors = [tensor for leaf in notes.wrong for tensor in leaf.tensors.values()]
-    return bool(tensors) and all(bool((t.double() % 1 == 0).all()) for t in tensors)
+    if bool(tensors) and all(bool((t.double() % 1 == 0).all()) for t in tensors):
+        return True
+    alike = [leaf for leaf in notes.wrong if leaf.mine.shape == leaf.right.shape]
+    wrong = sum(int((~closeness(leaf.mine, leaf.right)).sum()) for leaf in alike)
+    return len(alike) == len(notes.wrong) and 0 < wrong <= HANDFUL
 
 
 def _own_path(notes: Record, sentence: str) -> str | None:

@@ -115,10 +115,14 @@ def require(condition: bool, summary: str, *details: str, diagnosis: str | None 
         raise CheckFailed(summary, *details, diagnosis=diagnosis)
 
 
-def kind(value: Any) -> str:
-    """A value's type as a student would name it: "a tensor of shape (4, 3)", "a float"."""
+SHORT = "although the inputs are float64"  # said of what passes at a lower precision
+
+
+def kind(value: Any, *, whole: bool = False) -> str:
+    """A value's type as a student would name it: "a tensor of shape (4, 3)", "a float". `whole`: it
+    is all that was returned."""
     if value is None:
-        return "None (is a return missing?)"
+        return "None (is a return missing?)" if whole else "None"
     if hasattr(value, "shape"):
         return f"a tensor of shape {tuple(value.shape)}"
     name = one_line(getattr(value, "type_name", type(value).__name__), 100)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gradus.checks.calls import unpack
-from gradus.checks.failure import CheckFailed, kind
+from gradus.checks.failure import SHORT, CheckFailed, kind
 from gradus.checks.record import current
 from gradus.checks.tolerance import agree
 
@@ -63,6 +63,9 @@ def pair_leaves(actual: Any, expected: Any, path: str) -> list[Pair]:
 def pair_named(actual: Any, expected: Any, name: str | Sequence[str], function: str) -> list[Pair]:
     """`pair_leaves` where a tuple is returned whose parts have names: ("params", "losses")."""
     if isinstance(name, str):
+        if actual is None and expected is not None:
+            returned = kind(actual, whole=True)
+            raise CheckFailed(f"{name}: {function} returns {returned}", diagnosis="structure")
         return pair_leaves(actual, expected, name)
     triples = zip(unpack(function, actual, *name), expected, name, strict=True)
     return [leaf for mine, right, part in triples for leaf in pair_leaves(mine, right, part)]
@@ -148,4 +151,4 @@ def remark_on_precision(actual: Tensor, expected: Tensor) -> None:
         return
     else:  # by a cast on the way, or by another mistake of that size
         what = "right to float32's precision only,"
-    current().remark(f"{what} although the inputs are float64")
+    current().remark(f"{what} {SHORT}")

@@ -23,13 +23,14 @@ class Record:
 
     A comparison that fails does not end the check, unless `stop` asks for that: what the other
     outputs are helps to say why. `known` are the mistakes recorded for this check, `lost` the
-    functions that have failed a check before this one, `passed` those that have passed one, `told`
-    those that were told of their dtypes, and `said` what was said of the forward. `votes` says of a
-    mistake in how many of the function's failed checks it fits, `explained` which ones fit all that
-    is wrong in one, `throughout` what fits all that is wrong in every one, and `refuted` which fit
-    none of what is wrong in another. `edges` are calls to be made when it has passed, and `many`
-    one with many rows; `small` is one to show when nothing explains why it has not. With `keep` its
-    calls are kept, too. `float32` is the part of the tolerance for float32 that it allows.
+    functions that have failed a check before this one, `passed` those that have passed one, `short`
+    those that have at float32's precision only, `told` those that were told of their dtypes, and
+    `said` what was said of the forward. `votes` says of a mistake in how many of the function's
+    failed checks it fits, `explained` which ones fit all that is wrong in one, `throughout` what
+    fits all that is wrong in every one, and `refuted` which fit none of what is wrong in another.
+    `edges` are calls to be made when it has passed, and `many` one with many rows; `small` is one
+    to show when nothing explains why it has not. With `keep` its calls are kept, too. `float32` is
+    the part of the tolerance for float32 that it allows.
     """
 
     seed: int = 0
@@ -39,6 +40,7 @@ class Record:
     known: Sequence[Known] = ()
     lost: frozenset[str] = frozenset()
     passed: frozenset[str] = frozenset()
+    short: frozenset[str] = frozenset()
     told: frozenset[str] = frozenset()
     edges: Sequence[Comparison] = ()
     small: Sequence[Comparison] = ()

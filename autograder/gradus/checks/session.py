@@ -20,7 +20,7 @@ import pytest
 import gradus
 from gradus.checks import record
 from gradus.checks.explain import PENCIL, agree, conclude
-from gradus.checks.failure import MEND_FIRST, CheckFailed, hint
+from gradus.checks.failure import MEND_FIRST, SHORT, CheckFailed, hint
 from gradus.checks.plugin import SUBJECT, Subject
 from gradus.checks.recorded import Recording, load_recording
 from gradus.checks.rng import derive_seed, submission_seed
@@ -276,6 +276,7 @@ def _attempt(
     passed = frozenset(c.function for c in before if c.points == c.max_points)
     forward = info.function.removesuffix("backward") + "forward"
     said = "\n".join(c.message for c in before if c.function == forward)
+    short = frozenset(c.function for c in before if SHORT in c.message)
     told = frozenset(c.function for c in before if c.diagnosis == "dtype")
     shown = any(PENCIL in c.message for c in before if c.function == info.function)
     notes = record.start(
@@ -288,6 +289,7 @@ def _attempt(
         float32=subject.float32.get(item.name, 1.0),
         lost=lost,
         passed=passed,
+        short=short,
         told=told,
         said=said,
     )

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from gradus.checks.failure import SHORT
 from gradus.checks.gradients import variables
 from gradus.checks.record import current
 from gradus.results import CheckResult
@@ -109,12 +110,13 @@ def choices(
 ) -> list[StandIns]:
     """The stand-ins to try a check of `function` with, after the checks in `before`.
 
-    Those of the functions that are wrong come first. Where there are any, two more choices follow:
+    Those of the functions that are wrong come first, or that pass at float32's precision only,
+    which is more than who uses them may lose. Where there are any, two more choices follow:
     functions that pass each other a cache of their own are right together only, as stand-ins or as
     they are. A forward and its backward are replaced together, for only they know their cache;
     neither is while one of the two is itself being judged.
     """
-    wrong = {_stem(c.function) for c in before if c.points < c.max_points}
+    wrong = {_stem(c.function) for c in before if c.points < c.max_points or SHORT in c.message}
     others = {n: stand_in for n, stand_in in stand_ins.items() if _stem(n) != _stem(function)}
     needed = {n: stand_in for n, stand_in in others.items() if _stem(n) in wrong}
     if not needed:

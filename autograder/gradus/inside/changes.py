@@ -1,4 +1,4 @@
-"""Which arguments a function modified in place."""
+"""Which arguments a function modified in place, and a backward those of its forward."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_flatten
 
 from gradus.wire.frames import flat_bytes
 
@@ -15,6 +16,7 @@ MAX_PATHS = 50
 _ABSENT = object()
 
 Snapshot = tuple[tuple[Any, ...], dict[str, Any], list[tuple[Any, Any]]]
+Received = list[tuple[torch.Tensor, torch.Tensor]]  # a function's own tensors, as they came
 
 
 def snapshot(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Snapshot:
@@ -35,7 +37,7 @@ def snapshot(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Snapshot:
 def changed(
     function: Callable[..., Any],
     before: Snapshot,
-    inputs: list[tuple[torch.Tensor, torch.Tensor]],
+    inputs: Received,
 ) -> list[str]:
     """Paths of what was modified, "x", "params[0]", "params['w']", by the parameters' names.
 
@@ -46,11 +48,6 @@ def changed(
     modified |= {id(value) for value, copy in copies if not _intact(value, copy)}
     if not modified:
         return []
-    try:
-        names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        names = []
-    names += [f"argument {i}" for i in range(len(names), len(arguments))]
     by_id = {id(value): copy for value, copy in copies}
     found: list[str] = []
 
@@ -70,9 +67,43 @@ def changed(
             else:
                 walk(f"{path}[{key!r}]", item)
 
-    for name, value in [*zip(names, arguments, strict=False), *keywords.items()]:
+    for name, value in _named(function, arguments, keywords):
         walk(name, value)
     return found[:MAX_PATHS]
+
+
+class Lent:
+    """What a forward was given, and its cache may hold: its backward must leave it as it is."""
+
+    def __init__(
+        self, cache: Any, function: Callable[..., Any], before: Snapshot, inputs: Received
+    ) -> None:
+        self.cache = cache
+        self._forward = function, before, inputs
+
+    def changed(self) -> list[str]:
+        """Of what was modified since, the forward's parameters."""
+        function, (arguments, keywords, _), inputs = self._forward
+        modified = {id(own) for own, received in inputs if not same(own, received)}
+        if not modified:
+            return []
+        return [
+            f"{name} of its forward, which the cache holds,"
+            for name, value in _named(function, arguments, keywords)
+            if any(id(leaf) in modified for leaf in tree_flatten(value)[0])
+        ]
+
+
+def _named(
+    function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> list[tuple[str, Any]]:
+    """The arguments by the names of the parameters."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        names = []
+    names += [f"argument {i}" for i in range(len(names), len(arguments))]
+    return [*zip(names, arguments, strict=False), *keywords.items()]
 
 
 def same(own: torch.Tensor, received: torch.Tensor) -> bool:

@@ -178,11 +178,29 @@ def _is_asked(c: Comparison, solution: LocalStudent) -> bool:
 
 
 def right_call(solution: LocalStudent, c: Comparison) -> Comparison | None:
-    """The comparison with what the solution returns; None where it refuses the numbers."""
+    """The comparison with what the solution returns; None where it refuses the numbers.
+
+    A whole number is an int where the check asks for one; that the solution returns one is its own
+    way.
+    """
     try:
-        return _returned(cast(Student, solution), c)
+        right = _returned(cast(Student, solution), c)
+        return replace(right, expected=_as_asked(right.expected, c.expected))
     except Exception:
         return None
+
+
+def _as_asked(value: Any, before: Any) -> Any:
+    """`value` with a float for each int in whose place `before`, which is expected, has another."""
+    if isinstance(value, (list, tuple)) and isinstance(before, (list, tuple)):
+        if len(value) != len(before):
+            return value
+        return type(value)(map(_as_asked, value, before))
+    if isinstance(value, Mapping) and isinstance(before, Mapping):
+        return {key: _as_asked(item, before.get(key)) for key, item in value.items()}
+    if type(value) is int and before is not None and type(before) is not int:
+        return float(value)
+    return value
 
 
 def _agree(one: Comparison, other: Comparison) -> bool:
