@@ -12,8 +12,6 @@ from torch import Tensor
 
 from gradus.checks import call, kind, points, public, require
 
-FANS = (200, 300)  # 60,000 weights
-
 
 @public
 @points(2, of="rescale")
@@ -52,29 +50,30 @@ def test_init_std(recorded):
 
 def about(ratio: float) -> str:
     """A ratio to 5 %, so that other draws lead to the same words."""
-    size = abs(ratio)
-    near = math.exp(0.05 * round(math.log(size) / 0.05)) if 0 < size < math.inf else size
+    near = 1.05 ** round(math.log(size, 1.05)) if 0 < (size := abs(ratio)) < math.inf else size
     return f"{math.copysign(near, ratio):.2g}"
 
 
-def check_spread(w: Tensor, std: float, name: str) -> None:
-    """At least 60,000 weights are no copies, and have the mean 0 and the std that they should."""
+def check_draws(w: Tensor, std: float, name: str) -> None:
+    """60,000 weights or more are no copies, and have mean, std and ends of their distribution."""
     w = w.double()
     mean, spread = float(w.mean()), float(w.square().mean().sqrt())
-    varied = bool((w != w[:, :1]).any() and (w != w[:1]).any())
-    require(varied, f"{name}: all rows, or all columns, are alike", diagnosis="repeated")
+    sizes = len(w.abs().unique())
+    text = f"{name}: {w.numel()} weights have only {sizes} different sizes"
+    why = "Are rows or columns alike? Every weight is a draw of its own."
+    require(sizes > 0.9 * w.numel(), text, why, diagnosis="repeated")
     text = f"{name}: the mean is about {about(mean / std)} standard deviations, it should be 0"
     require(abs(mean) < 0.05 * max(std, spread), text, diagnosis="mean")
     text = f"{name}: the std is about {about(spread / std)} times what it should be, {std:.4g}"
     require(abs(spread / std - 1) < 0.025, text, diagnosis="spread")
+    low, high = (3.2, math.inf) if "normal" in name else (0.999 * 3**0.5, 1.000001 * 3**0.5)
+    largest = float(w.abs().max()) / std
+    text = f"{name}: the largest weight is about {about(largest)} standard deviations from 0"
+    why = "Of normal draws one in 700 is beyond 3.2, of uniform ones none is beyond the bound."
+    require(low < largest < high, text, why, diagnosis="another distribution")
 
 
-def check_tails(w: Tensor, std: float, name: str) -> None:
-    text = f"{name}: no weight lies beyond 3.2 standard deviations, as one draw in 700 does"
-    require(float(w.abs().max()) > 3.2 * std, text, diagnosis="not normal")
-
-
-def weights(student, distribution: str, std: float, seed: int, fans=FANS) -> Tensor:
+def weights(student, distribution: str, std: float, seed: int, fans=(200, 300)) -> Tensor:
     """What draw_weights returns, of the right shape and dtype."""
     w = call(student, "draw_weights", *fans, std, distribution, seed)
     right = isinstance(w, Tensor) and (w.shape, w.dtype) == (fans, torch.float32)
@@ -89,9 +88,7 @@ def weights(student, distribution: str, std: float, seed: int, fans=FANS) -> Ten
 def test_draw_weights_normal(student, rng):
     """Normal weights have the mean 0 and the standard deviation that is asked for."""
     for std in (0.3, 2.0):
-        w, name = weights(student, "normal", std, rng.seed()), f"normal, std = {std}"
-        check_spread(w, std, name)
-        check_tails(w, std, name)
+        check_draws(weights(student, "normal", std, rng.seed()), std, f"normal, std = {std}")
 
 
 @public
@@ -131,8 +128,7 @@ def test_init_params_keeps_the_variance(student, rng):
         kept = float(h.square().mean()) / before
         text = f"{scheme}, {phi.__name__}: 20 layers multiply the mean square by {kept:.2g}"
         why = f"That is a factor of {kept ** (1 / 20):.3g} a layer; it should be about 1."
-        found = "vanishes" if kept < low else "explodes"
-        require(low < kept < high, text, why, diagnosis=found)
+        require(low < kept < high, text, why, diagnosis="vanishes" if kept < low else "explodes")
 
 
 @public

@@ -9,6 +9,14 @@ rescale = mistakes(
         "(x - low) / (high - low) -> (x - x.min()) / (x.max() - x.min())",
         "this batch's own minimum and maximum are used: the range is given, in source",
     ),
+    change(
+        "(high - low) -> (x.max() - x.min())",
+        "the width is that of this batch: the range is given, in source",
+    ),
+    change(
+        "not x.is_floating_point() -> x.dtype == torch.uint8",
+        "only bytes are made floats: other integers may overflow as well",
+    ),
     change("x.float() -> x", "bytes count modulo 256: make them floats before you calculate"),
     change(
         "x.float() -> x",
@@ -22,6 +30,11 @@ rescale = mistakes(
     ),
     change("a + (b -> (b", "the target begins at a: it is left out"),
     change("(b - a) * share -> share", "the range is b − a wide, not 1"),
+    change("(b - a) * share -> b * share", "the range is b − a wide, not b"),
+    change(
+        ("return -> a, b = min(a, b), max(a, b)\n    return", "(b - a) -> abs(b - a)"),
+        "the target may fall: where a > b, so does the line",
+    ),
     change("a + (b - a) * share -> share - 0.5", "the range is 1 wide, not b − a"),
     change("a + (b - a) * share -> share + (a + b - 1) / 2", "the range is 1 wide, not b − a"),
     change("(x - low) / (high - low) -> x / high", "the source begins at l, not at 0"),
@@ -56,7 +69,15 @@ fit_standardiser = mistakes(
         "be exactly 0. Ask whether the values themselves are equal",
         also="(x == x[0]).all(0) -> std == 0",
     ),
-    change("(x == x[0]).all(0) -> std < 1e-6", "small is not constant: the unit may be kilometres"),
+    change(
+        "(x == x[0]).all(0) -> std == 0",
+        "the computed std is compared with 0: the mean of equal values is rounded, so it need not "
+        "be exactly 0. Ask whether the values themselves are equal",
+    ),
+    change(
+        ("(x == x[0]).all(0) -> std < 1e-6", "(x == x[0]).all(0) -> std < 1e-12"),
+        "small is not constant: the unit may be kilometres",
+    ),
 )
 
 standardise_split = mistakes(
@@ -74,6 +95,14 @@ standardise_split = mistakes(
         "the test set has its own statistics: use the training set's for both sets",
     ),
     change("x_test - mean -> x_test - x_test.mean(0)", "the test set's own mean is subtracted"),
+    change(
+        "(x_test - mean) / std -> (x_test - mean) / fit_standardiser(x_test)[1]",
+        "the test set is divided by its own std: use the training set's for both sets",
+    ),
+    change(
+        "(x_train) -> (x_train)\n    std = std + 1e-6",
+        "an ε is added to the std: it is no 0, and a feature in small units is shrunk",
+    ),
     change("(x_test - mean) / std -> x_test", "it comes back as it went in"),
     change("(x_train - mean) / std -> x_train", "it comes back as it went in"),
     change("(x_train) -> (x_train)[0], 1", "the mean is subtracted and that is all"),
@@ -85,6 +114,7 @@ init_std = mistakes(
     change(
         "math.sqrt(variances[scheme]) -> variances[scheme]", "the root of the variance is missing"
     ),
+    change("1e-4 -> 0.01", "the root of 0.01 is taken: 0.01 is the std itself"),
     change("2 / fan_in} -> 6 / fan_in}", "a uniform distribution's bound: its std is asked for"),
     change("2 / (fan -> 6 / (fan", "that is the bound of a uniform distribution: not its std"),
     change("2 / fan_in} -> 2 / fan_out}", "fan_in and fan_out are swapped: a unit reads fan_in"),
@@ -108,6 +138,10 @@ draw_weights = mistakes(
     change("math.sqrt(3) * std -> (3 * std) ** 0.5", "std is no variance: it is the root already"),
     change("- 1) -> )", "torch.rand draws from [0, 1): which interval do you make of it?"),
     change("- 1) -> * 0.5)", "torch.rand draws from [0, 1): which interval do you make of it?"),
+    change(
+        "torch.randn(fan_in, fan_out, generator=generator) -> "
+        "torch.randn(fan_in, (fan_out + 1) // 2, generator=generator).repeat(1, 2)[:, :fan_out]"
+    ),
     change('== "normal" -> in ("normal", "uniform")', "these are normal draws, not uniform ones"),
     change(
         '== "normal" -> == ""',
@@ -128,6 +162,7 @@ draw_weights = mistakes(
 )
 
 init_params = mistakes(
+    change("1 / fan_in -> fan_in**-0.5", "1/√fan_in: the mean of fan_in inputs has 1/fan_in"),
     change("1 / fan_in -> 1 / fan_out", "1 / fan_out: a unit takes the mean of its *inputs*"),
     change("1 / fan_in -> 1.0", "a unit takes the mean of its inputs: this is their sum"),
     change(
@@ -135,7 +170,10 @@ init_params = mistakes(
         'draw_weights(fan_in, 1, init_std("he", fan_in, 1), distribution, 0).repeat(1, fan_out)',
         "only the columns are alike: units that are read differently part at once",
     ),
-    change("zeros(fan_out) -> ones(fan_out)", "the biases are not 0: weights break the symmetry"),
+    change(
+        ("zeros(fan_out) -> ones(fan_out)", "zeros(fan_out) -> full((fan_out,), 0.01)"),
+        "the biases are not 0: weights break the symmetry",
+    ),
     change("torch.zeros(fan_out) -> w[0]", "the biases are random: the weights break the symmetry"),
     change("e, fan_in, fan_out -> e, fan_out, fan_in", "fan_in and fan_out are swapped"),
     change(", fan_in, fan_out -> , *sizes[:2]", "this is another layer's spread: each has its own"),
@@ -143,8 +181,10 @@ init_params = mistakes(
     change('(scheme -> ("glorot"', "that is the spread of glorot, whatever scheme is"),
     change('std, distribution -> std, "normal"', "the draws are normal: distribution is ignored"),
     change("len(sizes) * seed + k -> seed"),
+    change("len(sizes) * seed + k -> 10 * seed + k"),
+    change("len(sizes) * seed + k -> len(sizes) * seed * k"),
     change("len(sizes) * seed + k -> seed + k", "layer 1 is layer 0 of the network with seed + 1"),
-    change("len(sizes) * seed + k -> k", "the seed is ignored: all networks have the same weights"),
+    change("len(sizes) * seed + k -> k"),
 )
 
 train = mistakes(
@@ -178,6 +218,14 @@ train = mistakes(
         "this is the loss after the step: losses[0] is that of the start",
     ),
     change("range(steps) -> range(min(steps, 10))"),
+    change(
+        "range(steps) -> range(steps - 1)",
+        "the last step is left out: its loss is on the list, what it changes is not",
+        also="return params, losses, -> "
+        "losses.append(loss_and_gradients(x_train, y_train, params)[0])\n"
+        "    return params, losses,",
+    ),
+    change("append(loss) -> append(loss)\n        if loss > losses[0]:\n            break"),
 )
 
 
