@@ -9,14 +9,16 @@ from torch import Tensor
 from gradus.checks import check_forward, check_gradients, check_raises, check_result, points, public
 
 # N, C, H, W, K, FH, FW. With stride 2 and padding 1 neither axis divides; the window of ONE is
-# lower than its stride, so that some rows are under no window.
+# lower than its stride, so that some rows are under no window. SQUARE is the image, not the filter.
 SIZES = (2, 5, 8, 11, 7, 3, 4)
 ONE = (1, 2, 5, 9, 3, 1, 4)
+SQUARE = (1, 4, 10, 10, 5, 7, 2)
 PLAIN = ((SIZES, dict(stride=1, padding=0)),)
 STRIDED = (
     (SIZES, dict(stride=2, padding=1)),
     (ONE, dict(stride=3, padding=2)),
     (ONE, dict(stride=1, padding=3)),
+    (SQUARE, dict(stride=3, padding=0)),  # the last row is under a window
 )
 
 
@@ -110,6 +112,7 @@ def test_receptive_field(student):
         ([(3, 2), (3, 1)], 7),
         ([(3, 1), (3, 2)], 5),
         ([(5, 1), (2, 2), (5, 1), (2, 2)], 16),
+        ([(2, 3), (3, 1)], 8),
     ):
         check_result(student, "receptive_field", dict(layers=layers), seen, "field")
 

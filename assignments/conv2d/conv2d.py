@@ -159,10 +159,11 @@ def conv_parameters(channels, filters, fh, fw):
 
 # %%
 def receptive_field(layers):
-    """Input pixels along one axis that one unit of the last layer depends on (padding aside).
+    """The stretch of input pixels along one axis that one unit of the last layer depends on.
 
-    layers: list of (field, stride), the layer next to the image first. Returns an int: 1 for no
-    layers, for a unit is then a pixel.
+    layers: list of (field, stride), the layer next to the image first; padding aside. Returns an
+    int, from the first pixel to the last, with those between that no window covers where a stride
+    is larger than its field; 1 for no layers, for a unit is then a pixel.
     """
     raise NotImplementedError
 

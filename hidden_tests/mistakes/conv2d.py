@@ -8,7 +8,11 @@ conv_output_size = mistakes(
     change("stride + 1 -> stride", "one too few: where does the filter stand before it moves?"),
     change("room // -> (room + 1) //", "the 1 is added before the division: it is no pixel"),
     change(
-        ("room // stride -> -(-room // stride)", "room // stride -> round(room / stride)"),
+        (
+            "room // stride -> -(-room // stride)",
+            "room // stride -> round(room / stride)",
+            "room // stride -> int(room / stride + 0.5)",
+        ),
         "rounded up, or to the nearest: a window that reaches beyond the image does not count",
     ),
     change("// -> /"),
@@ -18,6 +22,10 @@ conv_output_size = mistakes(
     change(
         "room // stride + 1 -> size - field + 1",
         "W − F + 1 is taken for the size: it holds for stride 1 and padding 0 only",
+    ),
+    change(
+        "room // stride -> (size - field) // stride + 2 * padding // stride",
+        "two floors: W − F and 2P are added first, and divided together",
     ),
     change(("room < 0 -> False", "room < 0 -> room / stride <= -1", "room < 0 -> room <= 0")),
 )
@@ -183,13 +191,25 @@ conv2d_naive_forward = mistakes(
     change(
         "i * stride, j * stride -> i, j",
         "the windows are one pixel apart: window (i, j) starts at pixel (S·i, S·j)",
-    )
+    ),
+    change(
+        ("i * stride, j * stride -> i * stride, j", "i * stride, j * stride -> i, j * stride"),
+        "the stride is used along one axis only: window (i, j) starts at pixel (S·i, S·j)",
+    ),
+    change(
+        "+ b -> + b[0]",
+        "the first bias is added to the answers of all filters: filter k has b[k]",
+    ),
 )
 
 im2col = mistakes(
     change(
         "u:rows:stride, v:columns:stride -> u : u + out_h, v : v + out_w",
         "the windows are one pixel apart: window (i, j) starts at pixel (S·i, S·j)",
+    ),
+    change(
+        ("v:columns:stride -> v : v + out_w", "u:rows:stride -> u : u + out_h"),
+        "the stride is used along one axis only: window (i, j) starts at pixel (S·i, S·j)",
     ),
     change(
         "return cols -> return cols.permute(0, 2, 3, 1, 4, 5)",
@@ -250,6 +270,15 @@ col2im = mistakes(
         ),
     ),
     change(
+        ("in range(fw) -> in range(min(fw, fh))", "in range(fh) -> in range(min(fw, fh))"),
+        "some offsets of the window are never added: does each loop run over its own size?",
+    ),
+    change(
+        "+= cols[:, :, u, v] -> = torch.maximum(x[:, :, u:rows:stride, v:columns:stride], "
+        "cols[:, :, u, v])",
+        "the largest copy is kept: each changes the loss, so their gradients add up",
+    ),
+    change(
         "u:rows:stride, v:columns:stride -> u : u + out_h, v : v + out_w",
         "the stride is ignored: window (i, j) starts at pixel (S·i, S·j)",
     ),
@@ -285,7 +314,32 @@ col2im = mistakes(
     ),
 )
 
+conv2d_forward = mistakes(
+    change(
+        "w.flatten(1) -> w.permute(0, 2, 3, 1).flatten(1)",
+        "the filter is flattened in the order (fh, fw, C): the rows of im2col have the channel "
+        "first",
+    ),
+    change(
+        "+ b[:, None] -> + b[0]",
+        "the first bias is added to the answers of all filters: filter k has b[k]",
+    ),
+    change(
+        "reshape(n, k, out_h, out_w) -> reshape(n, k, out_w, out_h).mT",
+        "the positions are read column by column: im2col goes row by row",
+    ),
+)
+
 conv2d_backward = mistakes(
+    change(
+        ".sum(0).reshape(w.shape) -> .sum(0).unflatten(1, (*w.shape[2:], w.shape[1]))"
+        ".permute(0, 3, 1, 2)",
+        "the rows are read in the order (fh, fw, C): the channel comes first",
+    ),
+    change(
+        "db = dout.sum((0, 2, 3)) -> db = dout.sum((0, 2, 3)) * stride",
+        "multiplied by the stride: every position counts once",
+    ),
     change(
         (
             "(0, 2, 3) -> 0",
