@@ -15,6 +15,7 @@ ALONE = "the step follows the gradient alone: it must follow the velocity"
 STALE = "the step follows the velocity that came in: first the velocity, then the step"
 AHEAD = "the step is lr · (g + βu), as in PyTorch's nesterov=True: here it is lr · u"
 LESS = "too small a decrease is accepted: c · rate · ‖g‖² is needed, with c and the square"
+SUM = "the gradient accumulates over the batches: each step takes that of its own batch"
 ROUNDING = "only rounding ends the search: is the trial at p − rate · g, and is c not lost?"
 ONE_STEP = "an epoch has one step only: take one for each batch, with its examples"
 ONE_EPOCH = "only one epoch counts: is return in the loop, or are params set anew in each epoch?"
@@ -28,13 +29,31 @@ epoch_batches = mistakes(
     change("list(order.split(batch_size)) -> order"),
 )
 
+sgd_update = momentum_update = mistakes(
+    change("g + weight -> g - weight", GROW),
+    change("decay * p -> decay * 0", "the weights are not decayed"),
+    change(
+        "weight_decay * p -> lr * weight_decay * p",
+        "the decay is multiplied by lr twice: lr stands once, in the step",
+    ),
+    change(
+        "decay * p -> decay * p * (p.ndim > 1)",
+        "only matrices decay: all parameters are penalised alike",
+    ),
+    change("g = g + -> g +="),
+    change("strict=True -> strict=False"),
+)
+
 sgd_update = mistakes(
     change("p - lr * g -> p + lr * g", "the step goes uphill: subtract lr · gradient"),
     change("p - lr * g -> p - g", "the learning rate is missing"),
     change("p - lr * g -> p - lr * lr * g"),
     change("p - lr * g -> -lr * g", "the step is returned: add it to the parameter"),
-    change("g + weight_decay * p -> g", "the weights are not decayed"),
-    change("g + weight -> g - weight", GROW),
+    change(
+        "g = g + weight_decay * p -> q = p - g * lr",
+        "the decay is that of the parameter after its step: take p as it was",
+        also="p - lr * g -> q - lr * weight_decay * q",
+    ),
     change(
         "g = g + weight_decay * p -> p = (1 - weight_decay) * p",
         "the decay is not multiplied by lr: it is a part of the gradient",
@@ -45,13 +64,7 @@ sgd_update = mistakes(
         "the penalty itself is added to the gradient: add its derivative",
     ),
     change("decay * p -> decay * p.sign()", "the decay is that of α|p|: ½αp² is asked for"),
-    change(
-        "decay * p -> decay * p * (p.ndim > 1)",
-        "only matrices decay: all parameters are penalised alike",
-    ),
-    change("g = g + -> g +="),
     change("p - lr * g -> p.sub_(lr * g)"),
-    change("strict=True -> strict=False"),
 )
 
 momentum_update = mistakes(
@@ -59,10 +72,8 @@ momentum_update = mistakes(
     change("state, strict -> zero_velocity(params), strict", PAST),
     change("beta * u -> u", FADE),
     change("* u + g -> * (u + g)", "the new gradient fades at once: β is for the old u alone"),
-    change(
-        ("beta * u + g -> beta * u + (1 - beta) * g", "beta * u + g -> (1 - beta) * u + beta * g"),
-        MIXED,
-    ),
+    change("beta * u + g -> beta * u + (1 - beta) * g", MIXED),
+    change("beta * u + g -> (1 - beta) * u + beta * g", MIXED),
     change("beta * u + g -> beta * u + lr * g", INSIDE),
     change("u + g -> u + lr * g", INSIDE, also="lr * u -> u"),
     change("u + g -> u - lr * g", INSIDE, also="- lr * u -> + u"),
@@ -76,12 +87,8 @@ momentum_update = mistakes(
         "(u) -> (u - weight_decay * p)",
         "the penalty is not in the velocity: its gradient goes where the gradient goes",
     ),
-    change("decay * p -> decay * 0", "the weights are not decayed"),
-    change("g + weight -> g - weight", GROW),
     change("lr * u -> lr * (u + weight_decay * p)", "the decay counts twice: u has it already"),
-    change("g = g + -> g +="),
     change("beta * u + g -> u.mul_(beta).add_(g)"),
-    change("strict=True -> strict=False"),
 )
 
 nesterov_update = mistakes(
@@ -104,6 +111,11 @@ nesterov_update = mistakes(
         "return updated -> return ahead", "the step ends at the look-ahead, which is for looking"
     ),
     change("return updated, velocities -> return updated, state", KEPT),
+    change(
+        "_, grads = objective(ahead) -> grads = [objective([*params[:k], a, *params[k + 1 :]])[1]"
+        "[k] for k, a in enumerate(ahead)]",
+        "each parameter looks ahead alone: move all, then take the gradient once",
+    ),
     change("grads, state -> grads, zero_velocity(params)", PAST),
     change("lr, beta) -> lr, 1.0)", FADE),
     change("grads, state -> [(1 - beta) * g for g in grads], state", MIXED),
@@ -132,6 +144,16 @@ line_search = mistakes(
         ("loss - c * lr * slope -> loss", "loss - c * lr * slope -> loss + c * lr * slope"), LESS
     ),
     change("square() -> abs()", LESS),
+    change(
+        "after, _ = -> after, there =",
+        "‖g‖² is that at the trial: take the gradient at params, once",
+        also="if after -> slope = sum(g.square().sum() for g in there)\n        if after",
+    ),
+    change(
+        ("while True -> for _ in range(20)", "while True -> for _ in range(50)"),
+        "the search gives up after some trials: it goes on until the condition holds",
+        also="lr *= shrink -> lr *= shrink\n    return lr",
+    ),
     change("grads) -> grads[:1])", "‖g‖² is that of the first tensor: it is over all parameters"),
     change(
         "after <= -> not after >",
@@ -148,12 +170,8 @@ line_search = mistakes(
     change("0 < shrink < 1 -> 0 < shrink <= 1"),
     change(" and 0 < c < 1 -> "),
     change("0 < c < 1 -> 0 <= c < 1"),
-    change(
-        (
-            "not math.isfinite(loss) -> math.isinf(loss)",
-            "not math.isfinite(loss) -> math.isnan(loss)",
-        )
-    ),
+    change("not math.isfinite -> math.isinf"),
+    change("not math.isfinite -> math.isnan"),
 )
 
 train = mistakes(
@@ -168,9 +186,19 @@ train = mistakes(
     ),
     change(
         "grads, state, lr -> total := [t + g for t, g in zip(total, grads)], state, lr",
-        "the gradient accumulates over the batches: each step takes that of its own batch",
+        SUM,
         also="state = z -> total = state = z",
     ),
+    change(
+        "grads, state, lr -> total := [t + g for t, g in zip(total, grads)], state, lr",
+        SUM,
+        also="(epochs): -> (epochs):\n        total = zero_velocity(params)",
+    ),
+    change(
+        "grads, state, lr -> [g * len(batch) / batch_size for g in grads], state, lr",
+        "the gradient of a short batch is scaled: its mean is over its own examples",
+    ),
+    change("lr, beta) -> lr, 0.9)", "beta is 0.9 throughout: hand on the one that is given"),
     change("(x[batch], y[batch]) -> (x, y)", "every step uses all examples, not its batch"),
     change("epoch_batches(len(x), batch_size, seed + epoch) -> [torch.arange(len(x))]", ONE_STEP),
     change("beta) -> beta)\n            break", ONE_STEP),
@@ -235,9 +263,8 @@ class Alone:
     def train(x, y, params, epochs, lr, beta, batch_size, seed):
         w, b = params
         u = v = 0
-        for batch in [
-            i for k in range(epochs) for i in epoch_batches(len(x), batch_size, seed + k)
-        ]:
+        seeds = range(seed, seed + epochs)
+        for batch in [i for k in seeds for i in epoch_batches(len(x), batch_size, k)]:
             _, (dw, db) = softmax_regression(x[batch], y[batch])([w, b])
             u, v = beta * u + dw, beta * v + db
             w, b = w - lr * u, b - lr * v
