@@ -54,6 +54,8 @@ def copies(*lists):
 
 def start(params, optimiser):
     """The state before the first update."""
+    if optimiser not in RULES:
+        raise ValueError(optimiser)
     keys = "vu" if optimiser == "adadelta" else "v"
     return {key: [torch.zeros_like(p) for p in params] for key in keys}
 
@@ -130,10 +132,10 @@ def test_adagrad_by_hand(student):
 @points(1, of="adagrad_update")
 def test_adagrad_eps_by_hand(student):
     """eps = 1e-8 outside the root, |g| = 1e-4: the first step is 0.9999 lr, not 0.7071 lr."""
-    params, grads = doubles([0, 0, 0], [0, 0, 0]), doubles([1e-4, -1e-4, 0], [1, -1e-8, 0])
-    first, state = 0.01 / 1.0001, start(params, "adagrad")
-    expected = doubles([-first, first, 0], [-0.01 / (1 + 1e-8), 0.005, 0])
-    right = expected, {"v": doubles([1e-8, 1e-8, 0], [1, 1e-16, 0])}
+    params, grads = doubles([0, 0, 0], [0, 0, 0]), doubles([1e-4, -1e-4, 0], [1, -3e-8, 0])
+    first, state = 0.01 / 1.0001, {"v": doubles([0, 0, 4e-8], [0, 0, 0])}
+    expected = doubles([-first, first, 0], [-0.01 / (1 + 1e-8), 0.0075, 0])
+    right = expected, {"v": doubles([1e-8, 1e-8, 4e-8], [1, 9e-16, 0])}
     check_update(student, "adagrad_update", params, grads, state, right)
 
 
@@ -165,11 +167,11 @@ def test_rmsprop_by_hand(student):
 @points(1, of="rmsprop_update")
 def test_rmsprop_eps_by_hand(student):
     """eps = 1e-8 outside the root, |g| = √v = 1e-4: a step of 0.9999 lr, not 0.7071 lr."""
-    params, grads = doubles([0, 0, 0], [0, 0, 0]), doubles([1e-4, -1e-4, 0], [1, -1e-8, 0])
-    state = {"v": doubles([1e-8, 1e-8, 0], [0, 1e-16, 0])}
+    params, grads = doubles([0, 0, 0], [0, 0, 0]), doubles([1e-4, -1e-4, 0], [1, -3e-8, 0])
+    state = {"v": doubles([1e-8, 1e-8, 0], [0, 9e-16, 0])}
     settled, first = 1e-3 / 1.0001, 1e-3 / (0.1**0.5 + 1e-8)
-    expected = doubles([-settled, settled, 0], [-first, 0.5e-3, 0])
-    right = expected, {"v": doubles([1e-8, 1e-8, 0], [0.1, 1e-16, 0])}
+    expected = doubles([-settled, settled, 0], [-first, 0.75e-3, 0])
+    right = expected, {"v": doubles([1e-8, 1e-8, 0], [0.1, 9e-16, 0])}
     check_update(student, "rmsprop_update", params, grads, state, right)
 
 
@@ -201,14 +203,14 @@ def test_adadelta_by_hand(student):
 @public
 @points(1, of="adadelta_update")
 def test_adadelta_eps_by_hand(student):
-    """eps = 1e-6 inside both roots: the first step is g / √2 where 0.05 g² = 1e-6."""
-    root2, root10, root20 = (1e-3 * x**0.5 for x in (2, 10, 20))
-    params, grads = doubles([0, 0, 0], [0, 0, 0]), doubles([-root20, 1e-3, 0], [root20, 1e-4, 0])
-    state = {"v": doubles([0, 1e-6, 1e-6], [0, 0, 0]), "u": doubles([0, 3e-6, 0], [0, 0, 0])}
-    v = doubles([1e-6, 1e-6, 0.95e-6], [1e-6, 5e-10, 0])
-    u = doubles([5e-7, 2.95e-6, 0], [5e-7, 5e-10 / 1.0005, 0])
-    after = doubles([root10, -root2, 0], [-root10, -1e-4 / 1.0005**0.5, 0])
-    right = after, {"v": v, "u": u}
+    """eps = 1e-6 inside both roots: the first step is g / 2 where 0.05 g² = 3e-6."""
+    root42, root60 = 1e-3 * 42**0.5, 1e-3 * 60**0.5
+    params, grads = doubles([0, 0, 0], [0, 0, 0]), doubles([-root42, 1e-3, 0], [root60, 1e-4, 0])
+    state = {"v": doubles([2e-6, 1e-6, 1e-6], [0, 0, 0]), "u": doubles([0, 8e-6, 0], [0, 3e-6, 0])}
+    v = doubles([4e-6, 1e-6, 0.95e-6], [3e-6, 5e-10, 0])
+    u = doubles([4.2e-7, 7.825e-6, 0], [7.5e-7, 2.85e-6 + 2e-9 / 1.0005, 0])
+    after = [root42 / 5**0.5, -1e-3 * 4.5**0.5, 0], [-root60 / 2, -2e-4 / 1.0005**0.5, 0]
+    right = doubles(*after), {"v": v, "u": u}
     check_update(student, "adadelta_update", params, grads, state, right)
 
 
@@ -252,6 +254,7 @@ def test_train_steps(student, rng):
         inputs = dict(x=x, y=y, params=params, optimiser=name, epochs=n, batch_size=size, seed=seed)
         outputs = "params", "losses"
         check_result(student, "train", inputs, expected, outputs, options=settings)
+    check_raises(student, "train", x, y, params, "Adagrad", 1, 4, 0, when="asked for 'Adagrad'")
 
 
 @points(3, of="train")

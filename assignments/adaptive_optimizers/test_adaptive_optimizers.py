@@ -52,7 +52,7 @@ def test_adadelta_by_hand(recorded):
 @public
 @points(1, of="adadelta_update")
 def test_adadelta_eps_by_hand(recorded):
-    """eps = 1e-6 inside both roots: the first step is g / √2 where 0.05 g² = 1e-6."""
+    """eps = 1e-6 inside both roots: the first step is g / 2 where 0.05 g² = 3e-6."""
     recorded()
 
 

@@ -10,11 +10,16 @@ REVERSED = "v gives the past the weight of what is new, and the reverse"
 ANEW = "v starts from zero in every update: go on from the one in state"
 NO_SQUARE = "v averages the gradients themselves: it averages their squares"
 ROOT = "the root of v is kept: take roots in the step, v holds squares"
+FADES = "v stays where the gradient is 0: the average fades there, too"
+BOUND = "eps is a lower bound here: it is to be added"
 RATE = "there is a learning rate in the step: AdaDelta has none"
 
 init_state = mistakes(
     change("torch.zeros_like(p) -> torch.zeros(p.shape)"),
-    change("zeros_like -> ones_like", "the sums start at 1: nothing has been seen yet"),
+    change(
+        ("zeros_like -> ones_like", "zeros_like(p) -> zeros_like(p) + 0.1"),
+        "the sums do not start at 0: nothing has been seen yet",
+    ),
     change('"vu" -> "v"'),
     change('"rmsprop": "v" -> "rmsprop": "vu"'),
     change("if optimiser not in entries: -> if False:"),
@@ -28,6 +33,7 @@ adagrad_update = rmsprop_update = mistakes(
         "eps is added under the root: here it is added to the root, √v + eps",
     ),
     change(" + eps -> ", "eps is missing: it keeps 0 / 0 out of the step"),
+    change("v.sqrt() + eps -> v.sqrt().clamp(min=eps)", BOUND),
     change(".sqrt() -> ", "the step is divided by v, which is a squared size: divide by its root"),
     change(
         "v =  -> old, v = v, ",
@@ -46,6 +52,8 @@ adagrad_update = mistakes(
     change("v + g**2 -> g**2", "only this gradient counts: v adds up the squares of all of them"),
     change("v + g -> 0.9 * v + 0.1 * g", "v forgets, as RMSProp's average does: AdaGrad adds up"),
     change("g**2 -> g", "v adds up the gradients themselves: it adds up their squares"),
+    change("g**2 -> g.abs()", "v adds up the sizes |g|: it adds up their squares"),
+    change("g**2 -> (lr * g) ** 2", "lr is in v: the squares are those of g alone"),
     change("= v -> = next((w for w in vs if w.shape == v.shape), v)", SHARED),
     change("v = v + g**2 -> v += g**2"),
 )
@@ -68,6 +76,11 @@ rmsprop_update = mistakes(
     change("beta * v + ( -> (", ANEW),
     change("beta * v -> v", "the past does not fade: v is an average, AdaGrad's adds up"),
     change("g**2 -> g", NO_SQUARE),
+    change(
+        "beta * v + (1 - beta) * g**2 -> (beta * v.sqrt() + (1 - beta) * g.abs()) ** 2",
+        "v averages the sizes |g|: it averages their squares",
+    ),
+    change("g**2 -> torch.where(g == 0, v, g**2)", FADES),
     change("beta * v -> beta * next((w for w in vs if w.shape == v.shape), v)", SHARED),
     change(
         "v.sqrt() -> (v / (1 - beta)).sqrt()",
@@ -81,6 +94,7 @@ adadelta_update = mistakes(
     change("rho * v + (1 - rho) -> (1 - rho) * v + rho", REVERSED),
     change("rho * v + ( -> (", ANEW),
     change("g**2 -> g", NO_SQUARE),
+    change("* g**2 -> * torch.where(g == 0, v, g**2)", FADES),
     change("vs.append(v) -> vs.append(v.sqrt())", ROOT),
     change("rho * v -> rho * next((w for w in vs if w.shape == v.shape), v)", SHARED),
     change("rho * v + (1 - rho) -> 0.95 * v + 0.05", "v is computed with 0.95, whatever rho is"),
@@ -132,6 +146,7 @@ adadelta_update = mistakes(
         "eps is added to the roots: here it is added to u and v, under the roots",
     ),
     change("(u + eps) -> u", "there is no eps beside u: the first step is 0, and all after it"),
+    change("(v + eps) -> v.clamp(min=eps)", BOUND),
     change("(v + eps) -> v", "there is no eps beside v: it keeps 0 / 0 out of the step"),
     change(
         (
@@ -140,6 +155,10 @@ adadelta_update = mistakes(
             "p - delta -> p - 0.1 * delta",
         ),
         RATE,
+    ),
+    change(
+        "p - delta -> p - (1 - rho) * delta",
+        "the step is multiplied by 1 − rho: that is a weight of the averages",
     ),
     change("p - delta -> p + delta"),
     change("u = rho * u +  -> u *= rho\n        u += "),
@@ -163,8 +182,17 @@ train = mistakes(
     change(", **settings -> ", "trained with the default settings: hand settings on to the update"),
     change(
         "updates[optimiser](params, grads, state, **settings) -> "
-        'adagrad_update(params, grads, state, settings.get("lr", 0.01))',
+        'adagrad_update(params, grads, state, settings.get("lr", 0.01), settings.get("eps", 1e-8))',
         "AdaGrad is used, whatever the optimiser is",
+    ),
+    change(
+        '**settings -> **{k: s for k, s in settings.items() if k == "lr"}',
+        "of the settings lr alone is handed on: hand on all of them",
+    ),
+    change(
+        "(x_batch, y_batch, params) -> (x_batch, y_batch, first)",
+        "the gradients are those at the epoch's first parameters: take those of params as they are",
+        also="(epochs): -> (epochs):\n        first = params",
     ),
     change(
         "float(loss) -> float(network_gradient(x_batch, y_batch, params)[0])",
@@ -232,7 +260,8 @@ class Float32:
         return updated, {"v": vs}
 
     def train(x, y, params, optimiser, epochs, batch_size, seed, **settings):
-        update, state, losses = globals()[f"{optimiser}_update"], init_state(params, optimiser), []
+        state, losses = init_state(params, optimiser), []
+        update = globals()[f"{optimiser}_update"]
         for k in range(epochs):
             for batch in minibatches(x, y, batch_size, seed + k):
                 loss, grads = network_gradient(*batch, params)
