@@ -132,10 +132,10 @@ def test_adagrad_by_hand(student):
 @points(1, of="adagrad_update")
 def test_adagrad_eps_by_hand(student):
     """eps = 1e-8 outside the root, |g| = 1e-4: the first step is 0.9999 lr, not 0.7071 lr."""
-    params, grads = doubles([0, 0, 0], [0, 0, 0]), doubles([1e-4, -1e-4, 0], [1, -3e-8, 0])
+    params, grads = doubles([0, 0, 0], [0, 0, 0]), doubles([1e-4, -3e-9, 0], [1, -1e-4, 0])
     first, state = 0.01 / 1.0001, {"v": doubles([0, 0, 4e-8], [0, 0, 0])}
-    expected = doubles([-first, first, 0], [-0.01 / (1 + 1e-8), 0.0075, 0])
-    right = expected, {"v": doubles([1e-8, 1e-8, 4e-8], [1, 9e-16, 0])}
+    expected = doubles([-first, 0.03 / 13, 0], [-0.01 / (1 + 1e-8), first, 0])
+    right = expected, {"v": doubles([1e-8, 9e-18, 4e-8], [1, 1e-8, 0])}
     check_update(student, "adagrad_update", params, grads, state, right)
 
 
@@ -167,11 +167,11 @@ def test_rmsprop_by_hand(student):
 @points(1, of="rmsprop_update")
 def test_rmsprop_eps_by_hand(student):
     """eps = 1e-8 outside the root, |g| = √v = 1e-4: a step of 0.9999 lr, not 0.7071 lr."""
-    params, grads = doubles([0, 0, 0], [0, 0, 0]), doubles([1e-4, -1e-4, 0], [1, -3e-8, 0])
-    state = {"v": doubles([1e-8, 1e-8, 0], [0, 9e-16, 0])}
+    params, grads = doubles([0, 0, 0], [0, 0, 0]), doubles([1e-4, -3e-9, 0], [1, -1e-4, 0])
+    state = {"v": doubles([1e-8, 9e-18, 0], [0, 1e-8, 0])}
     settled, first = 1e-3 / 1.0001, 1e-3 / (0.1**0.5 + 1e-8)
-    expected = doubles([-settled, settled, 0], [-first, 0.75e-3, 0])
-    right = expected, {"v": doubles([1e-8, 1e-8, 0], [0.1, 9e-16, 0])}
+    expected = doubles([-settled, 0.003 / 13, 0], [-first, settled, 0])
+    right = expected, {"v": doubles([1e-8, 9e-18, 0], [0.1, 1e-8, 0])}
     check_update(student, "rmsprop_update", params, grads, state, right)
 
 
