@@ -32,14 +32,8 @@ epoch_batches = mistakes(
 sgd_update = momentum_update = mistakes(
     change("g + weight -> g - weight", GROW),
     change("decay * p -> decay * 0", "the weights are not decayed"),
-    change(
-        "weight_decay * p -> lr * weight_decay * p",
-        "the decay is multiplied by lr twice: lr stands once, in the step",
-    ),
-    change(
-        "decay * p -> decay * p * (p.ndim > 1)",
-        "only matrices decay: all parameters are penalised alike",
-    ),
+    change("weight_decay -> lr * weight_decay", "the decay has a factor lr too many"),
+    change("decay * p -> decay * p * (p.ndim > 1)", "only matrices decay: all are penalised alike"),
     change("g = g + -> g +="),
     change("strict=True -> strict=False"),
 )
@@ -59,10 +53,7 @@ sgd_update = mistakes(
         "the decay is not multiplied by lr: it is a part of the gradient",
     ),
     change("g + weight -> g + 2 * weight", "the decay is doubled: the derivative of ½αp² is αp"),
-    change(
-        "decay * p -> decay / 2 * p * p",
-        "the penalty itself is added to the gradient: add its derivative",
-    ),
+    change("decay * p -> decay / 2 * p * p", "the penalty is added to g: add its derivative"),
     change("decay * p -> decay * p.sign()", "the decay is that of α|p|: ½αp² is asked for"),
     change("p - lr * g -> p.sub_(lr * g)"),
 )
@@ -103,13 +94,8 @@ nesterov_update = mistakes(
         "_, grads = objective(ahead) -> grads = ahead",
         "the look-ahead itself is added to the velocity: add the gradient there",
     ),
-    change(
-        "(params, g -> (ahead, g",
-        "the step starts at the look-ahead: it starts at w, for u contains βu already",
-    ),
-    change(
-        "return updated -> return ahead", "the step ends at the look-ahead, which is for looking"
-    ),
+    change("(params, g -> (ahead, g", "the step starts at the look-ahead: start at w, u has βu"),
+    change("return updated -> return ahead", "the step ends at the look-ahead, made for looking"),
     change("return updated, velocities -> return updated, state", KEPT),
     change(
         "_, grads = objective(ahead) -> grads = [objective([*params[:k], a, *params[k + 1 :]])[1]"
@@ -140,9 +126,8 @@ line_search = mistakes(
     change("return lr -> return lr / shrink", "the rate before the good one is returned"),
     change("while -> lr *= shrink\n    while", "the first rate to try is lr itself"),
     change("lr *= shrink -> lr /= 2", "the rate is halved, whatever shrink is"),
-    change(
-        ("loss - c * lr * slope -> loss", "loss - c * lr * slope -> loss + c * lr * slope"), LESS
-    ),
+    change("loss - c * lr * slope -> loss", LESS),
+    change("loss - c -> loss + c", LESS),
     change("square() -> abs()", LESS),
     change(
         "after, _ = -> after, there =",
@@ -155,10 +140,7 @@ line_search = mistakes(
         also="lr *= shrink -> lr *= shrink\n    return lr",
     ),
     change("grads) -> grads[:1])", "‖g‖² is that of the first tensor: it is over all parameters"),
-    change(
-        "after <= -> not after >",
-        "a loss of NaN is accepted: ask for what must hold, for NaN compares false",
-    ),
+    change("after <= -> not after >", "a loss of NaN is accepted: no comparison with NaN is true"),
     change("None, lr) -> None, -lr)", ROUNDING),
     change("c * lr -> lr", ROUNDING),
     change("after <= -> after <"),
@@ -212,7 +194,7 @@ train = mistakes(
 )
 
 
-@alternative("batches by slicing; loops; the decay as a factor; the search as a for")
+@alternative("batches by slicing; loops; the decay as a factor; float32 inside")
 class Loops:
     def epoch_batches(n, batch_size, seed):
         generator = torch.Generator().manual_seed(seed + 1)
@@ -227,6 +209,16 @@ class Loops:
         shrunk = [(1 - lr * weight_decay) * p for p in params]
         return tuple(shrunk[i] - lr * grads[i] for i in range(len(params))), state
 
+    def momentum_update(params, grads, state, lr, beta, weight_decay=0.0):
+        if not len(params) == len(grads) == len(state):
+            raise ValueError("lengths")
+        updated, velocities = [], []
+        for p, g, u in zip(params, grads, state, strict=True):
+            v = u.float().mul(beta).add_(g.float()).add_(p.float(), alpha=weight_decay)
+            updated.append((p.float() - lr * v).to(p.dtype))
+            velocities.append(v.to(p.dtype))
+        return updated, velocities
+
     def line_search(params, objective, lr, shrink, c):
         loss, grads = objective(params)
         if lr <= 0 or not 0 < shrink < 1 or not 0 < c < 1 or loss.isnan() or loss.isinf():
@@ -239,19 +231,6 @@ class Loops:
                 return torch.tensor(rate)
 
 
-@alternative("copies changed in place, float32 inside")
-def momentum_update(params, grads, state, lr, beta, weight_decay=0.0):
-    if not len(params) == len(grads) == len(state):
-        raise ValueError("lengths")
-    updated, velocities = [], []
-    for p, g, u in zip(params, grads, state, strict=True):
-        v = u.float().clone()
-        v.mul_(beta).add_(g.float()).add_(p.float(), alpha=weight_decay)
-        updated.append((p.float() - lr * v).to(p.dtype))
-        velocities.append(v.to(p.dtype))
-    return updated, velocities
-
-
 @alternative("Nesterov without the other updates; the training in one loop over all steps")
 class Alone:
     def nesterov_update(params, objective, state, lr, beta):
@@ -261,8 +240,7 @@ class Alone:
         return [r - lr * g for r, g in zip(rolled, grads, strict=True)], state
 
     def train(x, y, params, epochs, lr, beta, batch_size, seed):
-        w, b = params
-        u = v = 0
+        (w, b), u, v = params, 0, 0
         seeds = range(seed, seed + epochs)
         for batch in [i for k in seeds for i in epoch_batches(len(x), batch_size, k)]:
             _, (dw, db) = softmax_regression(x[batch], y[batch])([w, b])
