@@ -81,12 +81,16 @@ def ffn_params(rng, d, f, o):
     return dict(w1=rng.normal(d, f), b1=rng.normal(f), w2=rng.normal(f, o), b2=rng.normal(o))
 
 
+def by_hand():
+    params = {name: double(value) for name, value in BY_HAND_PARAMS.items()}
+    return double([[[3, 4, 1], [1, 4, 3], [0, 1, 2]]]), params
+
+
 @public
 @points(1, of="feed_forward_forward")
 def test_feed_forward_by_hand(student, rng):
     """The example on paper, first with three positions, then with five; and random inputs."""
-    hand = {name: double(value) for name, value in BY_HAND_PARAMS.items()}
-    three = double([[[3, 4, 1], [1, 4, 3], [0, 1, 2]]])
+    three, hand = by_hand()
     right = double([[[10, 17, 5], [3, 27, 6], [-2, 16, 3]]])
     check_forward(student, "feed_forward", dict(x=three, params=hand), right)
     z, y = double([BY_HAND_Z]), double([BY_HAND_Y])
@@ -100,11 +104,11 @@ def test_feed_forward_by_hand(student, rng):
 @public
 @points(1, of="feed_forward_backward")
 def test_feed_forward_backward(student, rng):
-    """The gradients of x and of all parameters are those of the network."""
-    params = ffn_params(rng, 5, 7, 6)
-    for x in (rng.normal(2, 3, 5), rng.normal(1, 1, 5)):
+    """The gradients of x and of all parameters, also where an input of the ReLU is exactly 0."""
+    drawn = ffn_params(rng, 5, 7, 6)
+    for x, params in ((rng.normal(2, 3, 5), drawn), (rng.normal(1, 1, 5), drawn), by_hand()):
         inputs, sizes = dict(x=x, params=params), {"batch × positions": x[..., 0].numel()}
-        more = dict(dout=rng.normal(*x.shape[:2], 6), sizes=sizes)
+        more = dict(dout=rng.normal(*x.shape[:2], len(params["b2"])), sizes=sizes)
         check_gradients(student, "feed_forward", inputs, feed_forward, **more)
 
 
@@ -167,10 +171,11 @@ def test_attention_forward_masks(student, rng):
     check_attention(student, silent, k, v, mask)
     heads = [rng.normal(2, 3, t, d) for t, d in ((4, 6), (5, 6), (5, 7))]
     check_attention(student, *heads, mask[:, None])
-    check_attention(student, *heads, some_hidden(rng, 2, 1, 1, 5))
+    for shape in ((2, 1, 1, 5), (3, 4, 5), (1, 5)):  # a shape is read from the right
+        check_attention(student, *heads, some_hidden(rng, *shape))
     best = (q @ k.mT).argmax(-1, keepdim=True)
     check_attention(student, 1000 * q, k, v, torch.ones(2, 4, 5).bool().scatter(-1, best, False))
-    check_attention(student, -1000 * q.abs(), k.abs(), v, mask)
+    check_attention(student, -1e12 * q.abs(), k.abs(), v, torch.eye(4, 5).bool())
     check_attention(student, q, k, v, without_keys(mask, (0, 2)))
 
 
@@ -214,7 +219,8 @@ def test_split_heads(student, rng):
     """Every head gets its own run of features of every position."""
     for x, heads, y in heads_by_definition(rng):
         check_result(student, "split_heads", dict(x=x, heads=heads), y, "split_heads")
-    check_raises(student, "split_heads", x, 4, when="the heads do not divide the features")
+    x = rng.normal(2, 5, 6)
+    check_raises(student, "split_heads", x, 4, when="4 heads do not divide 6 features")
 
 
 @public
@@ -230,12 +236,16 @@ def attention_params(rng, d, c, m, n, o):
     return {name: rng.normal(*shape) for name, shape in names.items()}
 
 
-def cross_attentions(rng):
-    """Inputs of multi-head attention, all sizes different, and the heads and the mask."""
-    params = attention_params(rng, 5, 7, 6, 9, 8)
+def multi_heads(rng):
+    """Inputs of multi-head attention, with the heads and the mask: of one sequence and of two."""
+    x, params = rng.normal(2, 4, 5), attention_params(rng, 5, 5, 6, 9, 8)
+    yield dict(x=x, context=x, params=params), dict(heads=3)
+    params = attention_params(rng, 5, 7, 6, 9, 8)  # all sizes different
+    params["wk"] /= 3  # scores near 1: a softmax in float32 is told from a mistake
     for b, t, s, heads, mask in (
         (2, 3, 4, 3, None),
         (2, 3, 4, 3, some_hidden(rng, 2, 3, 3, 4)),
+        (3, 3, 4, 3, some_hidden(rng, 3, 3, 4)),  # read from the right: one for each head
         (1, 1, 2, 1, None),
     ):
         inputs = dict(x=rng.normal(b, t, 5), context=rng.normal(b, s, 7), params=params)
@@ -245,8 +255,8 @@ def cross_attentions(rng):
 @public
 @points(2, of="multi_head_forward")
 def test_multi_head_forward(student, rng):
-    """Values agree for queries from one sequence and keys and values from another."""
-    for inputs, options in cross_attentions(rng):
+    """Values agree where keys and values come from x, and where they come from another sequence."""
+    for inputs, options in multi_heads(rng):
         expected = multi_head(**inputs, **options)
         check_forward(student, "multi_head", inputs, expected, options=options)
 
@@ -255,7 +265,7 @@ def test_multi_head_forward(student, rng):
 @points(2, of="multi_head_backward")
 def test_multi_head_backward(student, rng):
     """The gradients of x, of the context and of all parameters are those of the layer."""
-    for inputs, options in cross_attentions(rng):
+    for inputs, options in multi_heads(rng):
         x = inputs["x"]
         sizes = {"batch × positions": x[..., 0].numel()}
         more = dict(options=options, dout=rng.normal(*x.shape[:2], 8), sizes=sizes)
@@ -270,8 +280,14 @@ def blocks(rng):
         "ln2": dict(gamma=rng.normal(6, mean=1), beta=rng.normal(6)),
         "ffn": ffn_params(rng, 6, 7, 6),
     }
-    for b, t, heads, mask in ((2, 5, 2, causal(5)), (2, 3, 4, None), (1, 1, 1, None)):
-        yield dict(x=rng.normal(b, t, 6), params=params), dict(heads=heads, **masked(mask))
+    for b, t, size, heads, mask in (
+        (2, 5, 1, 2, causal(5)),
+        (2, 3, 1, 4, None),
+        (1, 1, 1e-3, 1, None),  # both norms see little but eps
+    ):
+        attention = {name: size * p for name, p in params["attention"].items()}
+        inputs = dict(x=size * rng.normal(b, t, 6), params=dict(params, attention=attention))
+        yield inputs, dict(heads=heads, **masked(mask))
 
 
 @public

@@ -17,7 +17,7 @@ def test_feed_forward_by_hand(recorded):
 @public
 @points(1, of="feed_forward_backward")
 def test_feed_forward_backward(recorded):
-    """The gradients of x and of all parameters are those of the network."""
+    """The gradients of x and of all parameters, also where an input of the ReLU is exactly 0."""
     recorded()
 
 
@@ -66,7 +66,7 @@ def test_merge_heads(recorded):
 @public
 @points(2, of="multi_head_forward")
 def test_multi_head_forward(recorded):
-    """Values agree for queries from one sequence and keys and values from another."""
+    """Values agree where keys and values come from x, and where they come from another sequence."""
     recorded()
 
 

@@ -7,12 +7,32 @@ from gradus.mistakes.written import alternative, change, equivalent, mistake, mi
 feed_forward_forward = mistakes(
     change(".clamp(min=0) -> ", "the ReLU is missing: without it both layers are one linear layer"),
     change("out, ( -> out.relu(), (", "the second layer has a ReLU: what a block adds may be < 0"),
+    change(
+        '(x @ params["w1"] + params["b1"]).clamp(min=0) -> '
+        '(x @ params["w1"]).clamp(min=0) + params["b1"]',
+        "the bias b1 is added after the ReLU: it shifts what the ReLU cuts off",
+    ),
     change(' + params["b1"] -> ', "the bias b1 is missing"),
     change(' + params["b2"] -> ', "the bias b2 is missing"),
 )
 
 feed_forward_backward = mistakes(
     change(" * (hidden > 0) -> ", "the ReLU is left out of the way back"),
+    change(
+        "hidden > 0 -> dout @ params['w2'].T > 0",
+        "the mask is taken from the gradient: it must say where the ReLU's *input* was positive",
+    ),
+    change(
+        "hidden > 0 -> x @ params['w1'] + params['b1'] >= 0",
+        "the gradient passes where the ReLU's input is exactly 0: by convention it does not",
+    ),
+    change(
+        (
+            "dout.sum((0, 1)) -> dout.sum(1)[0]",
+            "dout.sum((0, 1)) -> dout.sum(1)[-1]",
+        ),
+        "only one example counts: the sum runs over the batch, too",
+    ),
     change("hidden.sum((0, 1)) -> hidden.sum(0)", also="dout.sum((0, 1)) -> dout.sum(0)"),
     change("hidden.sum( -> hidden.mean(", also="dout.sum( -> dout.mean("),
 )
@@ -64,7 +84,11 @@ attention_forward = mistakes(
         ".masked_fill(~mask, -torch.inf) ->  - 1e4 * ~mask",
         "too little is taken from hidden scores: their weights must be 0, however large they are",
     ),
-    change("-torch.inf -> -100", "−100 hides no key where others score −1000: what is below all?"),
+    change(
+        ("-torch.inf -> -100", "-torch.inf -> -1e4", "-torch.inf -> -1e5", "-torch.inf -> -1e9"),
+        "a finite score hides no key where the others are lower still: what is below all?",
+    ),
+    change("scale * (q @ k.mT) -> q.mul_(scale) @ k.mT"),
     change(
         "~mask.any( -> ~(mask & (scores != 0)).any(",
         "a score that happens to be 0 is taken for a hidden one: ask the mask, not the scores",
@@ -92,7 +116,11 @@ attention_backward = mistakes(
     change(" - mean -> ", "the softmax's derivative is not diagonal: each score moves all weights"),
     change("- mean -> - weights * dweights", "p (1 − p) is the diagonal only: all weights move"),
     change("-1 -> -2", "the softmax's sum runs over the queries: it belongs to a row, over keys"),
-    change("(weights * d -> (d", "a plain sum of a row of dP is subtracted: weight it with P"),
+    change(
+        ("(weights * d -> (d", "(weights * dweights).sum( -> dweights.mean("),
+        "a plain sum or mean of a row of dP is subtracted: weight it with P",
+    ),
+    change("weights.mT @ -> (scale * weights).mT @", "dv has a root: values meet no score"),
     change("scale * weights -> scale", "the softmax's factor P before the bracket is missing"),
     change("weights * (dweights - mean) -> dweights", "the softmax is left out of the way back"),
     change(
@@ -162,6 +190,10 @@ multi_head_forward = mistakes(
     ),
     change("(q, k -> (q / heads**0.5, k", "the root is of the whole width: D is that of one head"),
     change("v, mask -> v", "the mask has no effect: is it passed on?"),
+    change(
+        "v, mask -> v, mask if mask is None or mask.ndim != 3 else mask[:, None]",
+        "an axis is put into a mask of three: it belongs to (heads, T, S), read from the right",
+    ),
     change(' + params["bo"] -> ', "the bias bo is missing"),
 )
 
@@ -223,6 +255,9 @@ block_forward = mistakes(
     change("(normed, p -> (u, p", "the second norm is missing"),
     change("heads, mask -> heads", "the mask has no effect: is it passed on?"),
     change("return u -> return x", "the second residual carries x: it carries u, made of x before"),
+    change(
+        "(u, ** -> (x, **", "the feed-forward half norms x: it takes u, with the attention in it"
+    ),
     change('"ln2" -> "ln1"', "the feed-forward half uses ln1: each half has a norm of its own"),
     change("d, normed, -> d, x,", "keys and values are made from x: they, too, take the normed x"),
     change("(normed, n -> (x, n", "the queries are made from x: they, too, take the normed x"),
@@ -298,7 +333,7 @@ class LoopOverHeads:
         columns = [params[w].chunk(heads, -1) for w in ("wq", "wk", "wv")]
         outs, caches = [], []
         for h, (wq, wk, wv) in enumerate(zip(*columns, strict=True)):
-            of_head = mask if mask is None or mask.ndim < 4 else mask[:, h % mask.shape[1]]
+            of_head = mask if mask is None or mask.ndim < 3 else mask.select(-3, h % mask.shape[-3])
             out, cache = attention_forward(x @ wq, context @ wk, context @ wv, of_head)
             outs.append(out)
             caches.append(cache)
