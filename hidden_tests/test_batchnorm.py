@@ -131,7 +131,7 @@ def variance(value):
 @points(2, of="update_running")
 def test_update_running(student, rng):
     """Several steps move the running mean and variance by 1 − retention towards the batch's."""
-    for options in ({}, {"retention": 0.3}, {"retention": 0.0}):
+    for options in ({}, {"retention": 0.3}, {"retention": 0.0}, {"retention": 1.0}):
         running = rng.normal(3), rng.uniform(3, low=0.5, high=2.0)
         for n in (5, 2, 7):
             batch = rng.normal(3), rng.uniform(3, low=0.5, high=2.0)
@@ -229,8 +229,12 @@ def test_batchnorm2d_forward(student, rng):
 
 @points(1, of="batchnorm2d_forward")
 def test_batchnorm2d_forward_of_one_image(student, rng):
-    """One image is enough for training too, as it has many pixels."""
+    """One image of several pixels is enough for training, and so are several of one pixel."""
     check_images(student, rng, 1, 3, 2, 4)
+    check_images(student, rng, 4, 3, 1, 1)
+    one = dict(layer(rng, 1, 3, 1, 1), training=True).values()
+    when = "training gets one value a channel, (N, C, H, W) = (1, 3, 1, 1)"
+    check_raises(student, "batchnorm2d_forward", *one, when=when)
 
 
 @public
@@ -269,8 +273,8 @@ def test_predict(student, rng):
 @points(1, of="train")
 def test_train_steps(student, rng):
     """Parameters descend, running statistics are collected, and each epoch has its own order."""
-    x, y, lr = rng.normal(12, 6), rng.integers(12, high=3), 0.3
-    for seed, epochs, size in ((rng.seed(), 1, 12), (rng.seed(), 2, 12), (rng.seed(), 2, 5)):
+    x, y, lr = rng.normal(17, 6), rng.integers(17, high=3), 0.3
+    for seed, epochs, size in ((rng.seed(), 1, 17), (rng.seed(), 2, 17), (rng.seed(), 2, 5)):
         start = tree_map(Tensor.double, student.init_params(SIZES, seed))
         running = [(torch.zeros(m).double(), torch.ones(m).double()) for m in SIZES[1:-1]]
 
@@ -284,7 +288,8 @@ def test_train_steps(student, rng):
         batches = [b for e in range(epochs) for b in student.minibatches(x, y, size, seed + e)]
         params, _ = descend(loss, start, batches, step)
         inputs = dict(x=x, y=y, sizes=SIZES, epochs=epochs, lr=lr, batch_size=size, seed=seed)
-        check_result(student, "train", inputs, (params, running), ("params", "running"))
+        names = "params", "running"
+        check_result(student, "train", inputs, (params, running), names, same_dtype=True)
 
 
 @points(1, of="train")

@@ -39,6 +39,8 @@ EXAMPLE = "each example is normalised over its channels: a channel's are over N,
 ALL = "all channels share one mean and variance: a channel's are over N, H and W"
 UNTRAINED = "the parameters are those of init_params: what sgd_step returns is dropped"
 UNCOLLECTED = "the running statistics are still those of the start: each step returns new ones"
+FIRST = "the first batch of each epoch is left out: all full ones count"
+LAST = "the last batch of each epoch is left out: all full ones count"
 ANEW = "only the last epoch counts: the parameters are set anew in each"
 ANEW_RUNNING = "only the last epoch counts for the running statistics: they are set anew in each"
 
@@ -92,6 +94,10 @@ update_running = mistakes(
     change("batch_var * n / (n - 1) -> batch_var", BIASED),
     change("n / (n - 1) -> (n - 1) / n", "multiplied by (n − 1)/n: the biased one is too small"),
     change("n / (n - 1) -> (n / (n - 1)) ** 2", TWICE),
+    change(
+        "keep * var + take * unbiased -> (keep * var.sqrt() + take * unbiased.sqrt()) ** 2",
+        "the standard deviations are averaged: it is the variances that move",
+    ),
     change("keep * var -> keep * var * n / (n - 1)", "n/(n − 1) multiplies the old value too"),
     change("take * batch_mean -> take * batch_mean * n / (n - 1)", "the mean takes no n/(n − 1)"),
     change("keep * mean + take -> mean.mul_(keep) + take"),
@@ -106,6 +112,13 @@ batchnorm_forward = mistakes(
             "var = running -> var = x.mean(0), x.var(0)",
         ),
         OWN,
+    ),
+    change(
+        (
+            "var = running -> var = running\n        var = var * len(x) / (len(x) - 1)",
+            "var = running -> var = running\n        var = var * len(x) / max(len(x) - 1, 1)",
+        ),
+        "n/(n − 1) multiplies the running variance at inference: it is unbiased as it is",
     ),
     change("(var + eps).sqrt() -> var.sqrt() + eps", OUTSIDE),
     change("var + eps -> var", "eps is missing"),
@@ -139,6 +152,16 @@ batchnorm_backward = mistakes(
     change(OWN_BACK, FORMULA, also="if training: -> if True:"),
     change("gamma / std * bracket -> bracket / std", "the factor gamma is missing"),
     change("gamma / std * bracket -> gamma * bracket", "the factor 1/std is missing"),
+    change(
+        "= dout - through_mean -> = gamma * dout - through_mean",
+        "gamma multiplies the direct path only: x_hat is before gamma on all three paths",
+        also="gamma / std * bracket -> (1 if training else gamma) / std * bracket",
+    ),
+    change("x_hat = (x -> x_hat = gamma * (x", "x_hat has the factor gamma: that comes after it"),
+    change(
+        ("dgamma, dbeta -> dgamma * std, dbeta", "dout * x_hat -> dout * (x - mean)"),
+        "dout is multiplied by x − μ: in x_hat this is divided by the standard deviation",
+    ),
     change("gamma / std -> gamma / var.sqrt()", "divided by √var: eps belongs in here as well"),
     change(" - through_mean -> ", NO_MEAN),
     change("- through_mean -> + through_mean", "the path through μ has the wrong sign"),
@@ -198,6 +221,10 @@ batchnorm2d_forward = mistakes(
     change("running, training,  -> running, False, ", RUNNING),
     change("out, cache, running =  -> out, cache, _ = ", STILL),
     change("rows =  -> batch_statistics(x[:, 0]) if training else 0\n    rows = "),
+    change("rows =  -> batch_statistics(x[0, 0].reshape(-1, 1)) if training else 0\n    rows = "),
+    change(
+        "rows =  -> if training and x[:, 0].numel() < 2:\n        return x, 0, running\n    rows = "
+    ),
 )
 batchnorm2d_backward = mistakes(
     change("= dout.movedim(1, -1) -> = dout", NOT_MOVED, also=".movedim(-1, 1) -> "),
@@ -219,6 +246,29 @@ train = mistakes(
     change("seed + epoch -> seed", "all epochs see one order: each has its own seed, seed + epoch"),
     change("seed + epoch -> seed + 1 + epoch", "the seeds begin at seed + 1: the first epoch is 0"),
     change("cache), lr -> cache), -lr", "the steps go uphill"),
+    change(
+        "seed + epoch -> seed * (epoch + 1)",
+        "epoch e has the seed seed · (e + 1): seed + e is asked",
+    ),
+    change(
+        "cache), lr -> cache), lr / (1 + epoch)",
+        "the rate falls from epoch to epoch: it is lr in all",
+    ),
+    change("x.dtype, x.device -> torch.float32", also="minibatches(x -> minibatches(x.float()"),
+    change(
+        (
+            "seed + epoch) -> seed + epoch)[:-1]",
+            "seed + epoch) -> seed + epoch)[:-1] or minibatches(x, y, len(x), 0)",
+        ),
+        LAST,
+    ),
+    change(
+        (
+            "seed + epoch) -> seed + epoch)[1:]",
+            "seed + epoch) -> seed + epoch)[1:] or minibatches(x, y, len(x), 0)",
+        ),
+        FIRST,
+    ),
     change("seed + epoch) -> seed + epoch)[:1]", "only the first batch of an epoch is used"),
 )
 
