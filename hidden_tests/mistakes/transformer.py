@@ -258,6 +258,13 @@ block_forward = mistakes(
     change(
         "(u, ** -> (x, **", "the feed-forward half norms x: it takes u, with the attention in it"
     ),
+    change(
+        (
+            'params["ln1"]) -> params["ln1"], eps=1e-6)',
+            'params["ln2"]) -> params["ln2"], eps=1e-6)',
+        ),
+        "a norm gets an eps that is not its own, 1e-5",
+    ),
     change('"ln2" -> "ln1"', "the feed-forward half uses ln1: each half has a norm of its own"),
     change("d, normed, -> d, x,", "keys and values are made from x: they, too, take the normed x"),
     change("(normed, n -> (x, n", "the queries are made from x: they, too, take the normed x"),
