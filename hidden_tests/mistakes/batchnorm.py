@@ -154,7 +154,7 @@ batchnorm_backward = mistakes(
     change("gamma / std * bracket -> gamma * bracket", "the factor 1/std is missing"),
     change(
         "= dout - through_mean -> = gamma * dout - through_mean",
-        "gamma multiplies the direct path only: x_hat is before gamma on all three paths",
+        "gamma multiplies the direct path only: all three paths lead through x_hat and gamma",
         also="gamma / std * bracket -> (1 if training else gamma) / std * bracket",
     ),
     change("x_hat = (x -> x_hat = gamma * (x", "x_hat has the factor gamma: that comes after it"),
