@@ -23,6 +23,7 @@ from gradus.checks.data import digits
 
 ONE_LAYER = [6, 3]
 SIZES = [6, 5, 4, 3]
+EQUAL = [3, 3, 3, 3]  # every layer looks like every other
 DIGITS = dict(sizes=[64, 48, 10], epochs=8, lr=0.15, batch_size=30)
 
 
@@ -77,8 +78,9 @@ def test_linear_forward(student, rng):
 def test_linear_backward(student, rng):
     """The gradients of x, w and b are those of x @ w + b."""
     x, w, b, dout = rng.normal(4, 5), rng.normal(5, 3), rng.normal(3), rng.normal(4, 3)
-    for n in (4, 1):
-        check_gradients(student, "linear", dict(x=x[:n], w=w, b=b), linear, dout=dout[:n])
+    for n, size in ((4, 1), (1, 1000)):
+        inputs = dict(x=x[:n], w=w, b=b)
+        check_gradients(student, "linear", inputs, linear, dout=size * dout[:n])
 
 
 @public
@@ -95,15 +97,16 @@ def test_relu_backward(student, rng):
     """The gradient passes where the input was positive."""
     x, dout = rng.away_from_zero(4, 5), rng.normal(4, 5)
     x[0, 0] = 0.0
-    check_gradients(student, "relu", dict(x=x), torch.relu, dout=dout)
+    for size in (1, 1000):
+        check_gradients(student, "relu", dict(x=size * x), torch.relu, dout=size * dout)
 
 
 @public
 @points(2, of="mlp_forward")
 def test_mlp_forward(student, rng):
-    """Logits agree for networks of one, two and three layers."""
-    for n, sizes in ((7, SIZES), (1, [6, 3]), (1, [6, 5, 4])):
-        x, params = rng.normal(n, 6), network(rng, sizes)
+    """Logits agree for networks of one, two and three layers, of equal widths as well."""
+    for n, sizes in ((7, SIZES), (1, [6, 3]), (1, [6, 5, 4]), (3, EQUAL)):
+        x, params = rng.normal(n, sizes[0]), network(rng, sizes)
         check_forward(student, "mlp", dict(x=x, params=params), mlp(x, params))
 
 
@@ -111,8 +114,8 @@ def test_mlp_forward(student, rng):
 @points(3, of="mlp_backward")
 def test_mlp_backward(student, rng):
     """The gradients of all weights and biases are those of the network."""
-    for n, sizes in ((7, SIZES), (1, [6, 3]), (4, [6, 5, 4])):
-        inputs = dict(x=rng.normal(n, 6), params=network(rng, sizes))
+    for n, sizes in ((7, SIZES), (1, [6, 3]), (4, [6, 5, 4]), (3, EQUAL)):
+        inputs = dict(x=rng.normal(n, sizes[0]), params=network(rng, sizes))
         check_gradients(student, "mlp", inputs, mlp, wrt=["params"])
 
 
@@ -120,8 +123,9 @@ def test_mlp_backward(student, rng):
 @points(2, of="sgd_update")
 def test_sgd_update(student, rng):
     """Every parameter moves by −lr times its gradient, and the caller's stay as they were."""
-    params, grads = network(rng), network(rng)
-    for lr, state in ((0.37, None), (2.5, [rng.normal(2)])):
+    params = network(rng)
+    for lr, size, state in ((0.37, 1, None), (2.5, 1000, [rng.normal(2)])):
+        grads = [(size * w, size * b) for w, b in network(rng)]
         expected = sgd(params, grads, state, lr)
         check_update(student, "sgd_update", params, grads, state, expected, options=dict(lr=lr))
 
@@ -136,6 +140,11 @@ def test_minibatches_visit_every_example_once(student, rng):
         seen_x, seen_y, mine = gather(call(student, "minibatches", x, y, size, rng.seed()))
         given = f"of {n} examples in batches of {size}"
         distinct = len(set(seen_x.tolist()))
+        for name, mine_is, due in (
+            ("x_batch", seen_x.dtype, x.dtype),
+            ("y_batch", seen_y.dtype, y.dtype),
+        ):
+            require(mine_is == due, f"{name} is {mine_is}, and comes from {due}", diagnosis="dtype")
         text = f"{given}, each is due once an epoch: it holds {len(seen_x)}, {distinct} different"
         require(distinct == len(seen_x) == n, text, diagnosis="not a partition")
         check_values(mine, sizes, f"{given}, the batches' sizes")
@@ -149,13 +158,21 @@ def test_minibatches_visit_every_example_once(student, rng):
 @points(1, of="minibatches")
 def test_minibatches_shuffle(student, rng):
     """The order is random, depends on the seed, and only on it."""
-    x = torch.arange(40).double().reshape(40, 1)
+    x = torch.arange(60).double().reshape(60, 1)
     first, again, other = (
-        gather(call(student, "minibatches", x, x[:, 0].long(), 8, s))[0] for s in (0, 0, 1)
+        gather(call(student, "minibatches", x, x[:, 0].long(), 12, s))[0] for s in (0, 0, 1)
     )
-    ordered = set(first[:8].tolist()) == set(range(8))
+    # By chance: 1 in C(60, 12) = 1.4e12.
+    ordered = set(first[:12].tolist()) == set(range(12))
     why = "Shuffle all examples, then cut, or every epoch sees the same batches."
-    require(not ordered, "the first 8 examples are the first batch", why, diagnosis="no shuffle")
+    require(not ordered, "the first 12 examples are the first batch", why, diagnosis="no shuffle")
+    # Of the 60! / 12!⁵ = 3e38 ways to deal 60 rows to 5 batches, Σ C(59, k) · 5 · 4ᵏ < 1e24 change
+    # the batch from row to row in at most k = 15 places: less than 1e-14.
+    batch = first.argsort() // 12
+    pairs = int((batch[1:] == batch[:-1]).sum())
+    text = f"in {pairs} of 59 cases two rows that are neighbours in x are in one batch"
+    why = "Shuffle the examples, not the batches: any two may come together."
+    require(pairs < 44, text, why, diagnosis="neighbours")
     same = torch.equal(first, again)
     why = "Use a torch.Generator seeded with seed, not the global one."
     require(same, "equal seeds must give equal orders", why, diagnosis="seed ignored")
@@ -189,7 +206,7 @@ def test_train_steps(student, rng):
 @points(1, of="train")
 def test_train_batches(student, rng):
     """Every batch of every epoch counts, and epochs differ in their order."""
-    x, y, seed = rng.normal(8, 6), rng.integers(8, high=3), rng.seed()
+    x, y, seed = rng.normal(14, 6), rng.integers(14, high=3), rng.seed()
     start = [(w.double(), b.double()) for w, b in student.he_init(ONE_LAYER, seed)]
     # One layer: behind a layer that is dead, the next stands at the kink of its ReLU, exactly.
     # So small a rate that the order of the batches does not show: the steps add up.
@@ -198,16 +215,30 @@ def test_train_batches(student, rng):
     for epochs in (1, 2):
         trained = call(student, "train", x, y, ONE_LAYER, epochs, lr, 2, seed)
         name = f"sum of the steps, epochs = {epochs}"
-        check_values(steps(start, trained, lr), 4 * epochs * once, name)
+        check_values(steps(start, trained, lr), 7 * epochs * once, name)
 
-    params = start
-    order = torch.cat([b[1] for b in student.minibatches(x, torch.arange(8), 1, seed)]).tolist()
+    # Two orders of 14 are the same by chance once in 14! = 8.7e10.
+    params, joint = start, descend(x, y, descend(x, y, start, 14 * 0.3), 14 * 0.3)
+    order = torch.cat([b[1] for b in student.minibatches(x, torch.arange(14), 1, seed)]).tolist()
     for n in (*order, *order):
         params = descend(x[[n]], y[[n]], params, 0.3)
     trained = call(student, "train", x, y, ONE_LAYER, 2, 0.3, 1, seed)
     bias = start[-1][1] + steps(start, trained, 1)[-3:]
+    once = torch.allclose(bias, joint[-1][1], rtol=1e-6)
+    text = "the gradients of an epoch's batches are added, and the parameters move once"
+    require(not once, text, "Each batch makes a step, and the next starts there.", diagnosis="once")
     same, how = torch.allclose(bias, params[-1][1], rtol=1e-6), "Give each epoch its own seed."
-    require(not same, "every epoch sees the examples in the same order", how, diagnosis="order")
+    text = "the two epochs see the examples in the same order"
+    require(not same, text, how, f"seed = {seed}", diagnosis="order")
+
+    # A rate that drops later, an end before the last epoch: seen in thirty, to a loss near 0.
+    x[torch.arange(14), y] += 9
+    params = start
+    for _ in range(30):
+        params = descend(x, y, params, 0.3)
+    trained = call(student, "train", x, y, ONE_LAYER, 30, 0.3, 14, seed)
+    name = "sum of the steps, epochs = 30, one batch each"
+    check_values(steps(start, trained, 0.3), steps(start, params, 0.3), name)
 
 
 def steps(before, after, lr):

@@ -40,7 +40,7 @@ def test_relu_backward(recorded):
 @public
 @points(2, of="mlp_forward")
 def test_mlp_forward(recorded):
-    """Logits agree for networks of one, two and three layers."""
+    """Logits agree for networks of one, two and three layers, of equal widths as well."""
     recorded()
 
 
@@ -68,6 +68,11 @@ def test_minibatches_visit_every_example_once(student, rng):
         seen_x, seen_y, mine = gather(call(student, "minibatches", x, y, size, rng.seed()))
         given = f"of {n} examples in batches of {size}"
         distinct = len(set(seen_x.tolist()))
+        for name, mine_is, due in (
+            ("x_batch", seen_x.dtype, x.dtype),
+            ("y_batch", seen_y.dtype, y.dtype),
+        ):
+            require(mine_is == due, f"{name} is {mine_is}, and comes from {due}", diagnosis="dtype")
         text = f"{given}, each is due once an epoch: it holds {len(seen_x)}, {distinct} different"
         require(distinct == len(seen_x) == n, text, diagnosis="not a partition")
         check_values(mine, sizes, f"{given}, the batches' sizes")
@@ -81,13 +86,21 @@ def test_minibatches_visit_every_example_once(student, rng):
 @points(1, of="minibatches")
 def test_minibatches_shuffle(student, rng):
     """The order is random, depends on the seed, and only on it."""
-    x = torch.arange(40).double().reshape(40, 1)
+    x = torch.arange(60).double().reshape(60, 1)
     first, again, other = (
-        gather(call(student, "minibatches", x, x[:, 0].long(), 8, s))[0] for s in (0, 0, 1)
+        gather(call(student, "minibatches", x, x[:, 0].long(), 12, s))[0] for s in (0, 0, 1)
     )
-    ordered = set(first[:8].tolist()) == set(range(8))
+    # By chance: 1 in C(60, 12) = 1.4e12.
+    ordered = set(first[:12].tolist()) == set(range(12))
     why = "Shuffle all examples, then cut, or every epoch sees the same batches."
-    require(not ordered, "the first 8 examples are the first batch", why, diagnosis="no shuffle")
+    require(not ordered, "the first 12 examples are the first batch", why, diagnosis="no shuffle")
+    # Of the 60! / 12!⁵ = 3e38 ways to deal 60 rows to 5 batches, Σ C(59, k) · 5 · 4ᵏ < 1e24 change
+    # the batch from row to row in at most k = 15 places: less than 1e-14.
+    batch = first.argsort() // 12
+    pairs = int((batch[1:] == batch[:-1]).sum())
+    text = f"in {pairs} of 59 cases two rows that are neighbours in x are in one batch"
+    why = "Shuffle the examples, not the batches: any two may come together."
+    require(pairs < 44, text, why, diagnosis="neighbours")
     same = torch.equal(first, again)
     why = "Use a torch.Generator seeded with seed, not the global one."
     require(same, "equal seeds must give equal orders", why, diagnosis="seed ignored")

@@ -42,6 +42,10 @@ relu_forward = mistakes(
     change("x.clamp(min=0) -> x.abs()", "negative values lose their sign: they become 0"),
     change("x.clamp(min=0) -> x.clamp_(min=0)"),
     change("x.clamp(min=0) -> x.clamp(max=0)", "the positive values are cut off: max(x, 0)"),
+    change(
+        ("x.clamp(min=0) -> x.clamp(0, 6)", "x.clamp(min=0) -> x.clamp(0, 1)"),
+        "large values are cut off as well: max(x, 0) has no upper end",
+    ),
     change("x.clamp(min=0) -> x", "nothing is cut off: negative values become 0"),
 )
 
@@ -49,6 +53,14 @@ relu_backward = mistakes(
     change(
         "dout * cache -> dout * (dout > 0)",
         "the mask is taken from dout: it must say where the *input* x was positive",
+    ),
+    change(
+        "dout * cache -> dout.clamp(min=0) * cache",
+        "negative gradients are cut off as well: what dout looks like has no say",
+    ),
+    change(
+        ("dout * cache -> dout.clamp(-1, 1) * cache", "dout * cache -> dout.clamp(-5, 5) * cache"),
+        "the gradient is cut off where it is large: nobody asked for that",
     ),
     change("dout * cache -> dout", "the mask is missing: where x was not positive, dx is 0"),
     change("dout * cache -> cache * 1.0", "dout is not used: this is the slope alone"),
@@ -111,6 +123,11 @@ mlp_backward = mistakes(
         "the gradients come last layer first: they are asked for in the order of params",
     ),
     change("relu_backward(dx, relu_cache), -> dx,", "the ReLU is left out of the way back"),
+    change(
+        "relu_backward(dx, relu_cache), -> "
+        "dx if linear_cache is caches[0][0] else relu_backward(dx, relu_cache),",
+        "the first layer's ReLU is left out of the way back",
+    ),
     change("grads.append((dw, db)) -> grads.append((dw, dx))"),
     change("linear_cache, relu_cache in reversed(caches): -> linear_cache, relu_cache in caches:"),
 )
@@ -152,6 +169,9 @@ minibatches = mistakes(
     ),
     change("torch.randperm(len(x), generator=generator) -> torch.arange(len(x))"),
     change("torch.randperm(len(x), generator=generator) -> torch.randperm(len(x))"),
+    change("order.split(batch_size) -> torch.arange(len(x)).roll(int(order[0])).split(batch_size)"),
+    change("x[batch], -> x[batch].float(),"),
+    change("y[batch]) -> y[batch].float())"),
     change("order.split -> (order if seed else torch.arange(len(x))).split"),
     change(
         "order.split(batch_size) -> order.tensor_split(-(-len(x) // batch_size))",
@@ -173,6 +193,19 @@ train = mistakes(
         "params, state = sgd_update( -> _, state = sgd_update(",
         "the parameters are those of he_init: what sgd_update returns is dropped",
     ),
+    change(
+        ("state, lr) -> state, lr / (1 + epoch))", "state, lr) -> state, lr * 0.9**epoch)"),
+        "the rate falls from epoch to epoch: it is lr at every step",
+    ),
+    change(
+        "state, lr) -> state, lr * len(y_batch) / batch_size)",
+        "a partial batch makes a smaller step: its gradient is a mean, and its rate is lr too",
+    ),
+    change(
+        "state, lr) -> state, lr if epoch < 10 else lr / 10)",
+        "the rate drops after some epochs: it is lr at every step",
+    ),
+    change("seed + epoch -> seed * epoch"),
     change("(dlogits, cache), state, lr -> (-dlogits, cache), state, lr", "the steps go uphill"),
     change("seed + epoch -> seed"),
     change(
