@@ -24,6 +24,7 @@ from gradus.checks import (
 from gradus.checks.data import digits
 
 EXTREME = double([1000.0, -1000.0, 90.0, -90.0, 1.5, -1.5])
+RANGE = double([16.0, 8, 5, 3.5, 2.2, -2.2, -3.5, -5, -8, -16])
 NEAR = double([0.0, math.log(2), math.log(4), -0.25])
 SELU = (1.6732632423543772, 1.0507009873554805)  # Klambauer et al., 2017
 
@@ -69,7 +70,7 @@ STAND_INS = {
 
 def check_curve(student, rng, name, reference, **options) -> None:
     """`{name}_forward` agrees, at ±1000 too, and follows the dtype."""
-    for x in (rng.normal(5, 3), rng.normal(1), EXTREME):
+    for x in (rng.normal(5, 3), rng.normal(1), RANGE, EXTREME):
         check_forward(student, name, dict(x=x), reference(x, **options), options=options)
     x = EXTREME.float()
     out = reference(x, **options)
@@ -78,8 +79,9 @@ def check_curve(student, rng, name, reference, **options) -> None:
 
 def check_slope(student, rng, name, reference, **options) -> None:
     """`{name}_backward` agrees, at ±1000 and at 0 too."""
-    for x in (rng.away_from_zero(4, 5), rng.away_from_zero(1), EXTREME, NEAR):
-        more = dict(wrt=["x"], options=options, dout=rng.normal(*x.shape))
+    for x in (rng.away_from_zero(4, 5), rng.away_from_zero(1), RANGE, EXTREME, NEAR):
+        size = 1000 if x is RANGE else 1
+        more = dict(wrt=["x"], options=options, dout=size * rng.normal(*x.shape))
         check_gradients(student, name, dict(x=x), reference, **more)
 
 
@@ -216,8 +218,10 @@ def test_bru_backward(student, rng):
 @points(1, of="dead_and_saturated")
 def test_dead_and_saturated(student, rng):
     """Dead units have no slope for any example; saturated entries are counted one by one."""
-    slopes = 0.5 + rng.uniform(6, 5)
+    slopes = 0.5 + rng.uniform(6, 7)
     slopes[:, 1], slopes[2:, 3], slopes[0, 4], slopes[3, 2] = 0.0, 0.25, 0.0, -0.75
+    # Dead at some tol only; flat on the average, and alive for one example.
+    slopes[:, 5], slopes[:, 6], slopes[4, 6] = 0.25, 0.0, 0.5
     slopes[:, 0] = torch.tensor([0.5, -0.5, 0.75, -0.75, 1.0, -1.0])
     for s, tol in ((slopes, 0.25), (slopes, 0.0), (slopes[:1], 0.25), (-slopes, 0.125)):
         inputs = dict(slopes=s, tol=tol)

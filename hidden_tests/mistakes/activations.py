@@ -44,7 +44,11 @@ tanh_backward = mistakes(
 leaky_relu_backward = mistakes(
     change("x > 0 -> dout > 0", "the mask is taken from dout: it is x that decides"),
     change("slope * -> 0 *", "nothing leaks where x < 0: is the slope lost in an integer mask?"),
-    change("x > 0 -> x >= 0", "at x = 0 the slope is that of the left side"),
+    change(
+        ("x > 0 -> x >= 0", "dout, slope * dout -> dout, slope * dout * (x < 0)"),
+        "at x = 0 the slope is that of the left side",
+    ),
+    change("slope * -> (slope or 0.01) *", "a slope of 0 is a number like any other"),
     change("slope * -> 0.01 *", "the slope is the one that the forward got"),
     change("slope * -> ", "the slope is left out where x < 0"),
     change("return -> return x *", "dout is multiplied by f(x): it should be by f′(x)"),
@@ -69,6 +73,7 @@ elu_forward = mistakes(
     change("scale * torch -> torch", "the scale is missing"),
     change("alpha * torch -> torch", "alpha is missing"),
     change("x, left -> x, 0 * x", "negative inputs are cut off: ELU is not a ReLU"),
+    change("torch.expm1(x) -> x.exp() - 1", "the brackets are missing: α multiplies exp(x) − 1"),
     change("torch.expm1(x) -> x.exp()", "the −1 is missing: the two sides meet at 0"),
     change("torch.where(on, x, left) -> (on * x + ~on * left)"),
 )
@@ -90,25 +95,18 @@ elu_backward = mistakes(
     change("dout * scale -> scale", "dout is not used: this is f′(x) alone"),
 )
 
+TANH_FORM = "this is GELU's tanh form, and the exact GELU is wanted"
+SWISH_1 = "this is Swish, and the exact GELU is wanted"
+SWISH_2 = "this is Swish, and GELU's tanh form is wanted"
+ROUGH = "this is x·σ(1.702 x), a rough form of GELU: x·Φ(x) is wanted"
 gated_forward = mistakes(
     change('"gelu": -> "gelu" | "gelu_tanh":', "this is the exact GELU: its tanh form is wanted"),
     change('"gelu": -> "gelu" | "swish":', "this is the exact GELU, and Swish is wanted"),
     change('"gelu_tanh": -> "gelu_tanh" | "swish":', "this is GELU's tanh form: Swish is wanted"),
-    change(
-        '"gelu": -> "":',
-        "this is GELU's tanh form, and the exact GELU is wanted",
-        also='"gelu_tanh": -> "gelu_tanh" | "gelu":',
-    ),
-    change(
-        '"gelu": -> "":',
-        "this is Swish, and the exact GELU is wanted",
-        also='"swish": -> "swish" | "gelu":',
-    ),
-    change(
-        '"gelu_tanh": -> "":',
-        "this is Swish, and GELU's tanh form is wanted",
-        also='"swish": -> "swish" | "gelu_tanh":',
-    ),
+    change('"gelu": -> "":', TANH_FORM, also='"gelu_tanh": -> "gelu_tanh" | "gelu":'),
+    change('"gelu": -> "":', SWISH_1, also='"swish": -> "swish" | "gelu":'),
+    change('"gelu_tanh": -> "":', SWISH_2, also='"swish": -> "swish" | "gelu_tanh":'),
+    change("(1 + torch.erf(x / math.sqrt(2))) / 2 -> sigmoid_forward(1.702 * x)[0]", ROUGH),
     change("x * g -> g", "this is the gate, not x times the gate"),
     change("x / math.sqrt(2) -> x", "Φ(x) is ½ [1 + erf(x / √2)]: the √2 is missing"),
     change("math.sqrt(2 / math.pi) * -> ", "√(2/π) is missing: u = √(2/π) (x + 0.044715 x³)"),
@@ -125,6 +123,12 @@ gated_backward = mistakes(
         "(-x * x / 2).exp() / math.sqrt(2 * math.pi) -> g * (1 - g)",
         "g (1 − g) is the slope of the sigmoid: this gate is Φ",
     ),
+    change(
+        "(-x * x / 2).exp() / math.sqrt(2 * math.pi) -> "
+        "g * (1 - g) * math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * x * x)",
+        "g′ is that of the tanh form: the exact GELU has φ(x)",
+    ),
+    change("(-x * x / 2).exp -> (-x * x).exp", "φ has exp(−x²/2): the ½ is missing"),
     change("/ math.sqrt(2 * math.pi) -> ", "φ has the factor 1/√(2π)"),
     change("math.sqrt(8 / math.pi) -> 2", "the chain rule goes through u: √(2/π) is missing"),
     change("* (1 + 3 * 0.044715 * x * x) -> ", "the chain rule goes through u: so does x³"),
@@ -153,6 +157,10 @@ bru_forward = mistakes(
     change(" - 1 / r -> ", "1/r is missing: it is outside the root and outside the exponential"),
     change("(1 / r) -> 1 / r", "the power 1/r needs brackets: a ** 1 / r is a divided by r"),
     change(
+        "* x + 1) ** (1 / r) -> * x + 1 - 1 / r) ** (1 / r) + 1 / r",
+        "1/r is subtracted under the root: it is outside",
+    ),
+    change(
         "torch.where(right, root, left) - 1 / r -> "
         "x.sign() * ((r * r * x.abs() + 1) ** (1 / r) - 1)",
         "this is the odd variant (ORU), and the exponential one (ERU) is wanted",
@@ -180,6 +188,7 @@ dead_and_saturated = mistakes(
     change("amin(0) -> amin(1)", "these are examples that are flat in all units: *units* are dead"),
     change("amin(0).mean -> amin(0).sum", "a count of units: shares are wanted"),
     change("flat.mean -> flat.sum", "a count of entries: shares are wanted"),
+    change("float(flat.mean -> float(flat.amax(0).mean", "units are counted: entries are wanted"),
     change("slopes.abs() -> slopes", "a negative slope is not flat: take its size"),
     change("<= tol -> < tol", "a slope of exactly tol counts as flat"),
     change("!= 2 -> < 2"),
@@ -190,6 +199,10 @@ train = mistakes(
     change(
         "dz = backward -> w2 = w2 - lr * h.T @ dlogits\n        dz = backward",
         "w2 is changed before the gradient has gone down through it",
+    ),
+    change(
+        "backward(dlogits @ w2.T, cache) -> (dlogits @ w2.T) * (h > 0)",
+        "ReLU's slope is taken for every activation: each has its own backward",
     ),
     change("backward(dlogits @ w2.T, cache) -> dlogits @ w2.T", "f′ is left out on the way down"),
     change(
