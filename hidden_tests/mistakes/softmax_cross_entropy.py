@@ -69,6 +69,19 @@ softmax_forward = mistakes(
     ),
     change("p = e / e.sum(1, keepdim=True) -> p = x.exp() / x.exp().sum()", SUM_OF_BATCH),
     change("e.sum(1 -> x.exp().sum(1", HALF_SHIFTED),
+    change(
+        "(x - m).exp() -> x.exp()",
+        OVERFLOW,
+        also="/ e.sum(1, keepdim=True) -> / e.sum(1, keepdim=True)\n    p = p.nan_to_num()",
+    ),
+    change(
+        (
+            "e.sum(1, keepdim=True) -> (e.sum(1, keepdim=True) + 1e-4)",
+            "e.sum(1, keepdim=True) -> (e.sum(1, keepdim=True) + 1e-5)",
+            "e.sum(1, keepdim=True) -> (e.sum(1, keepdim=True) + 1e-6)",
+        ),
+        "something is added to the sum: it is 1 at least, and the row must sum to 1",
+    ),
     change("p = e -> p = x.exp()", HALF_SHIFTED),
     change("return p, p -> return p.exp() / p.exp().sum(1, keepdim=True), p", TWICE),
     change("(x - m).exp() -> (x / m).exp()", DIVIDED),
@@ -100,6 +113,7 @@ softmax_jacobian = mistakes(
     ),
     change("p[:, :, None] * p[:, None, :] -> p.T @ p", OF_BATCH),
     change("- outer -> + outer", ADDED),
+    change("embed(p) - -> embed(p - p * p) -", "on the diagonal, p_i² is subtracted twice"),
     change("torch.diag_embed(p) -> torch.eye(p.shape[1])", BARE),
     change("torch.diag_embed(p) - outer -> torch.eye(p.shape[1]) - outer / p[:, :, None]", NO_P),
     change("outer = -> p = softmax_forward(p)[0]\n    outer =", TWICE),
@@ -209,10 +223,21 @@ log_softmax_backward = mistakes(
 NO_MINUS = "the minus is missing: ln p is negative"
 LARGEST = "the largest log-probability of each row: the one of its label is meant"
 ENTROPY = "the entropy of p: y plays no part"
+EXCHANGED = "−ln of the mean of p: the mean of the logarithms is asked for"
+CUT_OFF = "ln p is cut off below: the loss has no largest value"
 BINARY = "the classes are treated as C yes-no questions: only the right class of a row has a term"
 LOG_OF_LOG = "the loss is NaN: log_p holds logarithms already, and a negative number has none"
 cross_entropy_forward = mistakes(
     change("-log_p -> log_p", NO_MINUS),
+    change(".mean() -> .exp().mean().log()", EXCHANGED),
+    change(
+        (
+            "-log_p -> -log_p.clamp(min=-100)",
+            "-log_p -> -log_p.clamp(-20)",
+            "-log_p -> -log_p.clamp(-50)",
+        ),
+        CUT_OFF,
+    ),
     change("mean() -> sum()"),
     change("[rows, y] -> [:, y]", ALL_PAIRS),
     change("[rows, y] -> [y]", LABELS_AS_ROWS),
@@ -262,6 +287,14 @@ NO_SOFTMAX = "the logits are used as if they were log-probabilities"
 softmax_cross_entropy_forward = mistakes(
     change("forward(logits) -> forward(softmax_forward(logits)[0])", TWICE),
     change("forward(log_p, y) -> forward(logits, y)", NO_SOFTMAX),
+    change(
+        (
+            "forward(log_p, y) -> forward(log_p.clamp(min=-100), y)",
+            "forward(log_p, y) -> forward(log_p.clamp(min=-50), y)",
+            "forward(log_p, y) -> forward(log_p.clamp(min=-20), y)",
+        ),
+        CUT_OFF,
+    ),
     change("forward(log_p, y) -> forward(log_p.exp(), y)", NO_LOG),
     change("log_softmax_forward(logits) -> log_softmax_forward(logits.T)[0].T, 0", AXIS),
     change("return loss -> return loss / logits.shape[1]", ALL_ENTRIES),
@@ -326,12 +359,16 @@ softmax_cross_entropy_forward = mistakes(
 
 Y_MINUS_P = "y − p for p − y: a larger logit of the right class must lower the loss"
 ONE_STEP = "this is the gradient with respect to ln p: log-softmax is still to be passed"
+ON_P_ONLY = "dout multiplies p only: the 1 that is subtracted needs it too"
+AT_LARGEST = "the 1 is subtracted where p is largest: the entry of the label is meant"
 THROUGH_P = "NaN where p is rounded to 0: −1/p makes infinity times zero, p − y divides by nothing"
 softmax_cross_entropy_backward = mistakes(
     change("return difference -> return -difference", Y_MINUS_P),
     change("* dout  -> ", NO_DOUT),
     change("log_p.exp() -> softmax_forward(log_p.exp())[0]", TWICE),
     change("[rows, y] -= 1 ->  -= y[:, None]", "the target is one-hot, not y itself"),
+    change("log_p.exp() -> log_p.exp() * dout", ON_P_ONLY, also="difference * dout -> difference"),
+    change("[rows, y] -> [rows, difference.argmax(1)]", AT_LARGEST),
     change("difference[rows, y] -= 1 -> ", "the 1 of the right class is not subtracted"),
     change("log_p.exp() -> torch.zeros_like(log_p)", ONE_STEP),
     change("[rows, y] -> [:, y]", ALL_PAIRS),
