@@ -20,6 +20,11 @@ from gradus.checks import (
 )
 from gradus.checks.data import digits
 
+# The example on paper: epoch 1 ends at w = (4, 1), b = 0; epoch 2 at (3, 0), 1.
+PAPER, LABELS = double([[-1, -1], [1, -3], [-2, 2], [2, 3]]), double([1, 1, -1, 1])
+CORNERS = double([[2, 1], [1, 3], [-1, 1], [-2, -2]])
+TINY = 2.0**-26
+
 
 def unit(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     """+1 where x @ w + b ≥ 0, else −1."""
@@ -69,12 +74,9 @@ STAND_INS = {
 @points(2, of="threshold_unit")
 def test_threshold_unit(student, rng):
     """+1 where x @ w + b ≥ 0, first on the four points on paper; for one unit and for several."""
-    paper = double([[-1, -1], [1, -3], [-2, 2], [2, 3]])
-    corners = double([[2, 1], [1, 3], [-1, 1], [-2, -2]])
-    cases = [
-        (paper, double([2, -1]), double(2), double([1, 1, -1, 1])),
-        (corners, double([1, -2]), double(0), double([1, -1, -1, 1])),
-    ]
+    cases = [(PAPER, double([2, -1]), double(2), LABELS)]
+    for size in (1, TINY):
+        cases.append((size * CORNERS, double([1, -2]), double(0), double([1, -1, -1, 1])))
     for n, m, size in ((9, 5, 1), (1, 5, 1000), (6, 4, 1)):
         x, w, b = size * rng.normal(n, 3), rng.normal(3, m), rng.normal(m)
         right = torch.nn.functional.linear(x, w.T, b).sign()
@@ -108,8 +110,8 @@ def test_perceptron_step_refuses_other_labels(student, rng):
     for y, x in product((0.0, 2.0, -1.5), rng.normal(4, 3)):
         w, b = rng.normal(3), rng.normal(1)[0]
         check_raises(student, "perceptron_step", w, b, x, y * one, when=f"the label is {y:g}")
-    inputs, names = dict(w=w, b=b.abs(), x=3 * w, y=-one), ("w", "b", "mistake")
-    check_result(student, "perceptron_step", inputs, step(**inputs), names)
+    for y in (one, -one):  # what is a label is taken
+        call(student, "perceptron_step", w, b, x, y)
 
 
 @public
@@ -126,6 +128,9 @@ def test_perceptron_epoch(student, rng):
         *moved, mistakes = epoch(w, b, x, y)
         names, expected = ("w", "b", "mistakes"), (*moved, float(mistakes))
         check_result(student, "perceptron_epoch", dict(w=w, b=b, x=x, y=y), expected, names)
+    # The second epoch on paper, whose mistake is still one after the step.
+    inputs = dict(w=double([4, 1]), b=double(0), x=PAPER, y=LABELS)
+    check_result(student, "perceptron_epoch", inputs, (double([3, 0]), double(1), 1.0), names)
 
 
 def check_training(student, x, y, max_epochs, w, b, mistakes):
@@ -138,13 +143,11 @@ def check_training(student, x, y, max_epochs, w, b, mistakes):
 @points(2, of="perceptron_train")
 def test_perceptron_train_by_hand(student):
     """Four points in the plane: three epochs with mistakes and one without."""
-    # Worth doing on paper: epoch 1 ends at w = (4, 1), b = 0; epoch 2 at (3, 0), 1.
-    x = double([[-1.0, -1.0], [1.0, -3.0], [-2.0, 2.0], [2.0, 3.0]])
-    y = double([1.0, 1.0, -1.0, 1.0])
     path = torch.tensor([[4.0, 1.0, 0.0], [3.0, 0.0, 1.0], [2.0, -1.0, 2.0], [2.0, -1.0, 2.0]])
     for limit, epochs in ((50, 4), (4, 4), (2, 2), (1, 1)):
         *w, b = path[epochs - 1].double()
-        check_training(student, x, y, limit, torch.stack(w), b, [2, 1, 1, 0][:epochs])
+        mistakes = [2, 1, 1, 0][:epochs]
+        check_training(student, PAPER, LABELS, limit, torch.stack(w), b, mistakes)
 
 
 def two_sides(rng):
@@ -155,9 +158,11 @@ def two_sides(rng):
 
 @points(1, of="perceptron_train")
 def test_perceptron_train_separates(student, rng):
-    """Separable classes in four dimensions end without mistakes."""
+    """Separable classes in four dimensions end without mistakes, XOR with the last epoch."""
     x, y = two_sides(rng)
     check_training(student, x, y, 2000, *train(x, y, 2000))
+    x = truth_table(2).double()
+    check_training(student, x, -x.prod(1), 7, *train(x, -x.prod(1), 7))
 
 
 @points(2, of="perceptron_train")
@@ -198,7 +203,7 @@ def test_boolean_inputs(student):
 @points(1, of="boolean_functions")
 def test_boolean_functions(student):
     """All 2^(2ⁿ) functions, each once."""
-    for n in (1, 2, 3):
+    for n in (3, 2, 1):
         table = call(student, "boolean_functions", n)
         check_table(table, 2 ** (2**n), 2**n, f"boolean_functions({n})")
 
@@ -224,18 +229,25 @@ def test_is_separable_in_space(student, rng):
     x = torch.cat([ends := rng.normal(2, 5), ends.mean(0, keepdim=True)])
     check_separable(student, x, double([1.0, 1.0, -1.0]), 30, False)
     check_separable(student, *two_sides(rng), 2000, True)
+    for limit in (1, 2, 4):
+        check_separable(student, PAPER, LABELS, limit, limit == 4)
 
 
 @public
 @points(1, of="two_layer")
 def test_two_layer(student, rng):
-    """The last unit reads the answers of the hidden ones."""
+    """The last unit reads the answers of the hidden ones, and z = 0 fires in both layers."""
     for n in (20, 20, 20, 20, 20, 1):
         x, w, b, v = rng.normal(n, 3), rng.normal(3, 4), rng.normal(4), rng.normal(4)
         c = rng.normal(1)[0] / 9
         hidden = torch.nn.functional.linear(x, w.T, b).sign()
         right = (torch.mv(hidden, v) + c).sign()
         check_result(student, "two_layer", dict(x=x, w=w, b=b, v=v, c=c), right, "out")
+    # Hidden: z = (0, 1), (−5, −2), (−3, −2), (2, 0). The last: 3 − 3 = 0 where both fire.
+    w, right = double([[1, 1], [-2, -1]]), double([1, -1, -1, 1])
+    for size in (1, TINY):
+        inputs = dict(x=size * CORNERS, w=w, b=double([0, 0]), v=double([2, 1]), c=double(-3))
+        check_result(student, "two_layer", inputs, right, "out")
 
 
 def encodings(rng):
@@ -258,13 +270,13 @@ def test_xor_network(student, rng):
 
 @points(1, of="xor_network")
 def test_xor_network_with_noise(student, rng):
-    """XOR for inputs that are a little off."""
+    """XOR for inputs that are a tenth of the difference off."""
+    bits, noise = double(list(product((0, 1), (0, 1), (-1, 1), (-1, 1)))).split(2, dim=1)
     for false, true in encodings(rng):
         network = xor_weights(student, false, true)
-        bits, noise = rng.integers(64, 2, high=2), 0.1 * rng.uniform(64, 2, low=-1, high=1)
-        answers = answers_of(false + (true - false) * (bits + noise), *network)
+        answers = answers_of(false + (true - false) * (bits + 0.1 * noise), *network)
         wrong = int((answers != 2.0 * (bits[:, 0] != bits[:, 1]) - 1).sum())
-        text = f"wrong for {wrong} of 64 inputs that are off by less than a tenth"
+        text = f"wrong for {wrong} of 16 inputs that are off by a tenth of T − F"
         more = "Put each cut halfway between two of the sums."
         here = f"false = {false:.4g}, true = {true:.4g}"
         require(wrong == 0, text, more, here, diagnosis="margin")

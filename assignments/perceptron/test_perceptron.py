@@ -9,7 +9,17 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from gradus.checks import call, check_values, double, kind, points, public, require, unpack
+from gradus.checks import (
+    call,
+    check_raises,
+    check_values,
+    double,
+    kind,
+    points,
+    public,
+    require,
+    unpack,
+)
 
 
 @public
@@ -28,9 +38,14 @@ def test_perceptron_step(recorded):
 
 @public
 @points(1, of="perceptron_step")
-def test_perceptron_step_refuses_other_labels(recorded):
+def test_perceptron_step_refuses_other_labels(student, rng):
     """Labels other than −1 and +1 are refused."""
-    recorded()
+    one = double(1.0)
+    for y, x in product((0.0, 2.0, -1.5), rng.normal(4, 3)):
+        w, b = rng.normal(3), rng.normal(1)[0]
+        check_raises(student, "perceptron_step", w, b, x, y * one, when=f"the label is {y:g}")
+    for y in (one, -one):  # what is a label is taken
+        call(student, "perceptron_step", w, b, x, y)
 
 
 @public
@@ -73,7 +88,7 @@ def test_boolean_inputs(student):
 @points(1, of="boolean_functions")
 def test_boolean_functions(student):
     """All 2^(2ⁿ) functions, each once."""
-    for n in (1, 2, 3):
+    for n in (3, 2, 1):
         table = call(student, "boolean_functions", n)
         check_table(table, 2 ** (2**n), 2**n, f"boolean_functions({n})")
 
@@ -88,7 +103,7 @@ def test_is_separable(recorded):
 @public
 @points(1, of="two_layer")
 def test_two_layer(recorded):
-    """The last unit reads the answers of the hidden ones."""
+    """The last unit reads the answers of the hidden ones, and z = 0 fires in both layers."""
     recorded()
 
 

@@ -26,18 +26,14 @@ perceptron_step = mistakes(
     ),
     change(
         "threshold_unit(x, w, b) == y -> y * (x @ w + b) > 0",
-        "z = 0 is taken for a mistake, whatever the label: the unit says +1 there, so leave it "
-        "alone where y = 1",
+        "z = 0 is taken for a mistake, whatever the label: the unit says +1 there",
     ),
+    change("w, b, False -> w, b + y, False", "b moves where the unit is right: it must stay too"),
     change(
-        "return w, b, False -> return w, b + y, False",
-        "b moves where the unit is right about the example: it must stay too",
-    ),
-    change(
-        "w + y * x, b + y, True -> w, b, True",
-        "nothing moves: the unit is wrong about this example and must",
+        "w + y * x, b + y, True -> w, b, True", "nothing moves: the unit is wrong here and must"
     ),
     change("b + y, True -> b, True", "b does not move: it is a weight too, its input is always 1"),
+    change("b + y, True -> b + y * x.sum(), True", "b moves by y · sum(x): its input is always 1"),
     change("b + y, True -> b - y, True", "b moves the wrong way: it moves by y, up or down"),
     change("w + y * x -> w + x", "x is added whatever the label: the step is y · x"),
     change("w + y * x -> w - y * x", "w moves the wrong way: y · x is to be added"),
@@ -47,8 +43,7 @@ perceptron_step = mistakes(
     ),
     change("w + y * x -> w + 2 * y * x", "the step of w is twice too long: it is y · x"),
     change(
-        "b + y, True -> b + y, False",
-        "mistake is wrong: it says whether the unit was wrong before the step",
+        "b + y, True -> b + y, False", "mistake says whether the unit was wrong before the step"
     ),
     change(
         "w, b, False -> w, b, True",
@@ -70,8 +65,17 @@ perceptron_epoch = mistakes(
     change("w, b, mistake = -> _, _, mistake =", "w and b stay as they were: keep each step's"),
     change(
         "return w, b, mistakes -> return w, b, int((threshold_unit(x, w, b) != y).sum())",
-        "mistakes are counted after the pass: an example counts when the unit is wrong about it at "
-        "its turn",
+        "mistakes are counted after the pass: each example counts as it was at its turn",
+    ),
+    change(
+        "+= mistake -> += mistake\n        if mistake:\n            break",
+        "it stops at the first mistake: every row has its turn",
+    ),
+    change(
+        "+= mistake -> += mistake\n        while mistake:\n"
+        "            w, b, mistake = perceptron_step(w, b, x_n, y_n)\n"
+        "            mistakes += mistake",
+        "an example is repeated until it is right: each has one turn",
     ),
     change("+= mistake -> += 1", "every example is counted: only those that were wrong count"),
 )
@@ -86,7 +90,15 @@ def perceptron_epoch(w, b, x, y):
 perceptron_train = mistakes(
     change("if wrong == 0: -> if True:", "it stops after one pass with mistakes: go on until none"),
     change("if wrong == 0: -> if False:", "it goes on after an epoch without mistakes: stop there"),
-    change("(max_epochs) -> (200)", "it makes more than max_epochs epochs: that is the limit"),
+    change(
+        ("(max_epochs) -> (200)", "(max_epochs) -> (max_epochs + 1)"),
+        "it makes more than max_epochs epochs: that is the limit",
+    ),
+    change(
+        "if wrong == 0: -> if wrong == 0 or mistakes[-2:] == [wrong, wrong]:",
+        "it stops where an epoch makes as many mistakes as the last: only 0 and max_epochs end it",
+    ),
+    change("x.new_zeros(()) -> x.new_ones(())", "b does not start at zero: both w and b do"),
     change("range(max_epochs) -> range(max_epochs - 1)", "it stops one epoch before max_epochs"),
     change(
         "w, b, wrong = perceptron_epoch(w, b, x, y) -> "
@@ -97,7 +109,7 @@ perceptron_train = mistakes(
         "mistakes.append(wrong)\n"
         "        if wrong == 0: -> mistakes += [wrong] if wrong else []\n"
         "        if wrong == 0:",
-        "the epoch without mistakes is not listed: it belongs to the list too",
+        "the epoch without mistakes is missing: it is made, and listed too",
     ),
     change(
         "w, b, wrong = perceptron_epoch(w, b, x, y) -> "
@@ -122,7 +134,7 @@ boolean_inputs = mistakes(
 
 boolean_functions = mistakes(
     change("2**n -> n", "these are the inputs' rows: a function has an output for each of 2ⁿ"),
-    change(("2**n -> 2 * n", "2**n -> n + 1")),
+    change(("2**n -> 2 * n", "2**n -> n + 1", "2**n -> n**2")),
 )
 
 is_separable = mistakes(
@@ -133,21 +145,28 @@ is_separable = mistakes(
     ),
     change(
         "mistakes[-1] == 0 -> len(mistakes) < max_epochs",
-        "success in the last of max_epochs is overlooked: what counts is that the last epoch made "
-        "no mistake, not how many there were",
+        "success in the last of max_epochs is overlooked: what counts is that it made no mistake",
     ),
 )
 
 two_layer = mistakes(
     change("= threshold_unit(x, w, b) -> = x @ w + b", "the hidden units have no threshold"),
+    change(
+        "= threshold_unit(x, w, b) -> = (threshold_unit(x, w, b) + 1) / 2",
+        "the hidden units answer 0 and 1: false is −1",
+    ),
+    change(
+        "= threshold_unit(x, w, b) -> = (x @ w + b).sign()",
+        "a hidden unit whose z is exactly 0 answers 0: it fires, +1",
+    ),
+    change("= threshold_unit(x, w, b) -> = (x @ w + b).tanh()", "the hidden units are smooth"),
     change("threshold_unit(hidden, v, c) -> hidden @ v + c", "the last unit has no threshold"),
 )
 
 xor_network = mistakes(
     change(
         "scale = 1 -> false, true = -1.0, 1.0\n    scale = 1",
-        "wrong for other numbers than −1 and 1: weights and biases must follow from the numbers "
-        "that stand for false and true",
+        "wrong for other numbers than −1 and 1: weights and biases must follow from false and true",
     ),
     change(
         "[1.0, -1.0]), torch.tensor(-1.0) -> [1.0, 0.0]), torch.tensor(0.0)",
@@ -163,8 +182,7 @@ xor_network = mistakes(
     ),
     change(
         "1 / (true - false) -> 1 / abs(true - false)",
-        "wrong when true is the smaller number: the cuts are in place, but which of their sides "
-        "must answer +1?",
+        "wrong when true is the smaller number: which sides of the cuts must answer +1?",
     ),
     change(
         "(3 * false + true) / 2 -> 1.05 * false + 0.95 * true",
