@@ -215,7 +215,7 @@ def test_draw_weights_seed(student, rng):
         first, again, other = (weights(student, distribution, 0.3, s, (40, 40)) for s in seeds)
         text = f"{distribution}: two calls with seed = {seed} differ"
         require(torch.equal(first, again), text, diagnosis="not repeatable")
-        text = f"{distribution}: {{:.0%}} of the weights with a seed are those with the next seed"
+        text = f"{distribution}: {{:.0%}} of the weights have a size that comes with the next seed"
         require((share := shared(first, other)) < 0.1, text.format(share), diagnosis="seed ignored")
         few = [weights(student, distribution, 1.0, s, (2, 3)).flatten() for s in range(6)]
         off = [(w.mean(), w.std() - 1, w.std(correction=0) - 1) for w in few]
@@ -265,10 +265,10 @@ def test_init_params_seeds(student, rng):
         same = all(map(torch.equal, first, again))
         require(same, "two calls with the same seed differ", diagnosis="not repeatable")
         for k, j in combinations(range(len(first[:21])), 2):
-            text = f"layers {k} and {j} of a network have the same weights"
+            text = f"layers {k} and {j} of a network share their draws"
             require(shared(first[k], first[j]) < 0.1, text, diagnosis="one seed")
         for k, j in product(range(len(first)), range(3)):
-            text = f"layer {k} with seed = s is layer {j} with seed = s + 1"
+            text = f"layer {k} with seed = s has the draws of layer {j} with seed = s + 1"
             require(shared(first[k], other[j]) < 0.1, text, diagnosis="shared seeds")
 
 
