@@ -264,7 +264,8 @@ def _term(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
             yield Diagnosis(f"sign of term:{name}", f"the term {name} has the wrong sign")
         share = float((gap * term).sum() / term.square().sum())
         several = int((term != 0).sum()) > 3 and bool((term != term.flatten()[0]).any())
-        if several and abs(share) > 1e-9 and agree(gap, share * term):
+        a_factor = _constant_ratio(actual, expected) is not None  # which says more
+        if several and not a_factor and abs(share) > 1e-9 and agree(gap, share * term):
             what = f"yours is the right value and {share:.5g} · {name}"
             yield Diagnosis(f"term:{name}", what, f"Where does {name} come in, with that factor?")
 
