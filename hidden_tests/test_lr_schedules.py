@@ -29,11 +29,6 @@ def whole_number(rng, low: int, high: int) -> int:
     return int(rng.integers(1, low=low, high=high))
 
 
-def early(start: float) -> float:
-    """Just before a restart or a step, by a number that a float holds exactly."""
-    return start - 2**-10
-
-
 def check_rates(student, function: str, times, rates, **inputs) -> None:
     """`function(t, *inputs)` is as expected at all times; whole ones are passed as integers."""
     for t, rate in zip(map(float, times), map(float, rates), strict=True):
@@ -47,10 +42,10 @@ def test_step_decay(student, rng):
     """The factor comes in exactly at every whole period, first in the example on paper."""
     by_hand = dict(lr=8, period=3, factor=0.5)
     check_rates(student, "step_decay", [3, 2, 9], [4, 8, 1], **by_hand)
-    periods = double([0, 0.25, 0.75, early(1), 1, 1.25, 1.5, 1.75, 2, 2.5, early(3), 3, 5, 400.75])
-    behind = double([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 3, 5, 400])
+    periods = double([0, 0.25, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 5, 400.75])
+    behind = double([0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 5, 400])
     random = whole_number(rng, 4, 9), decimal(rng, 0.1, 2), decimal(rng, 0.2, 0.9)
-    for period, lr, factor in ((3, 0.8, 0.5), random, (2.5, 0.3, 0.1), (0.5, 0.2, 1.0)):
+    for period, lr, factor in ((3, 0.8, 0.5), random, (0.5, 0.3, 0.1), (5, 0.2, 1.0)):
         inputs = dict(lr=lr, period=period, factor=factor)
         check_rates(student, "step_decay", period * periods, lr * factor**behind, **inputs)
 
@@ -84,8 +79,8 @@ def test_inverse_time_decay(student, rng):
 @points(3, of="triangular")
 def test_triangular(student, rng):
     """Up from lr_min in half a cycle, down in the other half, and again."""
-    halves = double([0, 0.25, 0.5, 1, 1.25, 1.75, 2, 2.5, 3, 4, 7, 7.75, 100.25])
-    up = double([0, 0.25, 0.5, 1, 0.75, 0.25, 0, 0.5, 1, 0, 1, 0.25, 0.25])
+    halves = double([0, 0.25, 0.5, 1, 1.25, 1.75, 2, 2.5, 3, 4, 7, 7.75])
+    up = double([0, 0.25, 0.5, 1, 0.75, 0.25, 0, 0.5, 1, 0, 1, 0.25])
     half = whole_number(rng, 3, 9)
     low, high = decimal(rng, 0.01, 0.2), decimal(rng, 0.5, 2)
     for h, lo, hi in ((4, 0.1, 0.5), (half, low, high), (2.5, 0, 1), (1, 0.3, 0.3)):
@@ -105,20 +100,13 @@ def test_triangular_raises(student, rng):
 @points(3, of="restart_cycle")
 def test_restart_cycle(student, rng):
     """Elapsed time and length of the cycle, also exactly at the restarts."""
-    constant = [(0, 0, 1), (0.75, 0.75, 1), (1, 0, 1), (2.5, 0.5, 1), (3, 0, 1), (80.25, 0.25, 1)]
-    twice = [(0, 0, 1), (0.5, 0.5, 1), (early(1), early(1), 1), (1, 0, 2), (2.5, 1.5, 2)]
-    twice += [(early(3), early(2), 2), (3, 0, 4), (4, 1, 4), (6.75, 3.75, 4), (7, 0, 8)]
-    twice += [(14, 7, 8), (15, 0, 16), (16, 1, 16), (4095, 0, 4096), (4097, 2, 4096)]
-    half = [(0.75, 0.75, 1), (1, 0, 1.5), (2.25, 1.25, 1.5), (2.5, 0, 2.25), (4.5, 2, 2.25)]
-    half += [(4.75, 0, 3.375), (8.125, 0, 5.0625), (9, 0.875, 5.0625)]
+    constant = [(0, 0, 1), (0.75, 0.75, 1), (1, 0, 1), (2.5, 0.5, 1), (3, 0, 1), (8.25, 0.25, 1)]
+    twice = [(0, 0, 1), (0.5, 0.5, 1), (1, 0, 2), (2.5, 1.5, 2), (3, 0, 4), (4, 1, 4)]
+    twice += [(6.75, 3.75, 4), (7, 0, 8), (14, 7, 8), (15, 0, 16), (16, 1, 16)]
     triple = [(0.25, 0.25, 1), (1, 0, 3), (3.5, 2.5, 3), (4, 0, 9), (13, 0, 27), (40, 0, 81)]
     triple += [(120, 80, 81), (121, 0, 243), (122, 1, 243)]
     for mult, table, period in (
-        (2, twice, 2.0),  # as a float: whether a length is an int does not matter
-        (1.5, half, 4),
-        (1.5, half, 2.5),
-        (2, twice, 0.5),
-        (1, constant, 3.25),
+        (2, twice, 2),
         (1, constant, whole_number(rng, 3, 10)),
         (2, twice, whole_number(rng, 3, 10)),
         (3, triple, 1),
@@ -146,11 +134,10 @@ def test_restart_cycle_raises(student, rng):
 @points(3, of="cosine_restarts")
 def test_cosine_restarts(student, rng):
     """Half a cosine from lr_max towards lr_min in each cycle, each mult times as long."""
-    single = [(0, 0), (0.25, 0.25), (0.5, 0.5), (0.75, 0.75), (1, 0), (2.25, 0.25), (30, 0)]
+    single = [(0, 0), (0.25, 0.25), (0.5, 0.5), (0.75, 0.75), (1, 0), (2.25, 0.25), (3, 0)]
     twice = [(0, 0), (0.25, 0.25), (0.75, 0.75), (1, 0), (1.5, 0.25), (2, 0.5), (2.5, 0.75)]
     twice += [(3, 0), (4, 0.25), (6, 0.75), (7, 0), (9, 0.25)]
     triple = [(0.5, 0.5), (1, 0), (1.75, 0.25), (2.5, 0.5), (4, 0), (6.25, 0.25), (13, 0)]
-    longer = [(0.25, 0.25), (1, 0), (1.75, 0.5), (2.5, 0), (3.625, 0.5), (4.75, 0)]
     period = whole_number(rng, 3, 10)
     low, high = decimal(rng, 0.01, 0.2), decimal(rng, 0.5, 2)
     for p, mult, table, lo, hi in (
@@ -158,7 +145,6 @@ def test_cosine_restarts(student, rng):
         (period, 2, twice, low, high),
         (period, 1, single, low, high),
         (period, 3, triple, 0, high),
-        (2.5, 1.5, longer, low, high),
         (4, 2, twice, 0.3, 0.3),
     ):
         periods, share = double(table).T

@@ -72,7 +72,7 @@ decompose = mistakes(
 
 bootstrap_samples = mistakes(
     change("return samples -> return samples.argsort(1)"),
-    change("randint(n, -> randint(n // n, n + 1,"),
+    change("randint(n, -> randint(n // n, n + 1,", "places are counted from 1: they are 0 … n − 1"),
     change("randint(n, -> randint(max(n - 1, 1),"),
     change("(count, n) -> (n, count)"),
     change("return samples -> return samples[:1].expand(count, n)"),

@@ -225,7 +225,6 @@ train = mistakes(
         "losses.append(loss_and_gradients(x_train, y_train, params)[0])\n"
         "    return params, losses,",
     ),
-    change("append(loss) -> append(loss)\n        if loss > losses[0]:\n            break"),
 )
 
 

@@ -7,9 +7,6 @@ from gradus.mistakes.written import alternative, change, mistake, mistakes
 WHOLE = "only whole epochs count: a fraction of an epoch moves the rate as well"
 FROM_1 = "t = 0 must have the full rate: epochs count from 0"
 NO_LR = "the rate at t = 0 is lr, not 1"
-PERIOD = "the period is cut to whole epochs: it may be a fraction"
-HEIGHT = "the height of the curve is lr_max − lr_min: this one ends above lr_max"
-GROWTH = "the lengths grow by the same amount: each is mult times the one *before*"
 SAME_LENGTH = "every cycle has the length of the first: each must be mult times as long"
 
 step_decay = mistakes(
@@ -29,8 +26,6 @@ step_decay = mistakes(
         "t // period -> max((t - 1) // period, 0)",
         "the steps come an epoch too late: epochs count from 0, not from 1",
     ),
-    change("t // period -> int(t) // period", WHOLE),
-    change("t // period -> t // max(int(period), 1)", PERIOD),
     change("t // period -> t", "the rate falls in every epoch: what is the period for?"),
     change(
         "t // period -> min(t // period, 1)",
@@ -45,10 +40,6 @@ step_decay = mistakes(
         "factor**steps -> factor * steps",
         "the factor counts once: the rate is multiplied by it at every step, as often as there "
         "were steps",
-    ),
-    change(
-        "factor**steps -> (1 - factor) ** steps",
-        "this is (1 − factor) to the number of steps: the rate is multiplied by factor itself",
     ),
     change("lr * factor**steps -> factor**steps", NO_LR),
 )
@@ -71,7 +62,6 @@ inverse_time_decay = mistakes(
     change("(1 + rate * t) -> 1 + rate * t", "this is lr / 1 + rate · t: mind the bracket"),
     change("rate * t) -> rate) * t", "this is lr / (1 + rate) · t: mind the bracket"),
     change("(1 + rate * t) -> (1 + rate) ** t", "lr / (1 + rate)ᵗ: that is exponential decay"),
-    change("(1 + rate * t) -> math.sqrt(1 + rate * t)", "this is lr / √(1 + rate · t): no root"),
     change("lr / -> 1 /", NO_LR),
     change("lr / ( -> lr * (", "the rate grows: what grows with t stands below lr"),
 )
@@ -89,8 +79,6 @@ triangular = mistakes(
         (
             "1 - abs(elapsed - half_cycle) / half_cycle -> t / half_cycle % 1",
             "1 - abs(elapsed - half_cycle) / half_cycle -> elapsed / (2 * half_cycle)",
-            "1 - abs(elapsed - half_cycle) / half_cycle -> "
-            "elapsed / half_cycle * (elapsed <= half_cycle)",
         ),
         "the way down is missing: the rate falls at once",
     ),
@@ -114,10 +102,6 @@ triangular = mistakes(
         "1 - abs(elapsed - half_cycle) / half_cycle -> half_cycle - abs(elapsed - half_cycle)",
         "too steep: the way from lr_min to lr_max takes half_cycle epochs, not one",
     ),
-    change(
-        "* share -> * share / 2 ** (t // (2 * half_cycle))",
-        "the height is halved from cycle to cycle: each cycle is like the first",
-    ),
     change("t % -> int(t) %", WHOLE),
     change(
         (
@@ -128,29 +112,13 @@ triangular = mistakes(
     ),
     change(
         "(lr_max - lr_min) * share -> lr_max * share",
-        HEIGHT,
+        "the height of the triangle is lr_max − lr_min: this one ends above lr_max",
     ),
     change(("lr_min > lr_max -> lr_min >= lr_max", "lr_min > lr_max -> False")),
 )
 
 restart_cycle = mistakes(
     change("period *= mult -> pass", SAME_LENGTH),
-    change("while -> if", "only the first restart is looked for: repeat until t lies in the cycle"),
-    change(
-        "while -> later = period * mult\n    while",
-        "all later cycles have the length mult · period: each is mult times the one *before*",
-        also="period *= mult -> period = later",
-    ),
-    change("while -> t = int(t)\n    while", WHOLE),
-    change("while -> period = int(period) or period\n    while", PERIOD),
-    change(
-        (
-            "period *= mult -> period = int(period * mult) or period * mult",
-            "period *= mult -> period = round(period * mult) or period * mult",
-            "period *= mult -> period *= int(mult)",
-        ),
-        "only whole numbers count: mult and the lengths may be fractions",
-    ),
     change(
         "t >= period -> t > period",
         "a restart belongs to the cycle that it opens: elapsed is 0 there, never length",
@@ -176,17 +144,12 @@ restart_cycle = mistakes(
     ),
     change(
         "while -> first = period\n    while",
-        GROWTH,
-        also="period *= mult -> period += first",
-    ),
-    change(
-        "while -> first = period * (mult - 1)\n    while",
-        GROWTH,
+        "the lengths grow by the same amount: each is mult times the one *before*",
         also="period *= mult -> period += first",
     ),
     change(
         "while -> first, k = period, 0\n    while",
-        GROWTH,
+        "the lengths grow by the same amount: each is mult times the one *before*",
         also="period *= mult -> k += 1\n        period = k * mult * first",
     ),
     change("return t, -> return t / period,", "asked for in epochs, not as a share of the cycle"),
@@ -201,7 +164,7 @@ restart_cycle = mistakes(
 )
 
 
-@mistake("right but for some restarts: a logarithm comes out just below a whole number there")
+@mistake("right but for one restart: a logarithm comes out just below a whole number there")
 def restart_cycle(t, period, mult):
     if t < 0 or period <= 0 or mult < 1:
         raise ValueError
@@ -235,12 +198,6 @@ cosine_restarts = mistakes(
         "elapsed // length is 0 throughout a cycle: the fraction is wanted",
     ),
     change("math.pi -> 2 * math.pi", "a whole wave in a cycle: half leads from lr_max to lr_min"),
-    change(
-        "elapsed / length -> elapsed / max(length - 1, 1)",
-        "the wave ends before the cycle does: divide by length, not by length − 1",
-    ),
-    change(("(t, period -> (int(t), period", "* elapsed -> * int(elapsed)"), WHOLE),
-    change("(lr_max - lr_min) * (1 -> lr_max * (1", HEIGHT),
     change("math.pi *  -> ", "the angle must go from 0 to π, not to 1"),
     change(
         (
@@ -258,11 +215,7 @@ cosine_restarts = mistakes(
 
 linear_warmup = mistakes(
     change(
-        (
-            "(t + 1) / warmup -> t / warmup",
-            "(t + 1) / warmup -> t / max(warmup - 1, 1)",
-            "(t + 1) / warmup -> (t / (warmup - 1) if warmup > 1 else 1)",
-        ),
+        ("(t + 1) / warmup -> t / warmup", "(t + 1) / warmup -> t / max(warmup - 1, 1)"),
         "the first update has the rate 0, and is wasted: it must have lr / warmup",
     ),
     change(
