@@ -211,6 +211,13 @@ class TestData:
         assert len(student.last_changed) == 6
         assert "dirty: x" in student.end().changed_inputs
 
+    def test_what_changes_while_values_are_taken_is_named(self, load: Load) -> None:
+        student = load(
+            "def rows(x):\n    for row in x:\n        yield row.clone()\n        row += 1\n"
+        )
+        assert len(student.rows(torch.zeros(2, 3))) == 2
+        assert student.last_changed == ["x"]
+
     def test_functions_of_the_judge(self, load: Load) -> None:
         student = load(
             "def apply(f, x):\n    return f(f(x))\n"

@@ -375,13 +375,12 @@ def _cut(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
         return
     most, least = float(actual.max()), float(actual.min())
     right = expected.double()
-    for limit, cut, beyond in (
-        (most, right.clamp(max=most), right > most),
-        (least, right.clamp(min=least), right < least),
+    for what, limit, cut, beyond in (
+        ("more", most, right.clamp(max=most), right > most),
+        ("less", least, right.clamp(min=least), right < least),
     ):
         many = 1 < int(beyond.sum()) < right.numel()  # one may happen to be the largest
         if many and agree(actual.double(), cut):
-            what = "more" if limit == most else "less"
             yield Diagnosis(f"cut:{what}", f"{limit:.5g} where {what} is expected: is it cut off?")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,7 +41,7 @@ class LocalStudent:
         self.last_changed: list[str] = []
         self.last_notes: list[str] = []
         self._kept: dict[int, Any] = {}
-        self._lent: changes.Lent | None = None  # of the last forward
+        self._changes = changes.Changes()
         self._replaced: dict[str, Any] = {}  # what the stand-ins of the check hide
         self._answers: Mapping[str, Any] = {}  # stand-ins that are called from here
         self._added: set[str] = set()  # stand-ins of what is missing
@@ -131,15 +131,10 @@ class LocalStudent:
         try:
             with self._allowance.spent():
                 value = function(*args, **kwargs)
-            lent, self._lent = self._lent, None
-            modified = changes.changed(function, before, inputs)
+            cache: Sequence[Any] = ()
             if name.endswith("_forward") and isinstance(value, tuple | list) and len(value) >= 2:
-                if not modified:
-                    self._lent = changes.Lent(value[1], function, before, inputs)
+                cache = value[1:2]
                 value = (value[0], self._keep(value[1]), *value[2:])
-            elif lent is not None and any(x is lent.cache for x in args):
-                self._lent = lent
-                modified += lent.changed()
             data = self._data(value)
         except NotImplementedError as error:
             raise NotImplementedYet(str(error) or name, function=name) from None
@@ -150,6 +145,7 @@ class LocalStudent:
         except Exception as error:
             kind, text, _ = describe(error)
             raise Raised(f"{kind}: {text}" if text else kind, function=name) from None
+        modified = self._changes.of(function, before, inputs, *cache)
         self.last_changed = [one_line(c, 100) for c in modified]
         return data
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_flatten
 
 from gradus.wire.frames import flat_bytes
 
@@ -48,6 +47,11 @@ def changed(
     modified |= {id(value) for value, copy in copies if not _intact(value, copy)}
     if not modified:
         return []
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        names = []
+    names += [f"argument {i}" for i in range(len(names), len(arguments))]
     by_id = {id(value): copy for value, copy in copies}
     found: list[str] = []
 
@@ -67,43 +71,33 @@ def changed(
             else:
                 walk(f"{path}[{key!r}]", item)
 
-    for name, value in _named(function, arguments, keywords):
+    for name, value in [*zip(names, arguments, strict=False), *keywords.items()]:
         walk(name, value)
     return found[:MAX_PATHS]
 
 
-class Lent:
-    """What a forward was given, and its cache may hold: its backward must leave it as it is."""
+class Changes:
+    """What one call after the other modifies. A backward must also leave as it is what the last
+    forward was given, for its cache may hold it."""
 
-    def __init__(
-        self, cache: Any, function: Callable[..., Any], before: Snapshot, inputs: Received
-    ) -> None:
-        self.cache = cache
-        self._forward = function, before, inputs
+    def __init__(self) -> None:
+        self._forward: tuple[Any, Callable[..., Any], Snapshot, Received] | None = None
 
-    def changed(self) -> list[str]:
-        """Of what was modified since, the forward's parameters."""
-        function, (arguments, keywords, _), inputs = self._forward
-        modified = {id(own) for own, received in inputs if not same(own, received)}
-        if not modified:
-            return []
-        return [
-            f"{name} of its forward, which the cache holds,"
-            for name, value in _named(function, arguments, keywords)
-            if any(id(leaf) in modified for leaf in tree_flatten(value)[0])
-        ]
-
-
-def _named(
-    function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
-) -> list[tuple[str, Any]]:
-    """The arguments by the names of the parameters."""
-    try:
-        names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        names = []
-    names += [f"argument {i}" for i in range(len(names), len(arguments))]
-    return [*zip(names, arguments, strict=False), *keywords.items()]
+    def of(
+        self,
+        function: Callable[..., Any],
+        before: Snapshot,
+        inputs: Received,
+        cache: Any = _ABSENT,
+    ) -> list[str]:
+        """As `changed`, when all of a call is over; `cache` is what a forward has returned."""
+        found, forward = changed(function, before, inputs), self._forward
+        if forward and any(x is forward[0] for x in before[0]):
+            since = changed(*forward[1:])
+            return found + [f"{path} of its forward, which the cache holds," for path in since]
+        lends = cache is not _ABSENT and not found
+        self._forward = (cache, function, before, inputs) if lends else None
+        return found
 
 
 def same(own: torch.Tensor, received: torch.Tensor) -> bool:

@@ -39,7 +39,7 @@ class Worker:
         self.added: set[str] = set()  # stand-ins of what is missing
         self.number = 0
         self.guard: guard.Guard | None = None
-        self.lent: changes.Lent | None = None  # of the last forward
+        self.changes = changes.Changes()
 
     def serve(self) -> None:
         """Until the judge closes the socket."""
@@ -117,22 +117,16 @@ class Worker:
         self, function: Any, arguments: Any, keywords: Any, cached: bool, before: Any
     ) -> tuple[Any, ...]:
         try:
-            value, lent = function(*arguments, **keywords), self.lent
-            self.lent = None
-            modified = changes.changed(function, before, self.inputs)
+            value, cache = function(*arguments, **keywords), ()
             if cached and issubclass(type(value), (tuple, list)) and len(value) >= 2:
-                if not modified:
-                    self.lent = changes.Lent(value[1], function, before, self.inputs)
+                cache = value[1:2]
                 value = (value[0], self._keep(value[1]), *value[2:])
-            elif lent is not None and any(x is lent.cache for x in arguments):
-                self.lent = lent
-                modified += lent.changed()
             if type(value) in values.ITERATORS:
                 value = values.consumed(value)
             notes: list[str] = []
             if self.device.type == "cuda":
                 notes = _devices(value, self.device)
-            return ("value", value, modified, notes)
+            return ("value", value, self.changes.of(function, before, self.inputs, *cache), notes)
         except MemoryError:
             return ("memory",)
         except Refused as error:

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gradus.checks.plugin import PUBLIC_SALT
-from gradus.checks.recorded import (
-    Recording,
-    public_file,
-    read_recording,
-)
+from gradus.checks.recorded import Recording, public_file, read_recording
 from gradus.course import Course, Topic
 from gradus.digests import recording_file, sources_digest, tests_digest
 from gradus.files import read_text, write_whole
