@@ -148,14 +148,7 @@ adadelta_update = mistakes(
     change("(u + eps) -> u", "there is no eps beside u: the first step is 0, and all after it"),
     change("(v + eps) -> v.clamp(min=eps)", BOUND),
     change("(v + eps) -> v", "there is no eps beside v: it keeps 0 / 0 out of the step"),
-    change(
-        (
-            "p - delta -> p - 0.001 * delta",
-            "p - delta -> p - 0.01 * delta",
-            "p - delta -> p - 0.1 * delta",
-        ),
-        RATE,
-    ),
+    change(("p - delta -> p - 0.001 * delta", "p - 0.01 * delta", "p - 0.1 * delta"), RATE),
     change(
         "p - delta -> p - (1 - rho) * delta",
         "the step is multiplied by 1 − rho: that is a weight of the averages",

@@ -70,7 +70,7 @@ init_running = mistakes(
 )
 batch_statistics = mistakes(
     change("squares.mean(0) -> x.var(0)", N_1),
-    change(("squares.mean(0) -> squares.mean(0).sqrt()", "squares.mean(0) -> x.std(0)"), NO_ROOT),
+    change(("squares.mean(0) -> squares.mean(0).sqrt()", "x.std(0)"), NO_ROOT),
     change("squares.mean(0) -> x.square().mean(0) - mean.square()"),
     change("(x - mean) -> x", "the mean is not subtracted before squaring"),
     change("squares.mean(0) -> (x - mean).mean(0).square()", "averaged first: square before that"),
@@ -84,13 +84,7 @@ update_running = mistakes(
     change("retention, 1 - retention -> 0, 1", LOST),
     change("retention, 1 - retention -> 1 - retention, retention", SWAPPED),
     change("retention, 1 - retention -> 0.9, 0.1", DEFAULT),
-    change(
-        (
-            "retention, 1 - retention -> 1, 1 - retention",
-            "retention, 1 - retention -> retention, 1",
-        ),
-        SUM,
-    ),
+    change(("retention, 1 - retention -> 1, 1 - retention", "retention, 1"), SUM),
     change("batch_var * n / (n - 1) -> batch_var", BIASED),
     change("n / (n - 1) -> (n - 1) / n", "multiplied by (n − 1)/n: the biased one is too small"),
     change("n / (n - 1) -> (n / (n - 1)) ** 2", TWICE),
@@ -106,27 +100,18 @@ batchnorm_forward = mistakes(
     change("len(x), retention) -> len(x), retention)\n        var = x.var(0)", INSIDE),
     change("running = update -> (mean, var), running = running, update", RUNNING),
     change("running = update -> running = mean, var = update", RUNNING),
-    change(
-        (
-            "var = running -> var = x.mean(0), x.var(0, False)",
-            "var = running -> var = x.mean(0), x.var(0)",
-        ),
-        OWN,
-    ),
+    change(("var = running -> var = x.mean(0), x.var(0, False)", "var = x.mean(0), x.var(0)"), OWN),
     change(
         (
             "var = running -> var = running\n        var = var * len(x) / (len(x) - 1)",
-            "var = running -> var = running\n        var = var * len(x) / max(len(x) - 1, 1)",
+            "var = running\n        var = var * len(x) / max(len(x) - 1, 1)",
         ),
         "n/(n − 1) multiplies the running variance at inference: it is unbiased as it is",
     ),
     change("(var + eps).sqrt() -> var.sqrt() + eps", OUTSIDE),
     change("var + eps -> var", "eps is missing"),
     change("var + eps -> var + 1e-5", EPS),
-    change(
-        ("(var + eps).sqrt() -> var + eps", "(var + eps).sqrt() -> var"),
-        "divided by the variance: take the root",
-    ),
+    change(("(var + eps).sqrt() -> var + eps", "var"), "divided by the variance: take the root"),
     change("(x - mean) / std -> x / std", "the mean is not subtracted"),
     change("(x - mean) / std -> (x - mean) * std", "multiplied by the standard deviation: divide"),
     change("x - mean) / std -> x - x.mean(1, True)) / (x.var(1, False, True) + eps).sqrt()", AXIS),
@@ -258,15 +243,12 @@ train = mistakes(
     change(
         (
             "seed + epoch) -> seed + epoch)[:-1]",
-            "seed + epoch) -> seed + epoch)[:-1] or minibatches(x, y, len(x), 0)",
+            "seed + epoch)[:-1] or minibatches(x, y, len(x), 0)",
         ),
         LAST,
     ),
     change(
-        (
-            "seed + epoch) -> seed + epoch)[1:]",
-            "seed + epoch) -> seed + epoch)[1:] or minibatches(x, y, len(x), 0)",
-        ),
+        ("seed + epoch) -> seed + epoch)[1:]", "seed + epoch)[1:] or minibatches(x, y, len(x), 0)"),
         FIRST,
     ),
     change("seed + epoch) -> seed + epoch)[:1]", "only the first batch of an epoch is used"),

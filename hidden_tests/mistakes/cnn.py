@@ -37,7 +37,7 @@ stage_backward = mistakes(
     change(
         (
             "pool_cache) -> (pool_cache[0], pool_cache[1][:1].expand_as(pool_cache[1])))",
-            "pool_cache) -> (pool_cache[0], pool_cache[1][:, :1].expand_as(pool_cache[1])))",
+            "(pool_cache[0], pool_cache[1][:, :1].expand_as(pool_cache[1])))",
         ),
         "the winners of one example or map are used for all: each map of each image has its own",
     ),
@@ -69,7 +69,7 @@ flat_features = mistakes(
 
 head_forward = mistakes(
     change(
-        ("x.flatten(1) -> x.movedim(1, 3).flatten(1)", "x.flatten(1) -> x.mT.flatten(1)"),
+        ("x.flatten(1) -> x.movedim(1, 3).flatten(1)", "x.mT.flatten(1)"),
         "flattened in another order: it is map after map, in a map row after row",
     ),
     change("x.flatten(1) -> x.flatten(1).clamp(min=0)", "there is a ReLU before the first layer"),
@@ -89,7 +89,7 @@ head_backward = mistakes(
     change(
         (
             "dflat.reshape(shape) -> dflat.reshape(-1, *shape[2:], shape[1]).permute(0, 3, 1, 2)",
-            "dflat.reshape(shape) -> dflat.reshape(*shape[:2], shape[3], shape[2]).mT",
+            "dflat.reshape(*shape[:2], shape[3], shape[2]).mT",
         ),
         "taken apart in another order than the forward put together: map after map, row after row",
     ),

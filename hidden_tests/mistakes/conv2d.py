@@ -10,8 +10,8 @@ conv_output_size = mistakes(
     change(
         (
             "room // stride -> -(-room // stride)",
-            "room // stride -> round(room / stride)",
-            "room // stride -> int(room / stride + 0.5)",
+            "round(room / stride)",
+            "int(room / stride + 0.5)",
         ),
         "rounded up, or to the nearest: a window that reaches beyond the image does not count",
     ),
@@ -27,7 +27,7 @@ conv_output_size = mistakes(
         "room // stride -> (size - field) // stride + 2 * padding // stride",
         "two floors: W − F and 2P are added first, and divided together",
     ),
-    change(("room < 0 -> False", "room < 0 -> room / stride <= -1", "room < 0 -> room <= 0")),
+    change(("room < 0 -> False", "room / stride <= -1", "room <= 0")),
 )
 
 conv_parameters = mistakes(
@@ -46,7 +46,7 @@ conv_parameters = mistakes(
     ),
     change("channels * fh -> fh", "the channels are missing: a filter has weights for each"),
     change(
-        ("fh * fw -> fh * fh", "fh * fw -> fw * fw"),
+        ("fh * fw -> fh * fh", "fw * fw"),
         "one of the two sizes is not used: filters need not be square",
     ),
 )
@@ -83,9 +83,9 @@ zero_pad = conv2d_naive_forward = im2col = mistakes(
     change(
         (
             "= x.shape -> = (x := torch.constant_pad_nd(x, [2 * padding, 0] * 2)).shape",
-            "= x.shape -> = (x := torch.constant_pad_nd(x, [0, 2 * padding] * 2)).shape",
-            "= x.shape -> = (x := torch.constant_pad_nd(x, [padding, 0] * 2)).shape",
-            "= x.shape -> = (x := torch.constant_pad_nd(x, [0, padding] * 2)).shape",
+            "= (x := torch.constant_pad_nd(x, [0, 2 * padding] * 2)).shape",
+            "= (x := torch.constant_pad_nd(x, [padding, 0] * 2)).shape",
+            "= (x := torch.constant_pad_nd(x, [0, padding] * 2)).shape",
         ),
         "the padding is put on one side of an axis only: it is P on each side",
         also=")).shape -> )).shape\n    padding = 0",
@@ -93,7 +93,7 @@ zero_pad = conv2d_naive_forward = im2col = mistakes(
     change(
         (
             "= x.shape -> = (x := torch.constant_pad_nd(x, [padding, padding, 0, 0])).shape",
-            "= x.shape -> = (x := torch.constant_pad_nd(x, [0, 0, padding, padding])).shape",
+            "= (x := torch.constant_pad_nd(x, [0, 0, padding, padding])).shape",
         ),
         "only one of rows and columns is padded: both are",
         also=")).shape -> )).shape\n    padding = 0",
@@ -104,8 +104,8 @@ zero_pad = mistakes(
     change(
         (
             "return padded -> return torch.constant_pad_nd(x, [0] * 4 + [padding] * 4)",
-            "return padded -> return torch.constant_pad_nd(x, [padding] * 6)",
-            "return padded -> return torch.constant_pad_nd(x, [padding] * 8)",
+            "return torch.constant_pad_nd(x, [padding] * 6)",
+            "return torch.constant_pad_nd(x, [padding] * 8)",
         ),
         "the zeros are around other axes: rows and columns are the last two",
     ),
@@ -143,7 +143,7 @@ conv2d_naive_forward = conv2d_forward = mistakes(
     change(
         (
             "fw = w.shape -> fw = w.shape\n    x, w = x[:, :1], w[:, :1]",
-            "fw = w.shape -> fw = w.shape\n    x, w = x[:, -1:], w[:, -1:]",
+            "fw = w.shape\n    x, w = x[:, -1:], w[:, -1:]",
         ),
         "only one channel counts: the sum runs over the channels as well",
     ),
@@ -158,23 +158,22 @@ conv2d_naive_forward = conv2d_forward = mistakes(
     ),
     change("+ b -> + 0 * b", "the biases are missing: every filter has one"),
     change(
-        ("+ b -> + w.shape[1] * b", "+ b -> + w[0].numel() * b"),
+        ("+ b -> + w.shape[1] * b", "+ w[0].numel() * b"),
         "the bias is added many times over: it stands outside the sums",
     ),
     change(
         (
             "return out, -> return out[:, :, :-1, :-1],",
-            "return out, -> return out[:, :, :-1],",
-            "return out, -> return out[..., :-1],",
-            "return out, -> out_w -= (width + 2 * padding - fw) % stride > 0\n"
-            "    return out[..., :out_w],",
+            "return out[:, :, :-1],",
+            "return out[..., :-1],",
+            "out_w -= (width + 2 * padding - fw) % stride > 0\n    return out[..., :out_w],",
         ),
         "the last row or column of windows is missing: it still fits",
     ),
     change(
         (
             "return out, -> return out.permute(0, 2, 3, 1).reshape(out.shape),",
-            "return out, -> return out.transpose(0, 1).reshape(out.shape),",
+            "return out.transpose(0, 1).reshape(out.shape),",
         ),
         "right numbers in the wrong places: reshape keeps the order in memory and moves no axes; "
         "which axes must be moved before they are joined or split?",
@@ -193,12 +192,11 @@ conv2d_naive_forward = mistakes(
         "the windows are one pixel apart: window (i, j) starts at pixel (S·i, S·j)",
     ),
     change(
-        ("i * stride, j * stride -> i * stride, j", "i * stride, j * stride -> i, j * stride"),
+        ("i * stride, j * stride -> i * stride, j", "i, j * stride"),
         "the stride is used along one axis only: window (i, j) starts at pixel (S·i, S·j)",
     ),
     change(
-        "+ b -> + b[0]",
-        "the first bias is added to the answers of all filters: filter k has b[k]",
+        "+ b -> + b[0]", "the first bias is added to the answers of all filters: filter k has b[k]"
     ),
 )
 
@@ -226,8 +224,8 @@ im2col = mistakes(
     change(
         (
             "return cols -> return cols.permute(0, 1, 4, 5, 2, 3)",
-            "return cols -> return cols.permute(0, 4, 5, 1, 2, 3)",
-            "return cols -> return cols.permute(1, 2, 3, 0, 4, 5)",
+            "return cols.permute(0, 4, 5, 1, 2, 3)",
+            "return cols.permute(1, 2, 3, 0, 4, 5)",
         ),
         "right numbers in the wrong places: reshape keeps the order in memory and moves no axes; "
         "which axes must be moved before they are joined or split?",
@@ -235,8 +233,8 @@ im2col = mistakes(
     change(
         (
             "out_h * out_w) -> out_h * out_w).transpose(0, 1).flatten(1)",
-            "out_h * out_w) -> out_h * out_w).permute(1, 2, 0).flatten(1)",
-            "out_h * out_w) -> out_h * out_w).mT.flatten(0, 1)",
+            "out_h * out_w).permute(1, 2, 0).flatten(1)",
+            "out_h * out_w).mT.flatten(0, 1)",
         ),
         "all examples are in one matrix: each has its own, the result is (N, D, L)",
     ),
@@ -289,10 +287,10 @@ col2im = mistakes(
     change(
         (
             "padding:bottom, padding:right -> :, :",
-            "padding:bottom, padding:right -> :height, :width",
-            "padding:bottom, padding:right -> 2 * padding :, 2 * padding :",
-            "padding:bottom, padding:right -> padding:, padding:",
-            "padding:bottom, padding:right -> :bottom, :right",
+            ":height, :width",
+            "2 * padding :, 2 * padding :",
+            "padding:, padding:",
+            ":bottom, :right",
         ),
         "the padding, or one side of it, is still there: cut it off on all four sides",
     ),
@@ -305,11 +303,7 @@ col2im = mistakes(
         "the rows are read in the order (C, fw, fh): v runs fastest",
     ),
     change(
-        (
-            "(c, fh, fw)) -> (c, fh, fw)).flip(2, 3)",
-            "(c, fh, fw)) -> (c, fh, fw)).flip(2)",
-            "(c, fh, fw)) -> (c, fh, fw)).flip(3)",
-        ),
+        ("(c, fh, fw)) -> (c, fh, fw)).flip(2, 3)", "(c, fh, fw)).flip(2)", "(c, fh, fw)).flip(3)"),
         "the windows are turned or mirrored: row (c · fh + u) · fw + v belongs to offset (u, v)",
     ),
 )
@@ -343,29 +337,24 @@ conv2d_backward = mistakes(
     change(
         (
             "(0, 2, 3) -> 0",
-            "(0, 2, 3) -> (2, 3)",
-            "(0, 2, 3) -> (0, 2)",
-            "(0, 2, 3) -> (0, 3)",
-            "(0, 2, 3) -> 2",
-            "(0, 2, 3) -> 3",
-            "(0, 2, 3) -> (1, 2)",
-            "(0, 2, 3) -> (1, 3)",
-            "(0, 2, 3) -> (0, 1, 2, 3)",
+            "(2, 3)",
+            "(0, 2)",
+            "(0, 3)",
+            "2",
+            "3",
+            "(1, 2)",
+            "(1, 3)",
+            "(0, 1, 2, 3)",
         ),
         "not summed over enough axes, or over the wrong ones: b[k] is used for every example at "
         "every position, row and column",
     ),
-    change(
-        (
-            "dout.sum((0, 2, 3)) -> dout.mean((2, 3)).sum(0)",
-            "dout.sum((0, 2, 3)) -> dout.sum((2, 3)).mean(0)",
-        )
-    ),
+    change(("dout.sum((0, 2, 3)) -> dout.mean((2, 3)).sum(0)", "dout.sum((2, 3)).mean(0)")),
     change(".sum(0). -> .mean(0)."),
     change(
         (
             "dx, dw, db -> dx, (dout[0] @ cols[0].T).reshape(w.shape), dout[0].sum(1)",
-            "dx, dw, db -> dx, (dout[-1] @ cols[-1].T).reshape(w.shape), dout[-1].sum(1)",
+            "dx, (dout[-1] @ cols[-1].T).reshape(w.shape), dout[-1].sum(1)",
         ),
         "only one example counts: is it overwritten in a loop over the batch?",
     ),
@@ -373,26 +362,20 @@ conv2d_backward = mistakes(
         (
             "(dout @ cols.mT).sum(0) -> "
             "(dout.permute(1, 2, 0).flatten(1) @ cols.transpose(0, 1).flatten(1).T)",
-            "(dout @ cols.mT).sum(0) -> (dout @ cols.mT).sum(0).T",
-            "(dout @ cols.mT).sum(0) -> "
+            "(dout @ cols.mT).sum(0).T",
             "(dout @ cols.mT).sum(0).reshape(w.shape).permute(0, 2, 3, 1)",
         ),
         "right numbers in the wrong places: reshape keeps the order in memory and moves no axes; "
         "which axes must be moved before they are joined or split?",
     ),
     change(
-        (
-            "dx, dw, db -> dx, dw.flip(2, 3), db",
-            "dx, dw, db -> dx, dw.flip(2), db",
-            "dx, dw, db -> dx, dw.flip(3), db",
-        ),
+        ("dx, dw, db -> dx, dw.flip(2, 3), db", "dx, dw.flip(2), db", "dx, dw.flip(3), db"),
         "the weight gradient is turned or mirrored: offset (u, v) belongs to offset (u, v)",
     ),
     change(
         (
             "x_shape, *w.shape[2:], stride, padding) -> "
             "zero_pad(cols.new_zeros(x_shape), padding).shape, *w.shape[2:], stride)",
-            "x_shape, *w.shape[2:], stride, padding) -> "
             "zero_pad(cols.new_zeros(x_shape), padding).shape, *w.shape[2:], stride)\n"
             "    dx = dx[:, :, : x_shape[2], : x_shape[3]]",
         ),

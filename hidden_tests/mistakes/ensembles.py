@@ -11,7 +11,7 @@ ONCE = "who was drawn is taken for missing: only those drawn not even once are"
 
 decompose = mistakes(
     change(
-        ("mean - truth) -> mean - targets.mean(0))", "mean - truth) -> mean - targets[0])"),
+        ("mean - truth) -> mean - targets.mean(0))", "mean - targets[0])"),
         "the bias is taken against observed targets: the truth, without noise, is known here",
     ),
     change(
@@ -97,8 +97,8 @@ bagged_predictions = mistakes(
     change(
         (
             "y[samples] -> y[samples.sort(1).values]",
-            "y[samples] -> y[samples.roll(1, 1)]",
-            "y[samples] -> y[torch.arange(samples.shape[1]) % len(y)]",
+            "y[samples.roll(1, 1)]",
+            "y[torch.arange(samples.shape[1]) % len(y)]",
         ),
         "an input and its target are torn apart: both come from the same place of the sample",
     ),

@@ -135,7 +135,7 @@ line_search = mistakes(
         also="if after -> slope = sum(g.square().sum() for g in there)\n        if after",
     ),
     change(
-        ("while True -> for _ in range(20)", "while True -> for _ in range(50)"),
+        ("while True -> for _ in range(20)", "for _ in range(50)"),
         "the search gives up after some trials: it goes on until the condition holds",
         also="lr *= shrink -> lr *= shrink\n    return lr",
     ),

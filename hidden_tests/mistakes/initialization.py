@@ -75,7 +75,7 @@ fit_standardiser = mistakes(
         "be exactly 0. Ask whether the values themselves are equal",
     ),
     change(
-        ("(x == x[0]).all(0) -> std < 1e-6", "(x == x[0]).all(0) -> std < 1e-12"),
+        ("(x == x[0]).all(0) -> std < 1e-6", "std < 1e-12"),
         "small is not constant: the unit may be kilometres",
     ),
 )
@@ -171,7 +171,7 @@ init_params = mistakes(
         "only the columns are alike: units that are read differently part at once",
     ),
     change(
-        ("zeros(fan_out) -> ones(fan_out)", "zeros(fan_out) -> full((fan_out,), 0.01)"),
+        ("zeros(fan_out) -> ones(fan_out)", "full((fan_out,), 0.01)"),
         "the biases are not 0: weights break the symmetry",
     ),
     change("torch.zeros(fan_out) -> w[0]", "the biases are random: the weights break the symmetry"),

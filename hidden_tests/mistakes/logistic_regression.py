@@ -29,7 +29,6 @@ sigmoid = mistakes(
     change(
         (
             "torch.where(z >= 0, 1, e) / (1 + e) -> z.exp() / (1 + z.exp())",
-            "torch.where(z >= 0, 1, e) / (1 + e) -> "
             "(z >= 0) / (1 + (-z).exp()) + (z < 0) * z.exp() / (1 + z.exp())",
         ),
         OVERFLOWS,
@@ -49,7 +48,7 @@ bce_with_logits_forward = mistakes(
     change(
         (
             "losses.mean() -> (y * (softplus - z)).mean() + (1 - y) * softplus",
-            "losses.mean() -> (y * (softplus - z)).mean() - (1 - y) * softplus",
+            "(y * (softplus - z)).mean() - (1 - y) * softplus",
         ),
         "the mean reaches over the first term of the bracket only: it is over both, "
         "[y ln a + (1 − y) ln(1 − a)]",
@@ -83,17 +82,17 @@ bce_with_logits_forward = mistakes(
     change(
         (
             "softplus =  -> e = 1e-5\n    softplus = ",
-            "softplus =  -> e = 1e-6\n    softplus = ",
-            "softplus =  -> e = 1e-7\n    softplus = ",
-            "softplus =  -> e = 1e-8\n    softplus = ",
-            "softplus =  -> e = 1e-9\n    softplus = ",
-            "softplus =  -> e = 1e-10\n    softplus = ",
-            "softplus =  -> e = 1e-11\n    softplus = ",
-            "softplus =  -> e = 1e-12\n    softplus = ",
-            "softplus =  -> e = 1e-13\n    softplus = ",
-            "softplus =  -> e = 1e-14\n    softplus = ",
-            "softplus =  -> e = 1e-15\n    softplus = ",
-            "softplus =  -> e = 1e-16\n    softplus = ",
+            "e = 1e-6\n    softplus = ",
+            "e = 1e-7\n    softplus = ",
+            "e = 1e-8\n    softplus = ",
+            "e = 1e-9\n    softplus = ",
+            "e = 1e-10\n    softplus = ",
+            "e = 1e-11\n    softplus = ",
+            "e = 1e-12\n    softplus = ",
+            "e = 1e-13\n    softplus = ",
+            "e = 1e-14\n    softplus = ",
+            "e = 1e-15\n    softplus = ",
+            "e = 1e-16\n    softplus = ",
         ),
         HIDDEN,
         also="softplus - z * y -> "
@@ -102,16 +101,16 @@ bce_with_logits_forward = mistakes(
     change(
         (
             "softplus =  -> a = sigmoid(z).clamp(1e-5, 1 - 1e-5)\n    softplus = ",
-            "softplus =  -> a = sigmoid(z).clamp(1e-6, 1 - 1e-6)\n    softplus = ",
-            "softplus =  -> a = sigmoid(z).clamp(1e-7, 1 - 1e-7)\n    softplus = ",
-            "softplus =  -> a = sigmoid(z).clamp(1e-8, 1 - 1e-8)\n    softplus = ",
-            "softplus =  -> a = sigmoid(z).clamp(1e-9, 1 - 1e-9)\n    softplus = ",
-            "softplus =  -> a = sigmoid(z).clamp(1e-10, 1 - 1e-10)\n    softplus = ",
-            "softplus =  -> a = sigmoid(z).clamp(1e-11, 1 - 1e-11)\n    softplus = ",
-            "softplus =  -> a = sigmoid(z).clamp(1e-12, 1 - 1e-12)\n    softplus = ",
-            "softplus =  -> a = sigmoid(z).clamp(1e-13, 1 - 1e-13)\n    softplus = ",
-            "softplus =  -> a = sigmoid(z).clamp(1e-14, 1 - 1e-14)\n    softplus = ",
-            "softplus =  -> a = sigmoid(z).clamp(1e-15, 1 - 1e-15)\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-6, 1 - 1e-6)\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-7, 1 - 1e-7)\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-8, 1 - 1e-8)\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-9, 1 - 1e-9)\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-10, 1 - 1e-10)\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-11, 1 - 1e-11)\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-12, 1 - 1e-12)\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-13, 1 - 1e-13)\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-14, 1 - 1e-14)\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-15, 1 - 1e-15)\n    softplus = ",
         ),
         HIDDEN,
         also="softplus - z * y -> -(y * a.log() + (1 - y) * (1 - a).log())",
@@ -125,23 +124,17 @@ bce_with_logits_forward = mistakes(
     change(
         (
             "softplus =  -> z = z.clamp(-10, 10)\n    softplus = ",
-            "softplus =  -> z = z.clamp(-20, 20)\n    softplus = ",
-            "softplus =  -> z = z.clamp(-30, 30)\n    softplus = ",
-            "softplus =  -> z = z.clamp(-50, 50)\n    softplus = ",
-            "softplus =  -> z = z.clamp(-100, 100)\n    softplus = ",
-            "softplus =  -> z = z.clamp(-500, 500)\n    softplus = ",
-            "softplus =  -> z = z.clamp(-700, 700)\n    softplus = ",
+            "z = z.clamp(-20, 20)\n    softplus = ",
+            "z = z.clamp(-30, 30)\n    softplus = ",
+            "z = z.clamp(-50, 50)\n    softplus = ",
+            "z = z.clamp(-100, 100)\n    softplus = ",
+            "z = z.clamp(-500, 500)\n    softplus = ",
+            "z = z.clamp(-700, 700)\n    softplus = ",
         ),
         HIDDEN,
     ),
     change("z.shape != y.shape -> False"),
-    change(
-        (
-            "y.min() < 0 or y.max() > 1 -> False",
-            "y.min() < 0 or y.max() > 1 -> y.min() < 0",
-            "y.min() < 0 or y.max() > 1 -> y.max() > 1",
-        )
-    ),
+    change(("y.min() < 0 or y.max() > 1 -> False", "y.min() < 0", "y.max() > 1")),
 )
 
 bce_with_logits_backward = mistakes(
@@ -172,10 +165,10 @@ logistic_gradients = mistakes(
     change(
         (
             "x.T @ dz -> x.T @ dz / 1",
-            "x.T @ dz -> x.T @ dz * len(y)",
-            "x.T @ dz -> (x.T @ dz).sum(1)",
-            "x.T @ dz -> (x.T @ dz).mean(1)",
-            "x.T @ dz -> (x.T @ dz).sum(1) * len(y)",
+            "x.T @ dz * len(y)",
+            "(x.T @ dz).sum(1)",
+            "(x.T @ dz).mean(1)",
+            "(x.T @ dz).sum(1) * len(y)",
         ),
         "a column (N, 1) less a vector (N,) is a matrix (N, N): every a less every y",
         also="logits(x, params)) -> logits(x, params))[:, None]",
@@ -207,7 +200,7 @@ gd_update = mistakes(
 
 predict = mistakes(
     change(
-        (">= 0 -> >= 0.5", ">= 0 -> > 0.5"),
+        (">= 0 -> >= 0.5", "> 0.5"),
         "z is compared with 0.5, the threshold of the probability: which log-odds belong to it?",
     ),
     change(">= 0 -> > 0", "a tie counts as 0: a probability of exactly 0.5 counts as 1 here"),
@@ -235,7 +228,7 @@ train = mistakes(
         "the parameters are where they started: what gd_update returns is dropped",
     ),
     change("x.new_zeros(x.shape[1]) -> x.new_ones(x.shape[1])", "training must start from zeros"),
-    change(("range(steps) -> range(steps + 1)", "range(steps) -> range(steps - 1)")),
+    change(("range(steps) -> range(steps + 1)", "range(steps - 1)")),
     change(
         "return params, losses -> return gd_update(params, grads, state, lr)[0], losses",
         "one step too many: as many are asked for as there are losses",

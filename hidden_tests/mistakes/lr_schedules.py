@@ -78,14 +78,13 @@ triangular = mistakes(
     change(
         (
             "1 - abs(elapsed - half_cycle) / half_cycle -> t / half_cycle % 1",
-            "1 - abs(elapsed - half_cycle) / half_cycle -> elapsed / (2 * half_cycle)",
+            "elapsed / (2 * half_cycle)",
         ),
         "the way down is missing: the rate falls at once",
     ),
     change(
         (
             "1 - abs(elapsed - half_cycle) / half_cycle -> t // half_cycle % 2",
-            "1 - abs(elapsed - half_cycle) / half_cycle -> "
             "1 - abs(elapsed - half_cycle) // half_cycle",
         ),
         "only whole half cycles count (//): between the corners lies a straight line",
@@ -95,7 +94,7 @@ triangular = mistakes(
         "lr_min for ever: was the number of the cycle not rounded down?",
     ),
     change(
-        ("t % (2 * half_cycle) -> t", "t % (2 * half_cycle) -> min(t, 2 * half_cycle)"),
+        ("t % (2 * half_cycle) -> t", "min(t, 2 * half_cycle)"),
         "there is only one cycle: it must repeat",
     ),
     change(
@@ -104,17 +103,14 @@ triangular = mistakes(
     ),
     change("t % -> int(t) %", WHOLE),
     change(
-        (
-            "lr_min + (lr_max - lr_min) * share -> (lr_max - lr_min) * share",
-            "lr_min + (lr_max - lr_min) * share -> lr_max * share",
-        ),
+        ("lr_min + (lr_max - lr_min) * share -> (lr_max - lr_min) * share", "lr_max * share"),
         "lr_min is missing: the triangle stands on it",
     ),
     change(
         "(lr_max - lr_min) * share -> lr_max * share",
         "the height of the triangle is lr_max − lr_min: this one ends above lr_max",
     ),
-    change(("lr_min > lr_max -> lr_min >= lr_max", "lr_min > lr_max -> False")),
+    change(("lr_min > lr_max -> lr_min >= lr_max", "False")),
 )
 
 restart_cycle = mistakes(
@@ -157,8 +153,8 @@ restart_cycle = mistakes(
     change(
         (
             "t < 0 or period <= 0 or mult < 1 -> False",
-            "t < 0 or period <= 0 or mult < 1 -> period <= 0 or mult < 1",
-            "t < 0 or period <= 0 or mult < 1 -> t < 0 or period <= 0",
+            "period <= 0 or mult < 1",
+            "t < 0 or period <= 0",
         )
     ),
 )
@@ -193,29 +189,26 @@ cosine_restarts = mistakes(
     change(
         (
             "math.pi * elapsed / length -> math.pi * (elapsed // length)",
-            "math.pi * elapsed / length -> math.pi * elapsed // length",
+            "math.pi * elapsed // length",
         ),
         "elapsed // length is 0 throughout a cycle: the fraction is wanted",
     ),
     change("math.pi -> 2 * math.pi", "a whole wave in a cycle: half leads from lr_max to lr_min"),
     change("math.pi *  -> ", "the angle must go from 0 to π, not to 1"),
     change(
-        (
-            "(1 + math.cos(angle)) / 2 -> math.cos(angle) / 2",
-            "(1 + math.cos(angle)) / 2 -> math.cos(angle)",
-        ),
+        ("(1 + math.cos(angle)) / 2 -> math.cos(angle) / 2", "math.cos(angle)"),
         "it dips below lr_min, for cos does below 0: 1 + cos never does",
     ),
     change(" / 2 -> ", "1 + cos is between 0 and 2: where is the ½?"),
     change(
-        ("lr_min + (lr_max - lr_min) -> (lr_max - lr_min)", "lr_min + (lr_max - lr_min) -> lr_max"),
+        ("lr_min + (lr_max - lr_min) -> (lr_max - lr_min)", "lr_max"),
         "lr_min is missing: it is the floor that the curve stands on",
     ),
 )
 
 linear_warmup = mistakes(
     change(
-        ("(t + 1) / warmup -> t / warmup", "(t + 1) / warmup -> t / max(warmup - 1, 1)"),
+        ("(t + 1) / warmup -> t / warmup", "t / max(warmup - 1, 1)"),
         "the first update has the rate 0, and is wasted: it must have lr / warmup",
     ),
     change(
@@ -223,12 +216,12 @@ linear_warmup = mistakes(
         "the full rate comes one update too late: t = warmup − 1 must have it",
     ),
     change(
-        ("t >= warmup -> False", "t >= warmup -> warmup < 1"),
+        ("t >= warmup -> False", "warmup < 1"),
         "it goes on rising: after the warm-up the rate stays lr",
         also="/ warmup -> / max(warmup, 1)",
     ),
     change(
-        ("t >= warmup -> t > warmup", "t >= warmup -> t > warmup or warmup < 1"),
+        ("t >= warmup -> t > warmup", "t > warmup or warmup < 1"),
         "t = warmup is above lr: the updates of the warm-up are 0 … warmup − 1",
     ),
     change(

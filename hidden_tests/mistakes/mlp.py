@@ -43,7 +43,7 @@ relu_forward = mistakes(
     change("x.clamp(min=0) -> x.clamp_(min=0)"),
     change("x.clamp(min=0) -> x.clamp(max=0)", "the positive values are cut off: max(x, 0)"),
     change(
-        ("x.clamp(min=0) -> x.clamp(0, 6)", "x.clamp(min=0) -> x.clamp(0, 1)"),
+        ("x.clamp(min=0) -> x.clamp(0, 6)", "x.clamp(0, 1)"),
         "large values are cut off as well: max(x, 0) has no upper end",
     ),
     change("x.clamp(min=0) -> x", "nothing is cut off: negative values become 0"),
@@ -59,7 +59,7 @@ relu_backward = mistakes(
         "negative gradients are cut off as well: what dout looks like has no say",
     ),
     change(
-        ("dout * cache -> dout.clamp(-1, 1) * cache", "dout * cache -> dout.clamp(-5, 5) * cache"),
+        ("dout * cache -> dout.clamp(-1, 1) * cache", "dout.clamp(-5, 5) * cache"),
         "the gradient is cut off where it is large: nobody asked for that",
     ),
     change("dout * cache -> dout", "the mask is missing: where x was not positive, dx is 0"),
@@ -194,7 +194,7 @@ train = mistakes(
         "the parameters are those of he_init: what sgd_update returns is dropped",
     ),
     change(
-        ("state, lr) -> state, lr / (1 + epoch))", "state, lr) -> state, lr * 0.9**epoch)"),
+        ("state, lr) -> state, lr / (1 + epoch))", "state, lr * 0.9**epoch)"),
         "the rate falls from epoch to epoch: it is lr at every step",
     ),
     change(

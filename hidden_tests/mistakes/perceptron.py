@@ -11,12 +11,7 @@ threshold_unit = mistakes(
     change("(z >= 0).to(x.dtype) * 2 - 1 -> z", "this is z: the threshold is missing"),
     change("z >= 0 -> z < 0", "the answers are the wrong way round: a unit fires where z ≥ 0"),
     change("x @ w + b -> x @ w", "the bias is left out of z: the hyperplane goes through 0"),
-    change(
-        (
-            "(z >= 0).to(x.dtype) * 2 - 1 -> torch.where(z < 0, -1.0, 1.0)",
-            "(z >= 0).to(x.dtype) * 2 - 1 -> (z >= 0) * 2 - 1",
-        )
-    ),
+    change(("(z >= 0).to(x.dtype) * 2 - 1 -> torch.where(z < 0, -1.0, 1.0)", "(z >= 0) * 2 - 1")),
 )
 
 perceptron_step = mistakes(
@@ -51,13 +46,7 @@ perceptron_step = mistakes(
         also="b + y, True -> b + y, False",
     ),
     change("return w + y * x -> w += y * x\n    return w"),
-    change(
-        (
-            "y not in (-1, 1) -> False",
-            "y not in (-1, 1) -> y not in (-1, 0, 1)",
-            "y not in (-1, 1) -> y not in (0, 1)",
-        )
-    ),
+    change(("y not in (-1, 1) -> False", "y not in (-1, 0, 1)", "y not in (0, 1)")),
 )
 
 perceptron_epoch = mistakes(
@@ -91,7 +80,7 @@ perceptron_train = mistakes(
     change("if wrong == 0: -> if True:", "it stops after one pass with mistakes: go on until none"),
     change("if wrong == 0: -> if False:", "it goes on after an epoch without mistakes: stop there"),
     change(
-        ("(max_epochs) -> (200)", "(max_epochs) -> (max_epochs + 1)"),
+        ("(max_epochs) -> (200)", "(max_epochs + 1)"),
         "it makes more than max_epochs epochs: that is the limit",
     ),
     change(
@@ -128,13 +117,13 @@ boolean_inputs = mistakes(
     change("bits.float() * 2 - 1 -> bits.float()", "false is written as 0: it is −1"),
     change("% 2 -> % 2 * 0", "false is the only value: a table holds −1 and +1"),
     change("torch.arange(2**n) -> torch.arange(2**n) % max(2, 2**n - 1)"),
-    change(("2**n -> 2 * n", "2**n -> n**2")),
+    change(("2**n -> 2 * n", "n**2")),
     change("bits.float() -> bits"),
 )
 
 boolean_functions = mistakes(
     change("2**n -> n", "these are the inputs' rows: a function has an output for each of 2ⁿ"),
-    change(("2**n -> 2 * n", "2**n -> n + 1", "2**n -> n**2")),
+    change(("2**n -> 2 * n", "n + 1", "n**2")),
 )
 
 is_separable = mistakes(

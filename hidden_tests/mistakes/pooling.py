@@ -29,16 +29,16 @@ pool_windows = mistakes(
     change(
         (
             "[padding] * 4 -> [padding, 0] * 2",
-            "[padding] * 4 -> [0, padding] * 2",
-            "[padding] * 4 -> [2 * padding, 0] * 2",
-            "[padding] * 4 -> [0, 2 * padding] * 2",
+            "[0, padding] * 2",
+            "[2 * padding, 0] * 2",
+            "[0, 2 * padding] * 2",
         ),
         "the padding is put on one side of an axis only: it is P on each side",
     ),
     change("4, fill) -> 4)", "the padding is filled with zeros: its value is the caller's choice"),
     change(".flatten(-2) -> .mT.flatten(-2)", "column by column: the values come row by row"),
     change(
-        (").flatten -> )[:, :, :-1].flatten", ").flatten -> )[:, :, :, :-1].flatten"),
+        (").flatten -> )[:, :, :-1].flatten", ")[:, :, :, :-1].flatten"),
         "the last row or column of windows is missing: it still fits",
     ),
     change("[padding] * 4 -> [padding, padding + stride - 1] * 2", "rounded up: round down"),
@@ -53,7 +53,7 @@ maxpool_forward = mistakes(
         "-math.inf -> 0.0", "the padding wins over negative values: a zero is larger than they are"
     ),
     change(
-        ("-math.inf -> -1e3", "-math.inf -> -1e6", "-math.inf -> -1e9"),
+        ("-math.inf -> -1e3", "-1e6", "-1e9"),
         "the padding wins over very small values: what number is smaller than every value?",
     ),
     change("= parts.max(-1) -> = parts.min(-1)", "the smallest value is taken: it is the largest"),
@@ -172,7 +172,7 @@ avgpool_forward = mistakes(
     change("parts.sum(-1) / count -> parts.sum(-1)", "the sum is returned: a mean is divided by k"),
     change("return out, -> return out.mean(1, keepdim=True).expand_as(out),", CHANNELS),
     change(
-        ("/ count -> / count[0, 0, 0, 0]", "/ count -> / count.amax(3, keepdim=True)"),
+        ("/ count -> / count[0, 0, 0, 0]", "/ count.amax(3, keepdim=True)"),
         "the pixels of one window are counted for others: each has a number of its own",
     ),
 )
@@ -204,9 +204,9 @@ avgpool_backward = mistakes(
     change(
         (
             "padding : padding + height, padding : padding + width -> :, :",
-            "padding : padding + height, padding : padding + width -> :height, :width",
-            "padding : padding + height, padding : padding + width -> 2 * padding :, 2 * padding :",
-            "padding : padding + height, padding : padding + width -> padding:, padding:",
+            ":height, :width",
+            "2 * padding :, 2 * padding :",
+            "padding:, padding:",
         ),
         CROPPED,
     ),

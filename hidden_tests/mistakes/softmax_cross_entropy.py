@@ -36,7 +36,7 @@ SIGMOID = "each value by itself: the values of a row share 1 out"
 softmax_forward = log_softmax_forward = mistakes(
     change("x.max(1, keepdim=True).values -> x.max()", NOT_THE_ROWS),
     change("x.max(1, keepdim=True).values -> x.max(0).values", OF_COLUMNS),
-    change(("x.max -> x.min", "x.max -> x.abs().max"), NOT_THE_MAXIMUM),
+    change(("x.max -> x.min", "x.abs().max"), NOT_THE_MAXIMUM),
     change("x.max(1, keepdim=True).values -> x.mean(1, keepdim=True)", NOT_THE_MAXIMUM),
 )
 
@@ -45,28 +45,22 @@ softmax_forward = mistakes(
     change(
         (
             "x.max(1, keepdim=True).values -> 10",
-            "x.max(1, keepdim=True).values -> 20",
-            "x.max(1, keepdim=True).values -> 30",
-            "x.max(1, keepdim=True).values -> 50",
-            "x.max(1, keepdim=True).values -> 80",
-            "x.max(1, keepdim=True).values -> 88",
-            "x.max(1, keepdim=True).values -> 100",
-            "x.max(1, keepdim=True).values -> 500",
-            "x.max(1, keepdim=True).values -> 700",
-            "x.max(1, keepdim=True).values -> 709",
+            "20",
+            "30",
+            "50",
+            "80",
+            "88",
+            "100",
+            "500",
+            "700",
+            "709",
         ),
         CLAMPED,
         also="(x - m) -> x.clamp(-m, m)",
     ),
     change("e.sum(1, keepdim=True) -> e.sum(0)", AXIS),
     change("x.max(1, keepdim=True) -> x.max(0)", AXIS, also="sum(1, keepdim=True -> sum(0"),
-    change(
-        (
-            "e.sum(1, keepdim=True) -> e.sum()",
-            "e.sum(1, keepdim=True) -> (x - x.max()).exp().sum()",
-        ),
-        SUM_OF_BATCH,
-    ),
+    change(("e.sum(1, keepdim=True) -> e.sum()", "(x - x.max()).exp().sum()"), SUM_OF_BATCH),
     change("p = e / e.sum(1, keepdim=True) -> p = x.exp() / x.exp().sum()", SUM_OF_BATCH),
     change("e.sum(1 -> x.exp().sum(1", HALF_SHIFTED),
     change(
@@ -77,15 +71,15 @@ softmax_forward = mistakes(
     change(
         (
             "e.sum(1, keepdim=True) -> (e.sum(1, keepdim=True) + 1e-4)",
-            "e.sum(1, keepdim=True) -> (e.sum(1, keepdim=True) + 1e-5)",
-            "e.sum(1, keepdim=True) -> (e.sum(1, keepdim=True) + 1e-6)",
+            "(e.sum(1, keepdim=True) + 1e-5)",
+            "(e.sum(1, keepdim=True) + 1e-6)",
         ),
         "something is added to the sum: it is 1 at least, and the row must sum to 1",
     ),
     change("p = e -> p = x.exp()", HALF_SHIFTED),
     change("return p, p -> return p.exp() / p.exp().sum(1, keepdim=True), p", TWICE),
     change("(x - m).exp() -> (x / m).exp()", DIVIDED),
-    change(("e / e.sum(1, keepdim=True) -> e", "e / e.sum(1, keepdim=True) -> x.exp()"), UNDIVIDED),
+    change(("e / e.sum(1, keepdim=True) -> e", "x.exp()"), UNDIVIDED),
     change("return p -> return log_softmax_forward(x)[0]", "this is the logarithm of softmax"),
     change("m = x -> x = -x\n    m = x", "softmax of −x: the largest logit must get most"),
     change("return p -> return (x == m) * 1.0", "0 and 1: softmax is the smooth version"),
@@ -101,16 +95,8 @@ ADDED = "p_i p_j is added: what a larger x_j gives to p_j, it takes from the oth
 BARE = "p_i multiplies the whole bracket δ_ij − p_j: here the δ goes without"
 NO_P = "the factor p_i is missing: δ_ij − p_j is the derivative of ln p_i"
 softmax_jacobian = mistakes(
-    change(
-        (
-            "diag_embed(p) - outer -> diag_embed(p * (1 - p))",
-            "diag_embed(p) - outer -> diag_embed(p)",
-        ),
-        DIAGONAL_ONLY,
-    ),
-    change(
-        ("torch.diag_embed(p) -> 0", "torch.diag_embed(p) -> torch.diag_embed(p * p)"), NO_DIAGONAL
-    ),
+    change(("diag_embed(p) - outer -> diag_embed(p * (1 - p))", "diag_embed(p)"), DIAGONAL_ONLY),
+    change(("torch.diag_embed(p) -> 0", "torch.diag_embed(p * p)"), NO_DIAGONAL),
     change("p[:, :, None] * p[:, None, :] -> p.T @ p", OF_BATCH),
     change("- outer -> + outer", ADDED),
     change("embed(p) - -> embed(p - p * p) -", "on the diagonal, p_i² is subtracted twice"),
@@ -126,13 +112,10 @@ NO_P_IN_FRONT = "the factor p_j in front is missing: J_ij = p_i δ_ij − p_i p_
 OF_LOG = "this is the gradient of log-softmax: the Jacobian here has one more p_i"
 softmax_backward = mistakes(
     change("(dout - total) -> dout * (1 - p)", SIGMOIDS),
-    change(("(dout - total) -> -total", "(dout - total) -> (p * dout - total)"), DIAGONAL),
+    change(("(dout - total) -> -total", "(p * dout - total)"), DIAGONAL),
     change("(dout - total) -> dout", NO_SUM),
     change("(p * dout) -> dout", SUM_WITHOUT_P),
-    change(
-        ("p * (dout - total) -> dout - total", "p * (dout - total) -> p * dout - total"),
-        NO_P_IN_FRONT,
-    ),
+    change(("p * (dout - total) -> dout - total", "p * dout - total"), NO_P_IN_FRONT),
     change("p * (dout - total) -> dout - p * dout.sum(1, keepdim=True)", OF_LOG),
     change("dout - total -> dout + total", SIGN_OF_SUM),
     change(".sum(1 -> .mean(1", MEAN_FOR_SUM),
@@ -149,15 +132,15 @@ log_softmax_forward = mistakes(
     change(
         (
             "x.max(1, keepdim=True).values -> 1e-5",
-            "x.max(1, keepdim=True).values -> 1e-6",
-            "x.max(1, keepdim=True).values -> 1e-7",
-            "x.max(1, keepdim=True).values -> 1e-8",
-            "x.max(1, keepdim=True).values -> 1e-9",
-            "x.max(1, keepdim=True).values -> 1e-10",
-            "x.max(1, keepdim=True).values -> 1e-12",
-            "x.max(1, keepdim=True).values -> 1e-15",
-            "x.max(1, keepdim=True).values -> 1e-16",
-            "x.max(1, keepdim=True).values -> 1e-20",
+            "1e-6",
+            "1e-7",
+            "1e-8",
+            "1e-9",
+            "1e-10",
+            "1e-12",
+            "1e-15",
+            "1e-16",
+            "1e-20",
         ),
         EPSILON,
         also="x - m - total.log() -> (softmax_forward(x)[0] + m).log()",
@@ -168,15 +151,15 @@ log_softmax_forward = mistakes(
     change(
         (
             "x.max(1, keepdim=True).values -> 10",
-            "x.max(1, keepdim=True).values -> 20",
-            "x.max(1, keepdim=True).values -> 30",
-            "x.max(1, keepdim=True).values -> 50",
-            "x.max(1, keepdim=True).values -> 80",
-            "x.max(1, keepdim=True).values -> 88",
-            "x.max(1, keepdim=True).values -> 100",
-            "x.max(1, keepdim=True).values -> 500",
-            "x.max(1, keepdim=True).values -> 700",
-            "x.max(1, keepdim=True).values -> 709",
+            "20",
+            "30",
+            "50",
+            "80",
+            "88",
+            "100",
+            "500",
+            "700",
+            "709",
         ),
         CLAMPED,
         also=("(x - m) -> x.clamp(-m, m)", "x - m - -> x.clamp(-m, m) -"),
@@ -190,15 +173,10 @@ log_softmax_forward = mistakes(
     change("m = x -> x = softmax_forward(x)[0]\n    m = x", TWICE),
     change("return log_p -> return log_p.exp()", "this is softmax: its logarithm is asked for"),
     change(" - total.log() -> ", "the logarithm of the row's sum is missing"),
-    change(
-        ("total.log() -> total", "total.log() -> x.exp().sum(1, keepdim=True) + m"), NOT_ITS_LOG
-    ),
-    change(("total.log() -> total.log2()", "total.log() -> total.log10()"), BASE),
+    change(("total.log() -> total", "x.exp().sum(1, keepdim=True) + m"), NOT_ITS_LOG),
+    change(("total.log() -> total.log2()", "total.log10()"), BASE),
     change("x - m - total.log() -> x - x.exp().sum(1, keepdim=True).log2()", BASE),
-    change(
-        ("return log_p -> return log_p.exp().log2()", "return log_p -> return log_p.exp().log10()"),
-        BASE,
-    ),
+    change(("return log_p -> return log_p.exp().log2()", "return log_p.exp().log10()"), BASE),
 )
 
 OF_SOFTMAX = "this is the gradient of softmax: ∂ ln p_i/∂x_j = δ_ij − p_j has no factor p_i"
@@ -230,14 +208,7 @@ LOG_OF_LOG = "the loss is NaN: log_p holds logarithms already, and a negative nu
 cross_entropy_forward = mistakes(
     change("-log_p -> log_p", NO_MINUS),
     change(".mean() -> .exp().mean().log()", EXCHANGED),
-    change(
-        (
-            "-log_p -> -log_p.clamp(min=-100)",
-            "-log_p -> -log_p.clamp(-20)",
-            "-log_p -> -log_p.clamp(-50)",
-        ),
-        CUT_OFF,
-    ),
+    change(("-log_p -> -log_p.clamp(min=-100)", "-log_p.clamp(-20)", "-log_p.clamp(-50)"), CUT_OFF),
     change("mean() -> sum()"),
     change("[rows, y] -> [:, y]", ALL_PAIRS),
     change("[rows, y] -> [y]", LABELS_AS_ROWS),
@@ -245,26 +216,16 @@ cross_entropy_forward = mistakes(
     change("mean() -> mean() / c", ALL_ENTRIES),
     change("[rows, y] -> [rows, y - 1]", LABELS_FROM_1),
     change("log_p[rows, y] -> log_p.max(1).values", LARGEST),
-    change(("[rows, y] -> ", "[rows, y] -> .sum(1)"), EVERY_CLASS),
+    change(("[rows, y] -> ", ".sum(1)"), EVERY_CLASS),
     change("log_p[rows, y] -> (log_p.exp() * log_p).sum(1)", ENTROPY),
-    change(
-        ("-log_p[rows, y] -> log_p.exp()[rows, y]", "-log_p[rows, y] -> -log_p.exp()[rows, y]"),
-        NO_LOG,
-    ),
+    change(("-log_p[rows, y] -> log_p.exp()[rows, y]", "-log_p.exp()[rows, y]"), NO_LOG),
     change(
         "log_p[rows, y].mean() -> "
         "torch.where(torch.eye(c)[y] == 1, log_p, (-log_p.exp()).log1p()).sum() / n",
         BINARY,
     ),
     change("log_p[rows, y] -> log_p.log()[rows, y]", LOG_OF_LOG),
-    change(
-        (
-            "y.min() < 0 or y.max() >= c -> False",
-            "y.min() < 0 or y.max() >= c -> y.max() >= c",
-            "y.min() < 0 or y.max() >= c -> y.min() < 0",
-            "y.min() < 0 or y.max() >= c -> y.max() > c",
-        )
-    ),
+    change(("y.min() < 0 or y.max() >= c -> False", "y.max() >= c", "y.min() < 0", "y.max() > c")),
 )
 
 BY_P = "this is the gradient with respect to p, −1/p: the input is ln p, and the loss linear in it"
@@ -280,7 +241,7 @@ cross_entropy_backward = mistakes(
     change("/ len(y) -> / log_p.shape[1]", DIVIDED_BY_C),
     change("-dout -> -dout * log_p[rows, y]", "ln p is still there: its derivative is 1"),
     change("-dout -> -1", NO_DOUT),
-    change(("-dout / len(y) -> -dout", "-dout / len(y) -> dout / len(y)")),
+    change(("-dout / len(y) -> -dout", "dout / len(y)")),
 )
 
 NO_SOFTMAX = "the logits are used as if they were log-probabilities"
@@ -290,8 +251,8 @@ softmax_cross_entropy_forward = mistakes(
     change(
         (
             "forward(log_p, y) -> forward(log_p.clamp(min=-100), y)",
-            "forward(log_p, y) -> forward(log_p.clamp(min=-50), y)",
-            "forward(log_p, y) -> forward(log_p.clamp(min=-20), y)",
+            "forward(log_p.clamp(min=-50), y)",
+            "forward(log_p.clamp(min=-20), y)",
         ),
         CUT_OFF,
     ),
@@ -304,15 +265,15 @@ softmax_cross_entropy_forward = mistakes(
     change(
         (
             "log_softmax_forward(logits) -> 1e-5",
-            "log_softmax_forward(logits) -> 1e-6",
-            "log_softmax_forward(logits) -> 1e-7",
-            "log_softmax_forward(logits) -> 1e-8",
-            "log_softmax_forward(logits) -> 1e-9",
-            "log_softmax_forward(logits) -> 1e-10",
-            "log_softmax_forward(logits) -> 1e-12",
-            "log_softmax_forward(logits) -> 1e-15",
-            "log_softmax_forward(logits) -> 1e-16",
-            "log_softmax_forward(logits) -> 1e-20",
+            "1e-6",
+            "1e-7",
+            "1e-8",
+            "1e-9",
+            "1e-10",
+            "1e-12",
+            "1e-15",
+            "1e-16",
+            "1e-20",
         ),
         EPSILON,
         also=(
@@ -323,15 +284,15 @@ softmax_cross_entropy_forward = mistakes(
     change(
         (
             "log_softmax_forward(logits) -> 10",
-            "log_softmax_forward(logits) -> 20",
-            "log_softmax_forward(logits) -> 30",
-            "log_softmax_forward(logits) -> 50",
-            "log_softmax_forward(logits) -> 80",
-            "log_softmax_forward(logits) -> 88",
-            "log_softmax_forward(logits) -> 100",
-            "log_softmax_forward(logits) -> 500",
-            "log_softmax_forward(logits) -> 700",
-            "log_softmax_forward(logits) -> 709",
+            "20",
+            "30",
+            "50",
+            "80",
+            "88",
+            "100",
+            "500",
+            "700",
+            "709",
         ),
         CLAMPED,
         also=(

@@ -168,8 +168,8 @@ sparsemax_loss_forward = mistakes(
     change(
         (
             "losses = 0.5 -> losses = -p[rows, y].log()\n    unused = 0.5",
-            "losses = 0.5 -> losses = -(p[rows, y] + 1e-9).log()\n    unused = 0.5",
-            "losses = 0.5 -> losses = -(p[rows, y] + 1e-12).log()\n    unused = 0.5",
+            "losses = -(p[rows, y] + 1e-9).log()\n    unused = 0.5",
+            "losses = -(p[rows, y] + 1e-12).log()\n    unused = 0.5",
         ),
         "this is −ln p_y, cross-entropy: where p is 0 it is infinite (or an ε decides)",
     ),

@@ -33,7 +33,7 @@ cooccurrence = mistakes(
     change(
         (
             "pairs = -> together &= sentence[d:] < sentence.max()\n        pairs =",
-            "pairs = -> together &= sentence[d:] < len(sentence.unique())\n        pairs =",
+            "together &= sentence[d:] < len(sentence.unique())\n        pairs =",
         ),
         "whole sentences are left out: the last counts, and their numbers need not be 0, 1, 2, …",
     ),
@@ -89,10 +89,7 @@ embed = mistakes(
     change("u[:, :k] * weights -> u[:, :k]", "the singular values are not applied: σ to the power"),
     change("** power -> ** (2 * power)", "the singular values are applied twice: E Eᵀ has σ^2p"),
     change("** power -> ** (1 + power)", "σ is applied once too often: x times V has it already"),
-    change(
-        ("s[:k] ** power -> s[:k]", "s[:k] ** power -> s[:k].sqrt()"),
-        "the power is not used: it is an argument",
-    ),
+    change(("s[:k] ** power -> s[:k]", "s[:k].sqrt()"), "the power is not used: it is an argument"),
     change("** power -> ** (power or 1.0)", "the power 0 is taken for 1: it leaves σ out"),
     change("s[:k] ** power -> s[:k] * power", "σ is multiplied by the power: it is raised to it"),
     change("s[:k] ** power -> s[:k] ** -power", "divided by the singular values: multiply"),
@@ -123,7 +120,7 @@ cosine = mistakes(
     change(
         (
             "unit_a @ unit_b.T -> (a / (length_a + 1e-8)) @ (b / (length_b + 1e-8)).T",
-            "unit_a @ unit_b.T -> a @ b.T / (length_a * length_b.T + 1e-8)",
+            "a @ b.T / (length_a * length_b.T + 1e-8)",
         ),
         TINY,
     ),

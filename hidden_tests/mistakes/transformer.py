@@ -27,10 +27,7 @@ feed_forward_backward = mistakes(
         "the gradient passes where the ReLU's input is exactly 0: by convention it does not",
     ),
     change(
-        (
-            "dout.sum((0, 1)) -> dout.sum(1)[0]",
-            "dout.sum((0, 1)) -> dout.sum(1)[-1]",
-        ),
+        ("dout.sum((0, 1)) -> dout.sum(1)[0]", "dout.sum(1)[-1]"),
         "only one example counts: the sum runs over the batch, too",
     ),
     change("hidden.sum((0, 1)) -> hidden.sum(0)", also="dout.sum((0, 1)) -> dout.sum(0)"),
@@ -85,7 +82,7 @@ attention_forward = mistakes(
         "too little is taken from hidden scores: their weights must be 0, however large they are",
     ),
     change(
-        ("-torch.inf -> -100", "-torch.inf -> -1e4", "-torch.inf -> -1e5", "-torch.inf -> -1e9"),
+        ("-torch.inf -> -100", "-1e4", "-1e5", "-1e9"),
         "a finite score hides no key where the others are lower still: what is below all?",
     ),
     change("scale * (q @ k.mT) -> q.mul_(scale) @ k.mT"),

@@ -64,9 +64,9 @@ bag_backward = mistakes(
         (
             "dvectors.index_add_( -> dvectors[bags[bags >= 0]] += shares[bags >= 0]\n"
             "    dvectors.index_add(",
-            "dvectors.index_add_( -> dvectors[bags.clamp(0)] += shares\n    dvectors.index_add(",
-            "dvectors.index_add_( -> for n, bag in enumerate(bags):\n"
-            "        dvectors[bag[bag >= 0]] += shares[n, bag >= 0]\n    dvectors.index_add(",
+            "dvectors[bags.clamp(0)] += shares\n    dvectors.index_add(",
+            "for n, bag in enumerate(bags):\n        dvectors[bag[bag >= 0]] += "
+            "shares[n, bag >= 0]\n    dvectors.index_add(",
         ),
         OVERWRITTEN,
     ),
@@ -111,9 +111,9 @@ negative_sampling_backward = mistakes(
     change(
         (
             "dvectors.index_add_( -> dvectors[words] += pushes\n    dvectors.index_add(",
-            "dvectors.index_add_( -> for n in range(len(h)):\n"
-            "        dvectors[words[n]] += pushes[n]\n    dvectors.index_add(",
-            "dvectors.index_add_( -> dvectors.index_add_(0, words[:, 0], pushes[:, 0])\n"
+            "for n in range(len(h)):\n        dvectors[words[n]] += pushes[n]\n"
+            "    dvectors.index_add(",
+            "dvectors.index_add_(0, words[:, 0], pushes[:, 0])\n"
             "    dvectors[words[:, 1:]] += pushes[:, 1:]\n    dvectors.index_add(",
         ),
         OVERWRITTEN,

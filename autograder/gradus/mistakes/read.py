@@ -129,8 +129,14 @@ class _Reader:
                     yield Mistake(ast.unparse(target), says, where, (edit, *also))
 
     def edits(self, node: ast.AST, texts: Any) -> tuple[Edit, ...]:
-        texts = texts if isinstance(texts, tuple) else (texts,)
-        return tuple(self.edit(node, text) for text in texts)
+        """All edits; one without an arrow changes what the one before it changes."""
+        found: list[Edit] = []
+        for text in texts if isinstance(texts, tuple) else (texts,):
+            if found and isinstance(text, str) and " -> " not in text:
+                found.append((found[-1][0], text))
+            else:
+                found.append(self.edit(node, text))
+        return tuple(found)
 
     def edit(self, node: ast.AST, text: Any) -> Edit:
         old, arrow, new = text.partition(" -> ") if isinstance(text, str) else ("", "", "")

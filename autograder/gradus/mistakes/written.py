@@ -17,8 +17,8 @@ def change(edit: str | tuple[str, ...], says: str = "", *, also: str | tuple[str
     """`change("x.sum(0) -> x.mean(0)", "...")`: the reference with the only place that has the text
     before the arrow turned into the text after it, and what a student reads about that.
 
-    Of several edits each is a way to make the same mistake. `also` holds further edits that each
-    of them needs.
+    Of several edits each is a way to make the same mistake; one without an arrow changes what the
+    edit before it changes: ("x -> 2 * x", "-x"). `also` holds further edits that each needs.
     `says` begins with what is wrong, and a colon before why and what to do; it may be the name of
     a text given above. Without it the mistake needs no sentence: what it raises, or a general
     diagnosis ("4 times too large"), says enough.
