@@ -461,8 +461,9 @@ def test_the_audit_finds_every_fault_of_weak_tests(course, tmp_path, capsys):
     """One of each: none may be missed, and nothing else may be called a fault."""
     page = tmp_path / "audit.html"
     assert audit(course, ["weak"], salts=3, judges=2, html=page) == 1
-    printed = capsys.readouterr().out
+    printed, as_found = capsys.readouterr()
     problems = [line for line in printed.splitlines() if line.startswith("weak: ")]
+    assert as_found.splitlines() == problems  # a long audit that is stopped has said them
     file = tmp_path / "hidden_tests" / "mistakes" / "weak.py"
 
     def at(text):

@@ -21,7 +21,7 @@ from gradus.mistakes.perform import Sources
 from gradus.mistakes.read import Alternative, Mistake
 from gradus.mistakes.reference import Reference
 from gradus.mistakes.variants import pairs
-from gradus.results import Result
+from gradus.results import Result, Status
 
 PAIRS = 30  # of two mistakes in one function that are tried, at most
 RARELY = 4  # right answers take as long as all mistakes, for no check ends early
@@ -117,7 +117,9 @@ class Answers:
                 asked, seconds = self.checks_of(answer.function), recorder.SECONDS
             else:
                 asked, seconds = self._needing(name, results) or self.every, trusted.SECONDS
-            yield Trial(name, self.parts[name], asked, seconds, right=right)
+            slow = [c.name for c in results[name].checks if c.status is Status.TIMEOUT]
+            parts = self.parts[name]
+            yield Trial(name, parts, asked, seconds, right=right, endless=frozenset(slow))
 
     def mutant_trials(self) -> list[Trial]:
         """Each mutant in all checks; what none of them notices is graded to be sure."""

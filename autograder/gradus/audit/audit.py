@@ -72,12 +72,14 @@ def audit_topics(
     topics: Sequence[Topic],
     options: Options,
     watch: Callable[[Topic], AbstractContextManager[Advance]],
+    ended_with: Callable[[TopicAudit], None],
 ) -> list[TopicAudit]:
     """Try the topics' hidden tests on right and wrong answers; the problems are in the results.
 
     What is known of a topic's mistakes is prepared here, one topic after the other; what takes
     long, grading, is done in threads, of several topics at once: a judge that starts, or the last
-    slow submission of a topic, leaves the others' cores idle. `watch` shows how far a topic is.
+    slow submission of a topic, leaves the others' cores idle. `watch` shows how far a topic is;
+    `ended_with` is given each topic's result as soon as there is one, in a thread.
     """
     at_once = max(1, min(options.judges, len(topics)))
     memory_mb = max((topic.limits.memory_mb for topic in topics), default=0)
@@ -89,7 +91,7 @@ def audit_topics(
         options = replace(options, judges=max(1, options.judges // at_once))
         try:
             futures = [
-                executor.submit(_audited, prepared, trusted, watch, ended)
+                executor.submit(_audited, prepared, trusted, watch, ended, ended_with)
                 for prepared in (_prepared(course, topic, options) for topic in topics)
             ]
             return [future.result() for future in futures]
@@ -117,8 +119,10 @@ def _audited(
     trusted: ProcessPoolExecutor,
     watch: Callable[[Topic], AbstractContextManager[Advance]],
     ended: Event,
+    ended_with: Callable[[TopicAudit], None],
 ) -> TopicAudit:
     if isinstance(audit, TopicAudit):
+        ended_with(audit)
         return audit
     started = time.perf_counter()
     with watch(audit.topic) as shown_advance:
@@ -133,6 +137,8 @@ def _audited(
         except (UsageError, CannotGrade) as error:
             audit.found.problems.append(str(error))
     audit.found.seconds += time.perf_counter() - started
+    if not ended.is_set():
+        ended_with(audit.found)
     return audit.found
 
 
@@ -183,7 +189,7 @@ class _Audit:
         self.answers = Answers(
             course, topic, self.sources, options.salts, with_mutants=options.mutants
         )
-        self.unnoticed = prepare(course, topic, SALT).unnoticed
+        self.known = prepare(course, topic, SALT)
         page = course.public_test_file(topic)
         recording = load_recording(page, PUBLIC_SALT)
         if recording is not None:
@@ -223,17 +229,21 @@ class _Audit:
             grade(answers.without)  # what needs which function
             grade(answers.trusted)
             grade(answers.passing(results))
-            for _, found in try_answers(trusted, self.sources, [(SALT, part) for part in parts]):
+            float32 = self.known.float32
+            todo = [(SALT, part) for part in parts]
+            for _, found in try_answers(trusted, self.sources, todo, float32):
                 caught |= {name for name, checks in found.items() if any(checks.values())}
             grade(answers.mutant_jobs(caught))
-            salted = try_answers(trusted, self.sources, answers.trials(results))
+            salted = try_answers(trusted, self.sources, answers.trials(results), float32)
             for salt, found in salted:
                 noticed[salt] = found
                 advance(min(len(results) + len(parts) + len(noticed), total), total)
         except BrokenProcessPool:
             raise CannotGrade("a mistake or a mutant has ended the process that tries it") from None
         self._judge_answers(results, noticed)
-        self.found.problems += [f"no check notices the argument {name}" for name in self.unnoticed]
+        self.found.problems += [
+            f"no check notices the argument {name}" for name in self.known.unnoticed
+        ]
         if answers.mutants:
             alive = [name for name in answers.mutants if name not in caught]
             self._judge_mutants([answers.mutants[n] for n in alive if _is_full(results[n])])

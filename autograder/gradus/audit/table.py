@@ -37,8 +37,9 @@ def row(audit: TopicAudit) -> tuple[str, ...]:
     )
 
 
-def print_audits(console: Console, audits: Sequence[TopicAudit]) -> None:
-    """Print the table, and below it every problem in a line of its own."""
+def print_audits(console: Console, audits: Sequence[TopicAudit], topics: int) -> None:
+    """Print the table, and below it every problem in a line of its own; fewer audits than `topics`
+    are those of an audit that was stopped."""
     table = Table(*COLUMNS, box=SIMPLE_HEAD, pad_edge=False)
     table.columns[0].no_wrap = True
     for column in table.columns[1:]:
@@ -57,13 +58,22 @@ def print_audits(console: Console, audits: Sequence[TopicAudit]) -> None:
     console.print(
         "Pairs: as it should be / all; = recorded as equivalent; (threshold).\n", style="dim"
     )
-    lines = [f"{audit.topic}: {problem}" for audit in audits for problem in audit.problems]
-    for line in lines:
-        console.print(Text(line), soft_wrap=True)  # whole, so that a file:line can be clicked
-    if lines:
-        console.print(f"{len(lines)} problem{'s' if len(lines) > 1 else ''}", style="bold red")
-    else:
+    print_problems(console, audits)
+    count = sum(len(audit.problems) for audit in audits)
+    if count:
+        console.print(f"{count} problem{'s' if count > 1 else ''}", style="bold red")
+    elif len(audits) == topics:
         console.print("Every answer is judged rightly.", style="green")
+    if len(audits) < topics:
+        console.print(f"Stopped: {len(audits)} of {topics} topics were audited.", style="bold red")
+
+
+def print_problems(console: Console, audits: Sequence[TopicAudit]) -> None:
+    """Print every problem in a line of its own."""
+    for audit in audits:
+        for problem in audit.problems:
+            line = Text(f"{audit.topic}: {problem}")
+            console.print(line, soft_wrap=True)  # whole, so that a file:line can be clicked
 
 
 def page(audits: Sequence[TopicAudit]) -> str:

@@ -17,8 +17,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from gradus.audit.audit import Advance, CannotGrade, Options, audit_topics, run_answers
-from gradus.audit.table import page, print_answer, print_audits
+from gradus.audit.audit import Advance, CannotGrade, Options, TopicAudit, audit_topics, run_answers
+from gradus.audit.table import page, print_answer, print_audits, print_problems
 from gradus.course import Course, Topic, UsageError
 from gradus.files import write_whole
 from gradus.sandbox.levels import best_level
@@ -46,9 +46,17 @@ def audit(
     console = Console()
     if only is not None:
         return _show_answers(console, course, chosen, only, options)
-    with _progress() as bar:
-        audits = audit_topics(course, chosen, options, partial(_watched, bar))
-    print_audits(console, audits)
+    audits: list[TopicAudit] = []
+    try:
+        with _progress() as bar:
+
+            def ended_with(found: TopicAudit) -> None:
+                audits.append(found)
+                print_problems(bar.console, [found])
+
+            audits = audit_topics(course, chosen, options, partial(_watched, bar), ended_with)
+    finally:  # what is known when it is stopped is not lost
+        print_audits(console, audits, len(chosen))
     if html is not None:
         write_whole(html, page(audits).encode())
     return 1 if any(a.problems for a in audits) else 0

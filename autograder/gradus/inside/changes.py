@@ -101,10 +101,11 @@ class Changes:
 
 
 def same(own: torch.Tensor, received: torch.Tensor) -> bool:
-    """Whether two tensors have the same type, shape and bytes, NaN included."""
+    """Whether two tensors have the same type, shape and values, NaN included."""
     if own.shape != received.shape or own.dtype != received.dtype:
         return False
-    return not received.numel() or torch.equal(flat_bytes(own), flat_bytes(received))
+    # NaN equals nothing: only its bytes do.
+    return torch.equal(own, received) or torch.equal(flat_bytes(own), flat_bytes(received))
 
 
 def _intact(value: Any, copy: Any) -> bool:
