@@ -87,12 +87,13 @@ def judge_many(student: Student, c: Comparison) -> list[Leaf]:
     """
     notes = current()
     many, off = repeated(c, notes.seed), f"{c.function}_forward" in notes.lost
+    seconds = 2 * c.seconds if off else c.seconds  # a wrong forward may take long, too
     try:
-        with student.apart(c.seconds):
+        with student.apart(seconds):
             _, cache = lend(student, many, list(many.inputs.values()), many.options)
             leaves, _ = judge_backward(student, many, cache)
     except TimedOut:
-        text = f"{judged(c)} computes for more than {c.seconds:.1g} s with an axis of {c.when}"
+        text = f"{judged(c)} computes for more than {seconds:.1g} s with an axis of {c.when}"
         raise CheckFailed(text, FORMULA, diagnosis="too slow") from None
     except (CheckFailed, Raised):
         if off:
