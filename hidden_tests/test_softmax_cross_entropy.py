@@ -60,10 +60,11 @@ def labels(rng, n=N, c=C) -> Tensor:
     return y[rng.permutation(n)]
 
 
-def check_backward(student, name, inputs, reference, dout):
-    """The gradient of the first input, and the cache stays as it is."""
-    wrt = list(inputs)[:1]
-    check_gradients(student, name, inputs, reference, wrt=wrt, dout=dout)
+def check_rows(student, rng, name, reference):
+    """The gradient of x, for ±1000 and for a large `dout` too."""
+    for x in (*ordinary(rng), extreme(rng)):
+        size = 1000 if len(x) == 1 else 1
+        check_gradients(student, name, dict(x=x), reference, dout=size * rng.normal(*x.shape))
 
 
 @public
@@ -98,9 +99,7 @@ def test_softmax_jacobian(student, rng):
 @points(3, of="softmax_backward")
 def test_softmax_backward(student, rng):
     """The vector-Jacobian product is that of each row, for ±1000 too, and the cache stays."""
-    for x in (*ordinary(rng), extreme(rng)):
-        size = 1000 if len(x) == 1 else 1
-        check_backward(student, "softmax", dict(x=x), softmax, size * rng.normal(*x.shape))
+    check_rows(student, rng, "softmax", softmax)
 
 
 @public
@@ -122,21 +121,17 @@ def test_log_softmax_forward_extreme(student, rng):
 @points(2, of="log_softmax_backward")
 def test_log_softmax_backward(student, rng):
     """The gradient is that of each row's log-probabilities, for ±1000 too, and the cache stays."""
-    for x in (*ordinary(rng), extreme(rng)):
-        size = 1000 if len(x) == 1 else 1
-        check_backward(student, "log_softmax", dict(x=x), log_softmax, size * rng.normal(*x.shape))
+    check_rows(student, rng, "log_softmax", log_softmax)
 
 
 @public
 @points(2, of="cross_entropy_forward")
 def test_cross_entropy_forward(student, rng):
     """Minus the mean of the log-probabilities of the right classes."""
-    for n, c in ((N, C), (1, 3), (1, 1)):
-        log_p, y = log_softmax(rng.normal(n, c)), labels(rng, n, c)
+    sizes, improbable = ((N, C), (1, 3), (1, 1)), log_softmax(extreme(rng))
+    pairs = [(log_softmax(rng.normal(n, c)), labels(rng, n, c)) for n, c in sizes]
+    for log_p, y in (*pairs, (improbable, improbable.argmin(1))):  # down to ln p = −2000
         check_forward(student, "cross_entropy", dict(log_p=log_p, y=y), F.nll_loss(log_p, y))
-    log_p = log_softmax(extreme(rng))  # the least probable classes, down to ln p = −2000
-    y = log_p.argmin(1)
-    check_forward(student, "cross_entropy", dict(log_p=log_p, y=y), F.nll_loss(log_p, y))
 
 
 @points(1, of="cross_entropy_forward")
@@ -163,7 +158,7 @@ def test_cross_entropy_backward(student, rng):
     for x in (*ordinary(rng), extreme(rng)):
         inputs = dict(log_p=log_softmax(x), y=labels(rng, *x.shape))
         dout = rng.uniform(low=1.3, high=1.9)
-        check_backward(student, "cross_entropy", inputs, F.nll_loss, dout)
+        check_gradients(student, "cross_entropy", inputs, F.nll_loss, wrt=["log_p"], dout=dout)
 
 
 @public
@@ -193,4 +188,6 @@ def test_softmax_cross_entropy_backward(student, rng):
         impossible = x.amax(1) - x.amin(1) > 100  # the probability of the right class is 0 there
         y = torch.where(impossible, x.argmin(1), labels(rng, *x.shape))
         inputs, dout = dict(logits=x, y=y), rng.uniform(low=1.3, high=1.9).to(x.dtype)
-        check_backward(student, "softmax_cross_entropy", inputs, F.cross_entropy, dout)
+        check_gradients(
+            student, "softmax_cross_entropy", inputs, F.cross_entropy, wrt=["logits"], dout=dout
+        )
