@@ -6,7 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gradus.checks import check_forward, check_gradients, check_raises, check_result, points, public
+from gradus.checks import (
+    check_forward,
+    check_gradients,
+    check_raises,
+    check_result,
+    double,
+    points,
+    public,
+)
 
 # N, C, H, W, K, FH, FW. With stride 2 and padding 1 neither axis divides; the window of ONE is
 # lower than its stride, so that some rows are under no window. SQUARE is the image, not the filter.
@@ -47,39 +55,29 @@ def col2im(cols, x_shape, fh, fw, stride=1, padding=0):
 STAND_INS = dict(conv_output_size=output_size, zero_pad=zero_pad, im2col=im2col, col2im=col2im)
 
 
-def check_number(student, function, names, arguments, expected):
-    inputs = dict(zip(names.split(), arguments, strict=False))
-    check_result(student, function, inputs, expected, function)
+def check_numbers(student, function, names, numbers):
+    """`numbers`: what the function returns, by its arguments."""
+    for row, expected in numbers.items():
+        inputs = dict(zip(names.split(), row, strict=False))
+        check_result(student, function, inputs, expected, function)
 
 
 @public
 @points(1, of="conv_output_size")
 def test_conv_output_size(student):
     """Sizes agree with those worked out by hand, first with those of the example on paper."""
-    sizes = {
-        (5, 3): 3,
-        (4, 3): 2,
-        (4, 4): 1,
-        (7, 3, 2): 3,
-        (8, 3, 2): 3,
-        (6, 3, 3, 1): 2,
-        (32, 5): 28,
-        (32, 5, 1, 2): 32,
-        (32, 5, 2): 14,
-        (227, 11, 4): 55,
-    }
-    for row, size in sizes.items():
-        check_number(student, "conv_output_size", "size field stride padding", row, size)
+    small = {(5, 3): 3, (4, 3): 2, (4, 4): 1, (7, 3, 2): 3, (8, 3, 2): 3, (6, 3, 3, 1): 2}
+    large = {(32, 5): 28, (32, 5, 1, 2): 32, (32, 5, 2): 14, (227, 11, 4): 55}
+    check_numbers(student, "conv_output_size", "size field stride padding", {**small, **large})
 
 
 @points(1, of="conv_output_size")
 def test_conv_output_size_everywhere(student):
     """Sizes agree with a real convolution's; a filter that does not fit is refused."""
-    for row in product((4, 5, 9), (1, 2, 4, 5, 7), (1, 2, 3), (0, 1)):
-        w, f, s, p = row
+    for w, f, s, p in product((4, 5, 9), (1, 2, 4, 5, 7), (1, 2, 3), (0, 1)):
         if f > w + 2 * p:
             when = f"a filter of {f} does not fit {w} pixels with padding {p} (stride {s})"
-            check_raises(student, "conv_output_size", *row, when=when)
+            check_raises(student, "conv_output_size", w, f, s, p, when=when)
         else:
             size = F.conv1d(torch.zeros(1, 1, w), torch.zeros(1, 1, f), stride=s, padding=p)
             inputs = dict(size=w, field=f, stride=s, padding=p)
@@ -90,15 +88,9 @@ def test_conv_output_size_everywhere(student):
 @points(1, of="conv_parameters")
 def test_conv_parameters(student):
     """Weights and biases are counted."""
-    counts = {
-        (1, 6, 5, 5): 156,
-        (6, 16, 5, 5): 2416,
-        (3, 32, 5, 5): 2432,
-        (5, 7, 3, 2): 217,
-        (4, 3, 1, 6): 75,
-    }
-    for row, count in counts.items():
-        check_number(student, "conv_parameters", "channels filters fh fw", row, count)
+    square = {(1, 6, 5, 5): 156, (6, 16, 5, 5): 2416, (3, 32, 5, 5): 2432}
+    oblong = {(5, 7, 3, 2): 217, (4, 3, 1, 6): 75}
+    check_numbers(student, "conv_parameters", "channels filters fh fw", {**square, **oblong})
 
 
 @public
@@ -127,15 +119,11 @@ def test_receptive_field_of_a_real_stack(student, rng):
 
 
 def reach(layers):
-    """First to last pixel that unit 0 of a stack of 1-D convolutions depends on, by autograd."""
-    x = torch.zeros(1, 1, 200, requires_grad=True)
-    with torch.enable_grad():
-        out = x
-        for field, stride in layers:
-            out = F.conv1d(out, torch.ones(1, 1, field), stride=stride)
-        (gradient,) = torch.autograd.grad(out[0, 0, 0], x)
-    seen = gradient[0, 0].nonzero()
-    return int(seen.max() - seen.min()) + 1
+    """How many pixels a gradient comes to from one unit of a stack of 1-D convolutions."""
+    gradient = torch.ones(1, 1, 1)
+    for field, stride in reversed(layers):
+        gradient = F.conv_transpose1d(gradient, torch.ones(1, 1, field), stride=stride)
+    return gradient.shape[-1]
 
 
 @public
@@ -144,8 +132,7 @@ def test_zero_pad(student, rng):
     """P zeros on each of the four sides, and the image in the middle."""
     x = rng.normal(2, 3, 5, 4)
     for images, p in ((x, 2), (x[:1], 1), (x, 0)):
-        inputs = dict(x=images, padding=p)
-        padded = zero_pad(images, p)
+        inputs, padded = dict(x=images, padding=p), zero_pad(images, p)
         check_result(student, "zero_pad", inputs, padded, "padded", same_dtype=True)
 
 
@@ -178,12 +165,11 @@ def check_refusal(student, function, rng):
 @points(1, of="conv2d_naive_forward")
 def test_naive_edges_by_hand(student):
     """A filter for upright and one for level edges find those of a bright corner."""
-    dark, half = [0.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 9.0, 9.0]
-    image = torch.tensor([dark, half, half, half], dtype=torch.float64)
-    upright = torch.tensor([[-1.0, 0.0, 1.0]] * 3, dtype=torch.float64)
-    b = torch.tensor([0.0, 1.0], dtype=torch.float64)
-    inputs = dict(x=image[None, None], w=torch.stack([upright, upright.T])[:, None], b=b)
-    expected = torch.tensor([[[[0, 18, 18], [0, 27, 27]], [[1, 10, 19], [1, 1, 1]]]]).double()
+    dark, half = [0, 0, 0, 0, 0], [0, 0, 0, 9, 9]
+    image, upright = double([dark, half, half, half]), double([[-1, 0, 1]] * 3)
+    w = torch.stack([upright, upright.T])[:, None]
+    inputs = dict(x=image[None, None], w=w, b=double([0, 1]))
+    expected = double([[[[0, 18, 18], [0, 27, 27]], [[1, 10, 19], [1, 1, 1]]]])
     check_forward(student, "conv2d_naive", inputs, expected)
 
 
@@ -198,13 +184,11 @@ def test_naive_forward(student, rng):
 @points(1, of="im2col")
 def test_im2col_by_hand(student):
     """The windows of a small image, written down by hand."""
-    image = torch.arange(1.0, 13.0, dtype=torch.float64).reshape(3, 4)
-    x = torch.stack([image, image + 100])[None]
-    windows = torch.tensor(
-        [[1, 2, 3, 5, 6, 7], [2, 3, 4, 6, 7, 8], [5, 6, 7, 9, 10, 11], [6, 7, 8, 10, 11, 12]]
-    )
-    expected = torch.cat([windows.T, windows.T + 100])[None].double()
-    inputs = dict(x=x, fh=2, fw=3)
+    image = torch.arange(1, 13).double().reshape(3, 4)
+    inputs = dict(x=torch.stack([image, image + 100])[None], fh=2, fw=3)
+    windows = [[1, 2, 3, 5, 6, 7], [2, 3, 4, 6, 7, 8], [5, 6, 7, 9, 10, 11], [6, 7, 8, 10, 11, 12]]
+    first = double(windows).T
+    expected = torch.cat([first, first + 100])[None]
     check_result(student, "im2col", inputs, expected, "cols", same_dtype=True)
 
 
@@ -221,8 +205,8 @@ def test_im2col(student, rng):
 def check_image(student, cols, x_shape, fh, fw, **options):
     """`col2im` adds up what F.fold does."""
     inputs = dict(cols=cols, x_shape=x_shape, fh=fh, fw=fw)
-    expected = col2im(**inputs, **options)
-    check_result(student, "col2im", inputs, expected, "image", options=options)
+    image = col2im(**inputs, **options)
+    check_result(student, "col2im", inputs, image, "image", options=options)
 
 
 @public
@@ -230,10 +214,9 @@ def check_image(student, cols, x_shape, fh, fw, **options):
 def test_col2im_counts_windows(student, rng):
     """Columns of ones come back as the number of windows over each pixel, others as sums."""
     windows = [[1, 2, 3, 2, 1], [2, 4, 6, 4, 2], [2, 4, 6, 4, 2], [1, 2, 3, 2, 1]]
-    expected = torch.tensor(windows).double().expand(2, 3, 4, 5)
-    cols = torch.ones(2, 3 * 3 * 3, 2 * 3, dtype=torch.float64)
-    inputs = dict(cols=cols, x_shape=(2, 3, 4, 5), fh=3, fw=3)
-    check_result(student, "col2im", inputs, expected, "image")
+    ones = torch.ones(2, 3 * 3 * 3, 2 * 3, dtype=torch.float64)
+    inputs = dict(cols=ones, x_shape=(2, 3, 4, 5), fh=3, fw=3)
+    check_result(student, "col2im", inputs, double(windows).expand(2, 3, 4, 5), "image")
     check_image(student, rng.normal(2, 3 * 2 * 3, 3 * 3), (2, 3, 4, 5), 2, 3)
 
 

@@ -4,80 +4,67 @@ import torch
 
 from gradus.mistakes.written import alternative, change, mistake, mistakes
 
+NO_BIASES = "the biases are missing: every filter has one"
+ONE_PIXEL_APART = "the windows are one pixel apart: window (i, j) starts at pixel (S·i, S·j)"
+ONE_STRIDE = "the stride is used along one axis only: window (i, j) starts at pixel (S·i, S·j)"
+CHANNEL_FIRST = "the rows are read in the order (fh, fw, C): the channel comes first"
+STILL_PADDED = "the padding, or one side of it, is still there: cut it off on all four sides"
+MOVES_NO_AXES = (
+    "right numbers in the wrong places: reshape keeps the order in memory and moves no axes; "
+    "which axes must be moved before they are joined or split?"
+)
+
+STRIDE_1 = "W − F + 1 is taken for the size: it holds for stride 1 and padding 0 only"
+TWO_FLOORS = "two floors: W − F and 2P are added first, and divided together"
 conv_output_size = mistakes(
     change("stride + 1 -> stride", "one too few: where does the filter stand before it moves?"),
     change("room // -> (room + 1) //", "the 1 is added before the division: it is no pixel"),
     change(
-        (
-            "room // stride -> -(-room // stride)",
-            "round(room / stride)",
-            "int(room / stride + 0.5)",
-        ),
+        ("room // stride -> -(-room // stride)", "round(room / stride)", "int(room / stride + .5)"),
         "rounded up, or to the nearest: a window that reaches beyond the image does not count",
     ),
-    change("// -> /"),
     change("room // stride -> room", "the stride is ignored: the filter moves by S pixels"),
     change("2 * padding -> padding", "the padding is counted once: P zeros are on each side"),
     change("size + 2 * padding -> size", "the padding is left out: it makes the image larger"),
-    change(
-        "room // stride + 1 -> size - field + 1",
-        "W − F + 1 is taken for the size: it holds for stride 1 and padding 0 only",
-    ),
-    change(
-        "room // stride -> (size - field) // stride + 2 * padding // stride",
-        "two floors: W − F and 2P are added first, and divided together",
-    ),
-    change(("room < 0 -> False", "room / stride <= -1", "room <= 0")),
+    change("room // stride + 1 -> size - field + 1", STRIDE_1),
+    change("room // stride -> (size - field) // stride + 2 * padding // stride", TWO_FLOORS),
+    change(("room < 0 -> False", "room / stride <= -1")),
 )
 
+OF_CHANNELS = "there is a bias for every channel of a filter: b has one index, the filter's"
+OF_INPUTS = "there is a bias for every input channel: biases belong to the filters"
+SQUARE = "one of the two sizes is not used: filters need not be square"
 conv_parameters = mistakes(
-    change("fw + 1) -> fw)", "the biases are missing: every filter has one"),
-    change(
-        "(channels * fh * fw + 1) -> channels * (fh * fw + 1)",
-        "there is a bias for every channel of a filter: b has one index, the filter's",
-    ),
-    change(
-        "(channels * fh * fw + 1) -> channels * fh * fw + 1",
-        "there is one bias for the whole layer: every filter has its own",
-    ),
-    change(
-        "(channels * fh * fw + 1) -> channels * fh * fw + channels",
-        "there is a bias for every input channel: biases belong to the filters",
-    ),
+    change("fw + 1) -> fw)", NO_BIASES),
+    change("(channels * fh * fw + 1) -> channels * (fh * fw + 1)", OF_CHANNELS),
+    change("fw + 1) -> fw) + 1", "there is one bias for the whole layer: every filter has its own"),
+    change("fw + 1) -> fw) + channels", OF_INPUTS),
     change("channels * fh -> fh", "the channels are missing: a filter has weights for each"),
-    change(
-        ("fh * fw -> fh * fh", "fw * fw"),
-        "one of the two sizes is not used: filters need not be square",
-    ),
+    change(("fh * fw -> fh * fh", "fw * fw"), SQUARE),
 )
 
+SPREAD = "a layer's own field is spread by its own stride: only the layers below it spread it"
+ORDER = "the layers are taken in the wrong order: the first of the list is next to the image"
+MULTIPLIED = "the fields are multiplied: right only if windows did not overlap"
 receptive_field = mistakes(
     change(
         "(seen - 1) * stride -> (seen - 1)",
         "the strides are left out: units that stand next to each other look at pixels that are S "
         "of the layer's inputs apart",
     ),
-    change(
-        "(seen - 1) * stride + field -> (seen + field - 2) * stride + 1",
-        "a layer's own field is spread by its own stride: only the layers below it spread it",
-    ),
-    change(
-        "reversed(layers) -> layers",
-        "the layers are taken in the wrong order: the first of the list is next to the image",
-    ),
+    change("(seen - 1) * stride + field -> (seen + field - 2) * stride + 1", SPREAD),
+    change("reversed(layers) -> layers", ORDER),
     change(
         "seen = 1 -> seen = 0",
         "the fields are added up: the windows of neighbouring units overlap",
         also="(seen - 1) * stride -> seen",
     ),
-    change(
-        "(seen - 1) * stride + field -> seen * field",
-        "the fields are multiplied: right only if windows did not overlap",
-    ),
+    change("(seen - 1) * stride + field -> seen * field", MULTIPLIED),
     change("+ field -> + field + 1", "each layer adds F steps: one of the F was there already"),
     change("(seen - 1) -> seen", "the first unit takes a step: only each further one does"),
 )
 
+PADDED_BEFORE = ")).shape -> )).shape\n    padding = 0"
 zero_pad = conv2d_naive_forward = im2col = mistakes(
     change("width = x.shape -> width = x.shape\n    padding = 0", "the padding is left out"),
     change(
@@ -88,79 +75,68 @@ zero_pad = conv2d_naive_forward = im2col = mistakes(
             "= (x := torch.constant_pad_nd(x, [0, padding] * 2)).shape",
         ),
         "the padding is put on one side of an axis only: it is P on each side",
-        also=")).shape -> )).shape\n    padding = 0",
+        also=PADDED_BEFORE,
     ),
     change(
         (
-            "= x.shape -> = (x := torch.constant_pad_nd(x, [padding, padding, 0, 0])).shape",
-            "= (x := torch.constant_pad_nd(x, [0, 0, padding, padding])).shape",
+            "= x.shape -> = (x := torch.constant_pad_nd(x, [padding] * 2 + [0] * 2)).shape",
+            "= (x := torch.constant_pad_nd(x, [0] * 2 + [padding] * 2)).shape",
         ),
         "only one of rows and columns is padded: both are",
-        also=")).shape -> )).shape\n    padding = 0",
+        also=PADDED_BEFORE,
     ),
 )
 
 zero_pad = mistakes(
     change(
         (
-            "return padded -> return torch.constant_pad_nd(x, [0] * 4 + [padding] * 4)",
-            "return torch.constant_pad_nd(x, [padding] * 6)",
-            "return torch.constant_pad_nd(x, [padding] * 8)",
+            "return padded -> return ([0] * 4 + [padding] * 4)",
+            "return ([padding] * 6)",
+            "return ([padding] * 8)",
         ),
         "the zeros are around other axes: rows and columns are the last two",
+        also="return -> return (lambda sides: torch.constant_pad_nd(x, sides))",
     ),
     change(
-        "return padded -> "
-        "i, j = (torch.arange(-padding, s + padding).clamp(0, s - 1) for s in x.shape[2:])\n"
-        "    return x[:, :, i][..., j]",
+        "return padded -> return torch.ops.aten.replication_pad2d(x, [padding] * 4)",
         "the border repeats the image: it must be zero",
     ),
     change("= x.shape -> = x.shape\n    padding *= 2", "twice as many zeros: P on each side"),
     change("x.new_zeros -> torch.zeros"),
 )
 
+UPSIDE_DOWN = "the filter is upside down: offset u of the filter belongs to offset u of the window"
+MIRRORED = "the filter is mirrored left to right: offset v belongs to offset v of the window"
 conv2d_naive_forward = conv2d_forward = conv2d_backward = mistakes(
     change(
         "w.flatten(1) -> w.flip(2, 3).flatten(1)",
         "the filter is turned by 180°: offset (u, v) of the filter belongs to offset (u, v) of the "
         "window, as it is",
     ),
-    change(
-        "w.flatten(1) -> w.flip(2).flatten(1)",
-        "the filter is upside down: offset u of the filter belongs to offset u of the window",
-    ),
-    change(
-        "w.flatten(1) -> w.flip(3).flatten(1)",
-        "the filter is mirrored left to right: offset v belongs to offset v of the window",
-    ),
+    change("w.flatten(1) -> w.flip(2).flatten(1)", UPSIDE_DOWN),
+    change("w.flatten(1) -> w.flip(3).flatten(1)", MIRRORED),
 )
 
+ONE_CHANNEL = "only one channel counts: the sum runs over the channels as well"
+MEAN = "the mean over the window is taken: the definition has a sum"
+FIRST_BIAS = "the first bias is added to the answers of all filters: filter k has b[k]"
+BIAS_IN_SUM = "the bias is added many times over: it stands outside the sums"
 conv2d_naive_forward = conv2d_forward = mistakes(
     change(
         "w.flatten(1) -> w.reshape(-1, k).T",
         "reshape(-1, K) cuts across the filters: row k of the matrix is filter k",
     ),
-    change(
-        (
-            "fw = w.shape -> fw = w.shape\n    x, w = x[:, :1], w[:, :1]",
-            "fw = w.shape\n    x, w = x[:, -1:], w[:, -1:]",
-        ),
-        "only one channel counts: the sum runs over the channels as well",
-    ),
+    change("fw = w.shape -> fw = w.shape\n    x, w = x[:, :1], w[:, :1]", ONE_CHANNEL),
+    change("fw = w.shape -> fw = w.shape\n    x, w = x[:, -1:], w[:, -1:]", ONE_CHANNEL),
     change(
         "w.flatten(1) -> w.flatten(1).sum(0).expand(k, -1)",
         "the answers of all filters are added up: each filter makes an output channel of its own; "
         "over which axes does the sum run?",
     ),
-    change(
-        "w.flatten(1) -> w.flatten(1).div(w[0].numel())",
-        "the mean over the window is taken: the definition has a sum",
-    ),
-    change("+ b -> + 0 * b", "the biases are missing: every filter has one"),
-    change(
-        ("+ b -> + w.shape[1] * b", "+ w[0].numel() * b"),
-        "the bias is added many times over: it stands outside the sums",
-    ),
+    change("w.flatten(1) -> w.flatten(1).div(w[0].numel())", MEAN),
+    change("+ b -> + 0 * b", NO_BIASES),
+    change("+ b -> + b[0] + 0 * b", FIRST_BIAS),
+    change(("+ b -> + w.shape[1] * b", "+ w[0].numel() * b"), BIAS_IN_SUM),
     change(
         (
             "return out, -> return out[:, :, :-1, :-1],",
@@ -175,60 +151,41 @@ conv2d_naive_forward = conv2d_forward = mistakes(
             "return out, -> return out.permute(0, 2, 3, 1).reshape(out.shape),",
             "return out.transpose(0, 1).reshape(out.shape),",
         ),
-        "right numbers in the wrong places: reshape keeps the order in memory and moves no axes; "
-        "which axes must be moved before they are joined or split?",
+        MOVES_NO_AXES,
     ),
 )
 
+# A filter that does not fit is not refused.
 conv2d_naive_forward = im2col = mistakes(
-    change(
-        "conv_output_size(height, fh, stride, padding) -> (height - fh + 2 * padding) // stride + 1"
-    )
+    change("conv_output_size(height -> (lambda h, f, s, p: (h - f + 2 * p) // s + 1)(height"),
 )
 
 conv2d_naive_forward = mistakes(
-    change(
-        "i * stride, j * stride -> i, j",
-        "the windows are one pixel apart: window (i, j) starts at pixel (S·i, S·j)",
-    ),
-    change(
-        ("i * stride, j * stride -> i * stride, j", "i, j * stride"),
-        "the stride is used along one axis only: window (i, j) starts at pixel (S·i, S·j)",
-    ),
-    change(
-        "+ b -> + b[0]", "the first bias is added to the answers of all filters: filter k has b[k]"
-    ),
+    change("i * stride, j * stride -> i, j", ONE_PIXEL_APART),
+    change(("i * stride, j * stride -> i * stride, j", "i, j * stride"), ONE_STRIDE),
 )
 
+im2col = col2im = mistakes(
+    change("u:rows:stride, v:columns:stride -> u : u + out_h, v : v + out_w", ONE_PIXEL_APART),
+    change(("v:columns:stride -> v : v + out_w", "u:rows:stride -> u : u + out_h"), ONE_STRIDE),
+)
+
+BY_COLUMN = "the columns are in the order j · OH + i: windows are read row by row"
+ONE_MATRIX = "all examples are in one matrix: each has its own, the result is (N, D, L)"
+WINDOW_TURNED = "the window is fw × fh: the first number is its height"
+FIELD_FIRST = "the rows are in the order (fh, fw, C): the channel comes first"
+ROWS_FASTEST = "the rows are in the order (C, fw, fh): v runs fastest"
 im2col = mistakes(
-    change(
-        "u:rows:stride, v:columns:stride -> u : u + out_h, v : v + out_w",
-        "the windows are one pixel apart: window (i, j) starts at pixel (S·i, S·j)",
-    ),
-    change(
-        ("v:columns:stride -> v : v + out_w", "u:rows:stride -> u : u + out_h"),
-        "the stride is used along one axis only: window (i, j) starts at pixel (S·i, S·j)",
-    ),
-    change(
-        "return cols -> return cols.permute(0, 2, 3, 1, 4, 5)",
-        "the rows are in the order (fh, fw, C): the channel comes first",
-    ),
-    change(
-        "return cols -> return cols.transpose(2, 3)",
-        "the rows are in the order (C, fw, fh): v runs fastest",
-    ),
-    change(
-        "return cols -> return cols.transpose(4, 5)",
-        "the columns are in the order j · OH + i: windows are read row by row",
-    ),
+    change("return cols -> return cols.permute(0, 2, 3, 1, 4, 5)", FIELD_FIRST),
+    change("return cols -> return cols.transpose(2, 3)", ROWS_FASTEST),
+    change("return cols -> return cols.transpose(4, 5)", BY_COLUMN),
     change(
         (
             "return cols -> return cols.permute(0, 1, 4, 5, 2, 3)",
             "return cols.permute(0, 4, 5, 1, 2, 3)",
             "return cols.permute(1, 2, 3, 0, 4, 5)",
         ),
-        "right numbers in the wrong places: reshape keeps the order in memory and moves no axes; "
-        "which axes must be moved before they are joined or split?",
+        MOVES_NO_AXES,
     ),
     change(
         (
@@ -236,16 +193,16 @@ im2col = mistakes(
             "out_h * out_w).permute(1, 2, 0).flatten(1)",
             "out_h * out_w).mT.flatten(0, 1)",
         ),
-        "all examples are in one matrix: each has its own, the result is (N, D, L)",
+        ONE_MATRIX,
     ),
     change("out_h * out_w) -> out_h * out_w).mT", "there is a row for each window: it is a column"),
-    change(
-        "width = x.shape -> width = x.shape\n    fh, fw = fw, fh",
-        "the window is fw × fh: the first number is its height",
-    ),
+    change("width = x.shape -> width = x.shape\n    fh, fw = fw, fh", WINDOW_TURNED),
     change("x.new_empty -> torch.empty"),
 )
 
+NOT_ADDED = "some offsets of the window are never added: does each loop run over its own size?"
+V_FASTEST = "the rows are read in the order (C, fw, fh): v runs fastest"
+TURNED = "the windows are turned or mirrored: row (c · fh + u) · fw + v belongs to offset (u, v)"
 col2im = mistakes(
     change(
         "+= -> =",
@@ -259,26 +216,17 @@ col2im = mistakes(
         also=("range(fh) -> reversed(range(fh))", "range(fw) -> reversed(range(fw))"),
     ),
     change(
-        "for u in -> count = torch.zeros_like(x)\n    for u in",
+        "(out_h, out_w)) -> (out_h, out_w)) + 1j",  # the imaginary part counts the copies
         "the copies of a pixel are averaged: each changes the loss, so their gradients add up",
-        also=(
-            "cols[:, :, u, v] -> cols[:, :, u, v]\n"
-            "            count[:, :, u:rows:stride, v:columns:stride] += 1",
-            "bottom, right = -> x = x / count.clamp(min=1)\n    bottom, right =",
-        ),
+        also="bottom, right = -> x = x.real / x.imag.clamp(min=1)\n    bottom, right =",
     ),
     change(
         ("in range(fw) -> in range(min(fw, fh))", "in range(fh) -> in range(min(fw, fh))"),
-        "some offsets of the window are never added: does each loop run over its own size?",
+        NOT_ADDED,
     ),
     change(
-        "+= cols[:, :, u, v] -> = torch.maximum(x[:, :, u:rows:stride, v:columns:stride], "
-        "cols[:, :, u, v])",
+        "] += cols[:, :, u, v] -> ].clamp_(min=cols[:, :, u, v])",
         "the largest copy is kept: each changes the loss, so their gradients add up",
-    ),
-    change(
-        "u:rows:stride, v:columns:stride -> u : u + out_h, v : v + out_w",
-        "the stride is ignored: window (i, j) starts at pixel (S·i, S·j)",
     ),
     change(
         "padding:bottom, padding:right -> padding:-padding, padding:-padding",
@@ -292,19 +240,13 @@ col2im = mistakes(
             "padding:, padding:",
             ":bottom, :right",
         ),
-        "the padding, or one side of it, is still there: cut it off on all four sides",
+        STILL_PADDED,
     ),
-    change(
-        "(c, fh, fw)) -> (fh, fw, c)).permute(0, 3, 1, 2, 4)",
-        "the rows are read in the order (fh, fw, C): the channel comes first",
-    ),
-    change(
-        "(c, fh, fw)) -> (c, fw, fh)).transpose(2, 3)",
-        "the rows are read in the order (C, fw, fh): v runs fastest",
-    ),
+    change("(c, fh, fw)) -> (fh, fw, c)).permute(0, 3, 1, 2, 4)", CHANNEL_FIRST),
+    change("(c, fh, fw)) -> (c, fw, fh)).transpose(2, 3)", V_FASTEST),
     change(
         ("(c, fh, fw)) -> (c, fh, fw)).flip(2, 3)", "(c, fh, fw)).flip(2)", "(c, fh, fw)).flip(3)"),
-        "the windows are turned or mirrored: row (c · fh + u) · fw + v belongs to offset (u, v)",
+        TURNED,
     ),
 )
 
@@ -315,37 +257,19 @@ conv2d_forward = mistakes(
         "first",
     ),
     change(
-        "+ b[:, None] -> + b[0]",
-        "the first bias is added to the answers of all filters: filter k has b[k]",
-    ),
-    change(
         "reshape(n, k, out_h, out_w) -> reshape(n, k, out_w, out_h).mT",
         "the positions are read column by column: im2col goes row by row",
     ),
 )
 
 conv2d_backward = mistakes(
-    change(
-        ".sum(0).reshape(w.shape) -> .sum(0).unflatten(1, (*w.shape[2:], w.shape[1]))"
-        ".permute(0, 3, 1, 2)",
-        "the rows are read in the order (fh, fw, C): the channel comes first",
-    ),
+    change("reshape(w.shape) -> reshape(w.movedim(1, 3).shape).movedim(3, 1)", CHANNEL_FIRST),
     change(
         "db = dout.sum((0, 2, 3)) -> db = dout.sum((0, 2, 3)) * stride",
         "multiplied by the stride: every position counts once",
     ),
     change(
-        (
-            "(0, 2, 3) -> 0",
-            "(2, 3)",
-            "(0, 2)",
-            "(0, 3)",
-            "2",
-            "3",
-            "(1, 2)",
-            "(1, 3)",
-            "(0, 1, 2, 3)",
-        ),
+        ("0, 2, 3 -> 0,", "2, 3", "0, 2", "0, 3", "2,", "3,", "1, 2", "1, 3", "0, 1, 2, 3"),
         "not summed over enough axes, or over the wrong ones: b[k] is used for every example at "
         "every position, row and column",
     ),
@@ -365,8 +289,7 @@ conv2d_backward = mistakes(
             "(dout @ cols.mT).sum(0).T",
             "(dout @ cols.mT).sum(0).reshape(w.shape).permute(0, 2, 3, 1)",
         ),
-        "right numbers in the wrong places: reshape keeps the order in memory and moves no axes; "
-        "which axes must be moved before they are joined or split?",
+        MOVES_NO_AXES,
     ),
     change(
         ("dx, dw, db -> dx, dw.flip(2, 3), db", "dx, dw.flip(2), db", "dx, dw.flip(3), db"),
@@ -379,7 +302,7 @@ conv2d_backward = mistakes(
             "zero_pad(cols.new_zeros(x_shape), padding).shape, *w.shape[2:], stride)\n"
             "    dx = dx[:, :, : x_shape[2], : x_shape[3]]",
         ),
-        "the padding, or one side of it, is still there: cut it off on all four sides",
+        STILL_PADDED,
     ),
 )
 
@@ -387,9 +310,7 @@ conv2d_backward = mistakes(
 @mistake("the stride is ignored: window (i, j) starts at pixel (S·i, S·j)", of="conv2d_backward")
 class StrideIgnored:
     def conv2d_forward(x, w, b, stride=1, padding=0):
-        cols = im2col(x, *w.shape[2:], stride, padding)
-        size = [conv_output_size(x.shape[a], w.shape[a], stride, padding) for a in (2, 3)]
-        out = (w.flatten(1) @ cols + b[:, None]).unflatten(2, size)
+        out, _ = conv2d_naive_forward(x, w, b, stride, padding)
         return out, (zero_pad(x, padding), w, padding)
 
     def conv2d_backward(dout, cache):
