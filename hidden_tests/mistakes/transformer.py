@@ -2,14 +2,13 @@
 
 import torch
 
-from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
+from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
 feed_forward_forward = mistakes(
     change(".clamp(min=0) -> ", "the ReLU is missing: without it both layers are one linear layer"),
     change("out, ( -> out.relu(), (", "the second layer has a ReLU: what a block adds may be < 0"),
     change(
-        '(x @ params["w1"] + params["b1"]).clamp(min=0) -> '
-        '(x @ params["w1"]).clamp(min=0) + params["b1"]',
+        ' + params["b1"]).clamp(min=0) -> ).clamp(min=0) + params["b1"]',
         "the bias b1 is added after the ReLU: it shifts what the ReLU cuts off",
     ),
     change(' + params["b1"] -> ', "the bias b1 is missing"),
@@ -54,8 +53,7 @@ attention_forward = mistakes(
     change("torch.softmax(scores, -1) -> scores", "the softmax is missing: scores are no weights"),
     change("torch.softmax(scores, -1) -> scores.exp() / scores.exp().sum(-1, keepdim=True)"),
     change(
-        "scale =  -> if mask is None:\n"
-        "        mask = causal_mask(k.shape[-2])[: q.shape[-2]]\n"
+        "scale =  -> mask = causal_mask(k.shape[-2])[: q.shape[-2]] if mask is None else mask\n"
         "    scale = ",
         "a causal mask is applied that nobody asked for: the order of the keys must not matter",
     ),
@@ -100,8 +98,7 @@ attention_forward = mistakes(
         "to hide none. Its output is to be zero",
     ),
     change(
-        "weights.masked_fill(empty, 0) -> "
-        "torch.where(empty, torch.softmax(scale * (q @ k.mT), -1), weights)",
+        ".masked_fill(empty, 0) -> .where(~empty, torch.softmax(scale * (q @ k.mT), -1))",
         "a query that may attend to no key attends as if there were no mask: to subtract the same "
         "from all scores hides none. Its output is to be zero",
     ),
@@ -125,19 +122,11 @@ attention_backward = mistakes(
         "the mask is forgotten on the way back: use the weights of the forward",
     ),
     change("dscores @ k, dscores.mT @ q -> dscores.mT @ q, dscores @ k", "dq and dk are swapped"),
+    change(
+        "dweights =  -> weights = weights / weights.sum(-1, keepdim=True)\n    dweights = ",
+        "NaN for a query that may attend to no key: its weights in the cache, too, are to be zero",
+    ),
 )
-
-
-@mistake(
-    "NaN for a query that may attend to no key: its weights in the cache, too, are to be zero",
-    of="attention_backward",
-)
-class NaNInTheCache:
-    def attention_forward(q, k, v, mask=None):
-        hidden = torch.zeros(()) if mask is None else torch.where(mask, 0, -torch.inf)
-        weights = torch.softmax(q @ k.mT * q.shape[-1] ** -0.5 + hidden, -1)
-        return (weights @ v).nan_to_num(), (q, k, v, weights, q.shape[-1] ** -0.5)
-
 
 split_heads = mistakes(
     change(
@@ -163,28 +152,25 @@ merge_heads = mistakes(
     change("flatten(2) -> view(len(x), x.shape[2], -1)"),
 )
 
+CUT = "(q, k, v, -> (*(merge_heads(z).reshape(z.shape) for z in (q, k, v)),"
+JOIN = "merge_heads(attended) -> attended.reshape(len(x), x.shape[1], -1)"
+ONE = "the heads are not used: all features attend as one"
+
 multi_head_forward = mistakes(
     change(
-        "(q, k, v, -> (*(merge_heads(z).reshape(z.shape) for z in (q, k, v)),",
+        CUT,
         "the heads are cut by a reshape alone: a head must get some of the features of *all* "
         "positions. Use split_heads",
     ),
+    change(JOIN, "the heads are joined by a reshape alone: use merge_heads"),
     change(
-        "merge_heads(attended) -> attended.reshape(len(x), x.shape[1], -1)",
-        "the heads are joined by a reshape alone: use merge_heads",
-    ),
-    change(
-        "(q, k, v, -> (*(merge_heads(z).reshape(z.shape) for z in (q, k, v)),",
+        CUT,
         "the heads are cut and joined by a reshape alone: a head must get some of the features of "
         "*all* positions. Use split_heads and merge_heads",
-        also="merge_heads(attended) -> attended.reshape(len(x), x.shape[1], -1)",
+        also=JOIN,
     ),
-    change("q =  -> heads = 1\n    q = ", "the heads are not used: all features attend as one"),
-    change(
-        "q =  -> heads = 1\n    q = ",
-        "the heads are not used: all features attend as one",
-        also="merge_heads(attended) -> attended.squeeze(1)",
-    ),
+    change("q =  -> heads = 1\n    q = ", ONE),
+    change("q =  -> heads = 1\n    q = ", ONE, also="merge_heads(attended) -> attended.squeeze(1)"),
     change("(q, k -> (q / heads**0.5, k", "the root is of the whole width: D is that of one head"),
     change("v, mask -> v", "the mask has no effect: is it passed on?"),
     change(
@@ -252,14 +238,9 @@ block_forward = mistakes(
     change("(normed, p -> (u, p", "the second norm is missing"),
     change("heads, mask -> heads", "the mask has no effect: is it passed on?"),
     change("return u -> return x", "the second residual carries x: it carries u, made of x before"),
+    change("(u, -> (x,", "the feed-forward half norms x: it takes u, with the attention in it"),
     change(
-        "(u, ** -> (x, **", "the feed-forward half norms x: it takes u, with the attention in it"
-    ),
-    change(
-        (
-            'params["ln1"]) -> params["ln1"], eps=1e-6)',
-            'params["ln2"]) -> params["ln2"], eps=1e-6)',
-        ),
+        ('"ln1"]) -> "ln1"], eps=1e-6)', '"ln2"]) -> "ln2"], eps=1e-6)'),
         "a norm gets an eps that is not its own, 1e-5",
     ),
     change('"ln2" -> "ln1"', "the feed-forward half uses ln1: each half has a norm of its own"),
@@ -269,13 +250,11 @@ block_forward = mistakes(
 
 block_backward = mistakes(
     change("dout + d -> d", "the second residual is forgotten: dout goes back along two ways"),
-    change(
-        "return du +  -> return ", "the first residual is forgotten: what reaches u goes two ways"
-    ),
+    change("du +  -> ", "the first residual is forgotten: what reaches u goes two ways"),
     change(
         "dout + d -> d",
         "both residuals are forgotten: each sum hands its gradient to both of its terms",
-        also="return du +  -> return ",
+        also="du +  -> ",
     ),
     change("(du, -> (dout,", "dout enters the attention half: all of u's gradient has to"),
     change("return du -> return dout", "dout goes past the attention half: all of u's has to"),
@@ -287,8 +266,20 @@ block_backward = mistakes(
 )
 
 
-@alternative("einsum, a softmax of one's own, the weights computed again on the way back")
+@alternative("einsum, a softmax of one's own, the weights computed again; heads by slices")
 class Recomputed:
+    def causal_mask(t):
+        return torch.arange(t) <= torch.arange(t).unsqueeze(1)
+
+    def split_heads(x, heads):
+        width, rest = divmod(x.shape[-1], heads)
+        if rest:
+            raise ValueError("heads must divide the features")
+        return torch.stack([x[..., h * width : (h + 1) * width] for h in range(heads)], dim=1)
+
+    def merge_heads(x):
+        return torch.cat([x[:, h] for h in range(x.shape[1])], dim=-1)
+
     def weights_of(q, k, mask):
         scores = torch.einsum("...td,...sd->...ts", q, k) / q.shape[-1] ** 0.5
         if mask is not None:
@@ -313,72 +304,8 @@ class Recomputed:
         ]
 
 
-@alternative("the Jacobian of the softmax written out, NaN of empty rows replaced")
+@alternative("float32 inside the feed-forward network; the softmax's Jacobian, NaN replaced")
 class Jacobian:
-    def attention_forward(q, k, v, mask=None):
-        if mask is None:
-            mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool)
-        scores = (q / q.shape[-1] ** 0.5) @ k.transpose(-2, -1)
-        p = (scores + torch.zeros_like(scores).masked_fill(~mask, float("-inf"))).softmax(-1)
-        p = p.nan_to_num(0.0)
-        return p @ v, (q, k, v, p)
-
-    def attention_backward(dout, cache):
-        q, k, v, p = cache
-        jacobian = torch.diag_embed(p) - p.unsqueeze(-1) * p.unsqueeze(-2)
-        dp = dout @ v.transpose(-2, -1)
-        ds = (jacobian @ dp.unsqueeze(-1)).squeeze(-1) / q.shape[-1] ** 0.5
-        return ds @ k, ds.transpose(-2, -1) @ q, p.transpose(-2, -1) @ dout
-
-
-@alternative("a loop over heads, each with its own columns of the weights")
-class LoopOverHeads:
-    def multi_head_forward(x, context, params, heads, mask=None):
-        columns = [params[w].chunk(heads, -1) for w in ("wq", "wk", "wv")]
-        outs, caches = [], []
-        for h, (wq, wk, wv) in enumerate(zip(*columns, strict=True)):
-            of_head = mask if mask is None or mask.ndim < 3 else mask.select(-3, h % mask.shape[-3])
-            out, cache = attention_forward(x @ wq, context @ wk, context @ wv, of_head)
-            outs.append(out)
-            caches.append(cache)
-        merged = torch.cat(outs, -1)
-        return merged @ params["wo"] + params["bo"], (x, context, params, merged, columns, caches)
-
-    def multi_head_backward(dout, cache):
-        x, context, params, merged, columns, caches = cache
-        dx, dcontext = torch.zeros_like(x), torch.zeros_like(context)
-        dmerged = (dout @ params["wo"].mT).chunk(len(caches), -1)
-        found = {"wq": [], "wk": [], "wv": []}
-        for h in range(len(caches)):
-            dq, dk, dv = attention_backward(dmerged[h].contiguous(), caches[h])
-            wq, wk, wv = (w[h] for w in columns)
-            dx += dq @ wq.mT
-            dcontext += dk @ wk.mT + dv @ wv.mT
-            for name, z, g in (("wq", x, dq), ("wk", context, dk), ("wv", context, dv)):
-                found[name].append((z.mT @ g).sum(0))
-        dparams = {name: torch.cat(parts, -1) for name, parts in found.items()}
-        dparams["wo"] = merged.flatten(0, 1).T @ dout.flatten(0, 1)
-        dparams["bo"] = dout.sum(0).sum(0)
-        return [dx, dcontext, dparams]
-
-
-@alternative("heads by slices, the mask by comparing indices")
-class Slices:
-    def causal_mask(t):
-        return torch.arange(t) <= torch.arange(t).unsqueeze(1)
-
-    def split_heads(x, heads):
-        width, rest = divmod(x.shape[-1], heads)
-        if rest:
-            raise ValueError("heads must divide the features")
-        return torch.stack([x[..., h * width : (h + 1) * width] for h in range(heads)], dim=1)
-
-    def merge_heads(x):
-        return torch.cat([x[:, h] for h in range(x.shape[1])], dim=-1)
-
-
-@alternative("float32 inside the feed-forward network, positions flattened")
-class Flattened:
     def feed_forward_forward(x, params):
         rows = x.float().reshape(-1, x.shape[-1])
         before = rows @ params["w1"].float() + params["b1"].float()
@@ -395,9 +322,49 @@ class Flattened:
         grads |= {"w1": rows.T @ dbefore, "b1": dbefore.sum(0)}
         return (dbefore @ params["w1"].float().T).reshape(shape), grads
 
+    def attention_forward(q, k, v, mask=None):
+        if mask is None:
+            mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool)
+        scores = (q / q.shape[-1] ** 0.5) @ k.transpose(-2, -1)
+        p = (scores + torch.zeros_like(scores).masked_fill(~mask, float("-inf"))).softmax(-1)
+        p = p.nan_to_num(0.0)
+        return p @ v, (q, k, v, p)
 
-@alternative("the block with a dict for a cache, and every way back by itself")
-class EveryWay:
+    def attention_backward(dout, cache):
+        q, k, v, p = cache
+        jacobian = torch.diag_embed(p) - p.unsqueeze(-1) * p.unsqueeze(-2)
+        dp = dout @ v.transpose(-2, -1)
+        ds = (jacobian @ dp.unsqueeze(-1)).squeeze(-1) / q.shape[-1] ** 0.5
+        return ds @ k, ds.transpose(-2, -1) @ q, p.transpose(-2, -1) @ dout
+
+
+@alternative("a loop over heads, each with its own columns; every way back by itself")
+class OneByOne:
+    def multi_head_forward(x, context, params, heads, mask=None):
+        columns = [params[w].chunk(heads, -1) for w in ("wq", "wk", "wv")]
+        pairs = []
+        for h, (wq, wk, wv) in enumerate(zip(*columns, strict=True)):
+            of_head = mask if mask is None or mask.ndim < 3 else mask.select(-3, h % mask.shape[-3])
+            pairs.append(attention_forward(x @ wq, context @ wk, context @ wv, of_head))
+        outs, caches = zip(*pairs, strict=True)
+        merged = torch.cat(outs, -1)
+        return merged @ params["wo"] + params["bo"], (x, context, params, merged, columns, caches)
+
+    def multi_head_backward(dout, cache):
+        x, context, params, merged, columns, caches = cache
+        dx, dcontext, dcolumns = torch.zeros_like(x), torch.zeros_like(context), []
+        dmerged = (dout @ params["wo"].mT).chunk(len(caches), -1)
+        for dhead, own, wq, wk, wv in zip(dmerged, caches, *columns, strict=True):
+            dq, dk, dv = attention_backward(dhead, own)
+            dx += dq @ wq.mT
+            dcontext += dk @ wk.mT + dv @ wv.mT
+            dcolumns.append([(z.mT @ g).sum(0) for z, g in ((x, dq), (context, dk), (context, dv))])
+        joined = (torch.cat(parts, -1) for parts in zip(*dcolumns, strict=True))
+        dparams = dict(zip(("wq", "wk", "wv"), joined, strict=True))
+        dparams["wo"] = merged.flatten(0, 1).T @ dout.flatten(0, 1)
+        dparams["bo"] = dout.sum(0).sum(0)
+        return [dx, dcontext, dparams]
+
     def block_forward(x, params, heads, mask=None):
         cache = {}
         z, cache["ln1"] = layer_norm_forward(x, *params["ln1"].values())
@@ -419,6 +386,4 @@ class EveryWay:
         return [dx, {"attention": attention, "ffn": ffn, **norms}]
 
 
-equivalent(
-    "feed_forward_backward", "hidden > 0 -> hidden != 0", why="a ReLU's output is never negative"
-)
+equivalent("feed_forward_backward", "> 0 -> != 0", why="a ReLU's output is never negative")
