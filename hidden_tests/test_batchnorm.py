@@ -86,13 +86,19 @@ def layer(rng, *shape, size=1.0):
     )
 
 
+def check_layer(student, name, inputs, training, **options):
+    """The output and the running statistics are those of torch's layer."""
+    inputs = dict(inputs, training=training)
+    out, running = batchnorm(**inputs, **options)
+    check_forward(student, name, inputs, out, options=options, also={"running": running})
+
+
 @public
 @points(1, of="init_running")
 def test_init_running(student, rng):
     """The running mean starts at 0, the running variance at 1."""
-    by_hand = double([[2, 2], [0, 0], [1, 1]])
-    drawn = torch.stack([x := rng.normal(4), torch.zeros_like(x), torch.ones_like(x)])
-    for gamma, *start in (by_hand, drawn):
+    for gamma in (double([2, 2]), rng.normal(4)):
+        start = torch.zeros_like(gamma), torch.ones_like(gamma)
         check_result(student, "init_running", dict(gamma=gamma), start, "running", same_dtype=True)
 
 
@@ -160,10 +166,9 @@ def test_batchnorm_forward_collects(student, rng):
         inputs = layer(rng, 5, 3)
         for n in (5, 2, 7):
             inputs = dict(inputs, x=rng.normal(n, 3, mean=1.0, std=2.0), training=True)
-            after = batchnorm(**inputs, **options)[1]
-            also = {"running": after}
+            also = {"running": batchnorm(**inputs, **options)[1]}
             check_forward(student, "batchnorm", inputs, None, options=options, also=also)
-            inputs = dict(inputs, running=after)
+            inputs = inputs | also
     inputs = dict(inputs, x=inputs["x"][:1])
     one_row = "training gets a single row, (N, D) = (1, 3)"
     check_raises(student, "batchnorm_forward", *inputs.values(), when=one_row)
@@ -175,21 +180,16 @@ def test_batchnorm_forward_at_inference(student, rng):
     """Inference uses the running statistics and leaves them."""
     inputs = layer(rng, 6, 3)
     mean, var = inputs["running"]
-    check_inference(student, inputs)
-    check_inference(student, inputs, eps=0.3)
-    check_inference(student, dict(inputs, x=1000 * inputs["x"], running=(mean, 1e-6 * var)))
+    check_layer(student, "batchnorm", inputs, False)
+    check_layer(student, "batchnorm", inputs, False, eps=0.3)
+    inputs |= dict(x=1000 * inputs["x"], running=(mean, 1e-6 * var))
+    check_layer(student, "batchnorm", inputs, False)
 
 
 @points(1, of="batchnorm_forward")
 def test_batchnorm_forward_of_one_row(student, rng):
     """At inference one row is enough."""
-    check_inference(student, layer(rng, 1, 3), eps=0.3)
-
-
-def check_inference(student, inputs, **options):
-    inputs = dict(inputs, training=False)
-    out, also = batchnorm(**inputs, **options)[0], {"running": inputs["running"]}
-    check_forward(student, "batchnorm", inputs, out, options=options, also=also)
+    check_layer(student, "batchnorm", layer(rng, 1, 3), False, eps=0.3)
 
 
 @public
@@ -197,27 +197,23 @@ def check_inference(student, inputs, **options):
 def test_batchnorm_backward_in_training(student, rng):
     """The gradients of x, gamma and beta, with the statistics as functions of x."""
     for n, d, size, options in ((6, 4, 1, {}), (3, 2, 1000, {}), (5, 3, 1, {"eps": 0.3})):
-        inputs, dout = dict(layer(rng, n, d, size=size), training=True), rng.normal(n, d)
-        check_gradients(student, "batchnorm", inputs, batchnorm, dout=dout, options=options, **WRT)
+        inputs = dict(layer(rng, n, d, size=size), training=True)
+        check_gradients(student, "batchnorm", inputs, batchnorm, options=options, **WRT)
 
 
 @points(1, of="batchnorm_backward")
 def test_batchnorm_backward_at_inference(student, rng):
     """At inference the statistics are constants."""
     for n, options in ((5, {}), (1, {}), (4, {"eps": 0.3})):
-        inputs, dout = dict(layer(rng, n, 3), training=False), rng.normal(n, 3)
-        check_gradients(student, "batchnorm", inputs, batchnorm, dout=dout, options=options, **WRT)
+        inputs = dict(layer(rng, n, 3), training=False)
+        check_gradients(student, "batchnorm", inputs, batchnorm, options=options, **WRT)
 
 
-def check_images(student, rng, n, c, h, w):
+def check_images(student, rng, *shape):
     """Training and inference on images of this shape, with the defaults and without."""
-    inputs = layer(rng, n, c, h, w)
-    of_training = {}, {"eps": 0.3}, {"retention": 0.6}
-    for training, options in (*((True, options) for options in of_training), (False, {})):
-        case = dict(inputs, training=training)
-        out, running = batchnorm(**case, **options)
-        also = {"running": running}
-        check_forward(student, "batchnorm2d", case, out, options=options, also=also)
+    for options in ({}, {"eps": 0.3}, {"retention": 0.6}):
+        check_layer(student, "batchnorm2d", layer(rng, *shape), True, **options)
+    check_layer(student, "batchnorm2d", layer(rng, *shape), False)
 
 
 @public
@@ -243,8 +239,7 @@ def test_batchnorm2d_backward(student, rng):
     """The gradients of images, and of each channel's gamma and beta."""
     for n, training, options in ((2, True, {"eps": 0.3}), (1, True, {}), (2, False, {})):
         inputs = dict(layer(rng, n, 3, 4, 5), training=training)
-        known = dict(dout=rng.normal(n, 3, 4, 5), options=options, **WRT)
-        check_gradients(student, "batchnorm2d", inputs, batchnorm, **known)
+        check_gradients(student, "batchnorm2d", inputs, batchnorm, options=options, **WRT)
 
 
 def model(rng):

@@ -18,14 +18,18 @@ LOST = "the batch's value alone: what was collected is lost"
 SWAPPED = "retention weighs the batch's value: it is the share of the *old* value that is kept"
 DEFAULT = "it moves with the default retention, 0.9, not with the one that was passed"
 SUM = "the two weights do not sum to 1: they are retention and 1 − retention"
+ROOTS = "the standard deviations are averaged: it is the variances that move"
 OWN = "normalised by the batch's statistics at inference: answers would depend on their neighbours"
 RUNNING = "normalised with the running statistics: in training it is the batch's own"
 INSIDE = "normalised with the variance over N − 1: inside the layer it is over N"
+UNBIASED = "n/(n − 1) multiplies the running variance at inference: it is unbiased as it is"
 TEST_DATA = "the running statistics move at inference: test data must not change the model"
 OUTSIDE = "eps is added to the standard deviation: it belongs to the variance, inside the root"
 EPS = "computed with eps = 1e-5, not with the eps that was passed"
 CONSTANT = "mean and variance are treated as constants: x reaches the loss through them as well"
 FORMULA = "the gradient of training: at inference the statistics are constants, x has one path"
+DIRECT = "gamma multiplies the direct path only: all three paths lead through x_hat and gamma"
+CENTRED = "dout is multiplied by x − μ: in x_hat this is divided by the standard deviation"
 NO_MEAN = "no path through μ: every x[n] moves the mean, which is subtracted from all rows"
 NO_VAR = "no path through σ²: every x[n] changes the variance, and with it all rows of its column"
 HALF = "the path through σ² counts half: the square brings a 2, the root a 1/2"
@@ -64,8 +68,7 @@ RESTARTS = "for x_batch -> running = [init_running(p[1]) for p in params[:-1]]\n
 init_running = mistakes(
     change("zeros_like(gamma), torch.ones_like -> ones_like(gamma), torch.zeros_like", MEAN_1),
     change("ones_like -> zeros_like", VAR_0),
-    change("torch.zeros_like(gamma) -> gamma", VALUES),
-    change("torch.ones_like(gamma) -> gamma", VALUES),
+    change(("torch.zeros_like(gamma) -> gamma", "torch.ones_like(gamma) -> gamma"), VALUES),
     change("torch.ones_like(gamma) -> torch.ones(len(gamma))"),
 )
 batch_statistics = mistakes(
@@ -77,7 +80,6 @@ batch_statistics = mistakes(
     change("squares.mean(0) -> squares.sum(0)"),
     change("mean, squares.mean(0) -> x.mean(1), x.var(1, False)", AXIS),
     change("mean, squares.mean(0) -> x.mean(), x.var(correction=0)", SINGLE),
-    change("len(x) < 2 -> len(x) < 1"),
 )
 update_running = mistakes(
     change("retention, 1 - retention -> 1, 0", STILL),
@@ -88,10 +90,7 @@ update_running = mistakes(
     change("batch_var * n / (n - 1) -> batch_var", BIASED),
     change("n / (n - 1) -> (n - 1) / n", "multiplied by (n − 1)/n: the biased one is too small"),
     change("n / (n - 1) -> (n / (n - 1)) ** 2", TWICE),
-    change(
-        "keep * var + take * unbiased -> (keep * var.sqrt() + take * unbiased.sqrt()) ** 2",
-        "the standard deviations are averaged: it is the variances that move",
-    ),
+    change("keep * var + take * unbiased -> (keep * var**0.5 + take * unbiased**0.5) ** 2", ROOTS),
     change("keep * var -> keep * var * n / (n - 1)", "n/(n − 1) multiplies the old value too"),
     change("take * batch_mean -> take * batch_mean * n / (n - 1)", "the mean takes no n/(n − 1)"),
     change("keep * mean + take -> mean.mul_(keep) + take"),
@@ -101,13 +100,8 @@ batchnorm_forward = mistakes(
     change("running = update -> (mean, var), running = running, update", RUNNING),
     change("running = update -> running = mean, var = update", RUNNING),
     change(("var = running -> var = x.mean(0), x.var(0, False)", "var = x.mean(0), x.var(0)"), OWN),
-    change(
-        (
-            "var = running -> var = running\n        var = var * len(x) / (len(x) - 1)",
-            "var = running\n        var = var * len(x) / max(len(x) - 1, 1)",
-        ),
-        "n/(n − 1) multiplies the running variance at inference: it is unbiased as it is",
-    ),
+    change("= running -> = running[0], running[1] * len(x) / (len(x) - 1)", UNBIASED),
+    change("= running -> = running[0], running[1] * len(x) / max(len(x) - 1, 1)", UNBIASED),
     change("(var + eps).sqrt() -> var.sqrt() + eps", OUTSIDE),
     change("var + eps -> var", "eps is missing"),
     change("var + eps -> var + 1e-5", EPS),
@@ -137,16 +131,9 @@ batchnorm_backward = mistakes(
     change(OWN_BACK, FORMULA, also="if training: -> if True:"),
     change("gamma / std * bracket -> bracket / std", "the factor gamma is missing"),
     change("gamma / std * bracket -> gamma * bracket", "the factor 1/std is missing"),
-    change(
-        "= dout - through_mean -> = gamma * dout - through_mean",
-        "gamma multiplies the direct path only: all three paths lead through x_hat and gamma",
-        also="gamma / std * bracket -> (1 if training else gamma) / std * bracket",
-    ),
+    change("- through_mean - through_var -> - (through_mean + through_var) / gamma", DIRECT),
     change("x_hat = (x -> x_hat = gamma * (x", "x_hat has the factor gamma: that comes after it"),
-    change(
-        ("dgamma, dbeta -> dgamma * std, dbeta", "dout * x_hat -> dout * (x - mean)"),
-        "dout is multiplied by x − μ: in x_hat this is divided by the standard deviation",
-    ),
+    change(("dgamma, dbeta -> dgamma * std, dbeta", "dout * x_hat -> dout * (x - mean)"), CENTRED),
     change("gamma / std -> gamma / var.sqrt()", "divided by √var: eps belongs in here as well"),
     change(" - through_mean -> ", NO_MEAN),
     change("- through_mean -> + through_mean", "the path through μ has the wrong sign"),
@@ -171,8 +158,7 @@ batchnorm_backward = mistakes(
     change("dgamma / n -> dgamma * gamma / n", "the path through σ² has a factor gamma too many"),
     change("x_hat * dgamma -> dgamma", "the path through σ² lacks x_hat: far rows change it more"),
     change("dout * x_hat -> dout * x", "dout is multiplied by x: gamma multiplies x_hat"),
-    change("dgamma, dbeta -> (dout * x_hat).sum(1), dbeta", AXIS),
-    change("dgamma, dbeta -> dgamma, dout.sum(1)", AXIS),
+    change(("dgamma, dbeta -> (dout * x_hat).sum(1), dbeta", "dgamma, dout.sum(1)"), AXIS),
     change("dgamma, dbeta -> dgamma / n, dbeta / n", SUMS),
     change("dgamma, dbeta -> dbeta, dgamma", "swapped: gradients are in the order of the inputs"),
 )
@@ -181,19 +167,19 @@ batchnorm_backward = mistakes(
 @mistake("dout is multiplied by out: gamma multiplies x_hat, before it", of="batchnorm_backward")
 class OutForNormalised:
     def batchnorm_forward(x, gamma, beta, running, training, retention=0.9, eps=1e-5):
-        mean, var = running
-        if training:
-            mean, var = batch_statistics(x)
-            running = update_running(running, (mean, var), len(x), retention)
+        mean, var = own = batch_statistics(x) if training else running
+        running = update_running(running, own, len(x), retention) if training else running
         std = (var + eps).sqrt()
         out = gamma * (x - mean) / std + beta
         return out, (out * std + mean, gamma, mean, var, eps, training), running
 
 
+batchnorm2d_forward = batchnorm2d_backward = mistakes(
+    change(".movedim(1, -1) -> ", NOT_MOVED, also=".movedim(-1, 1) -> "),
+    change("rows = channels_last -> rows = channels_last.movedim(-1, 1)", NOT_MOVED),
+    change("shape).movedim(-1, 1) -> movedim(-1, 1).shape)", NOT_BACK),
+)
 batchnorm2d_forward = mistakes(
-    change("= x.movedim(1, -1) -> = x", NOT_MOVED, also=".movedim(-1, 1) -> "),
-    change("channels_last.reshape(-1 -> x.reshape(-1", NOT_MOVED),
-    change("out.reshape(channels_last.shape).movedim(-1, 1) -> out.reshape(x.shape)", NOT_BACK),
     change(OVER_AXES, PIXEL, also="rows =  -> axes = 0\n    rows = "),
     change(OVER_AXES, IMAGE, also="rows =  -> axes = 1, 2\n    rows = "),
     change(OVER_AXES, EXAMPLE, also="rows =  -> axes = 1, 2, 3\n    rows = "),
@@ -207,14 +193,7 @@ batchnorm2d_forward = mistakes(
     change("out, cache, running =  -> out, cache, _ = ", STILL),
     change("rows =  -> batch_statistics(x[:, 0]) if training else 0\n    rows = "),
     change("rows =  -> batch_statistics(x[0, 0].reshape(-1, 1)) if training else 0\n    rows = "),
-    change(
-        "rows =  -> if training and x[:, 0].numel() < 2:\n        return x, 0, running\n    rows = "
-    ),
-)
-batchnorm2d_backward = mistakes(
-    change("= dout.movedim(1, -1) -> = dout", NOT_MOVED, also=".movedim(-1, 1) -> "),
-    change("channels_last.reshape(-1 -> dout.reshape(-1", NOT_MOVED),
-    change("dx.reshape(channels_last.shape).movedim(-1, 1) -> dx.reshape(dout.shape)", NOT_BACK),
+    change("rows =  -> if x.numel() == len(gamma):\n        return x, 0, running\n    rows = "),
 )
 predict = mistakes(
     change("training=False -> training=True", "labels of training mode: they depend on other rows"),
@@ -231,31 +210,16 @@ train = mistakes(
     change("seed + epoch -> seed", "all epochs see one order: each has its own seed, seed + epoch"),
     change("seed + epoch -> seed + 1 + epoch", "the seeds begin at seed + 1: the first epoch is 0"),
     change("cache), lr -> cache), -lr", "the steps go uphill"),
-    change(
-        "seed + epoch -> seed * (epoch + 1)",
-        "epoch e has the seed seed · (e + 1): seed + e is asked",
-    ),
-    change(
-        "cache), lr -> cache), lr / (1 + epoch)",
-        "the rate falls from epoch to epoch: it is lr in all",
-    ),
+    change("+ epoch -> * (epoch + 1)", "epoch e has the seed seed · (e + 1): seed + e is asked"),
+    change("), lr -> ), lr / (1 + epoch)", "the rate falls from epoch to epoch: it is lr in all"),
     change("x.dtype, x.device -> torch.float32", also="minibatches(x -> minibatches(x.float()"),
-    change(
-        (
-            "seed + epoch) -> seed + epoch)[:-1]",
-            "seed + epoch)[:-1] or minibatches(x, y, len(x), 0)",
-        ),
-        LAST,
-    ),
-    change(
-        ("seed + epoch) -> seed + epoch)[1:]", "seed + epoch)[1:] or minibatches(x, y, len(x), 0)"),
-        FIRST,
-    ),
+    change(("epoch) -> epoch)[:-1]", "epoch)[:-1] or minibatches(x, y, len(x), 0)"), LAST),
+    change(("epoch) -> epoch)[1:]", "epoch)[1:] or minibatches(x, y, len(x), 0)"), FIRST),
     change("seed + epoch) -> seed + epoch)[:1]", "only the first batch of an epoch is used"),
 )
 
 
-@alternative("step by step through the graph, as on paper, with everything cached")
+@alternative("step by step through the graph, as on paper; statistics column by column")
 class StepByStep:
     def batchnorm_forward(x, gamma, beta, running, training, retention=0.9, eps=1e-5):
         mean, var = running
@@ -278,9 +242,6 @@ class StepByStep:
         dgamma = torch.einsum("nd,nd->d", dout, cache["x_hat"])
         return [dx, dgamma, torch.ones(n, dtype=dout.dtype) @ dout]
 
-
-@alternative("a loop over columns, means by hand")
-class Columns:
     def batch_statistics(x):
         n, d = x.shape
         if n == 1:
@@ -296,8 +257,8 @@ class Columns:
         return [mean, running[1] + (1 - retention) * (statistics[1] / (1 - 1 / n) - running[1])]
 
 
-@alternative("images in float32, without the matrix layer, and a print in every call")
-class OverAxes:
+@alternative("images in float32 without the matrix layer, with a print; a network of one's own")
+class OnOnesOwn:
     def batchnorm2d_forward(x, gamma, beta, running, training, retention=0.9, eps=1e-5):
         print("batchnorm2d_forward", x.shape)
         shape, count = (1, -1, 1, 1), x.numel() // x.shape[1]
@@ -318,9 +279,6 @@ class OverAxes:
             dx = dx - dout.mean(axes, True) - x_hat * (dout * x_hat).mean(axes, True)
         return gamma * dx / std, (dout * x_hat).sum(axes), dout.sum(axes)
 
-
-@alternative("a network of one's own in train and predict")
-class OwnNetwork:
     def train(x, y, sizes, epochs, lr, batch_size, seed):
         params = init_params(sizes, seed, x.dtype, x.device)
         running = [init_running(layer[1]) for layer in params[:-1]]
