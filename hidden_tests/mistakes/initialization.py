@@ -4,43 +4,43 @@ import torch
 
 from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
+BATCH = "this batch's own minimum and maximum are used: the range is given, in source"
+WIDTH = "the width is that of this batch: the range is given, in source"
+BYTES = "bytes count modulo 256: make them floats before you calculate"
+FALL = "the target may fall: where a > b, so does the line"
+SMALL = "small is not constant: the unit may be kilometres"
+EPS = "an ε for equal values: divided by it, a speck in a test image becomes millions"
+MORE_EPS = "an ε is added to the std: it is no 0, and a feature in small units is shrunk"
+TEST = "the test set has its own statistics: use the training set's for both sets"
+UNIFORM = "these are uniform draws: N(0, σ²) has tails, one draw in 700 lies beyond 3.2 σ"
+BIASES = "the biases are not 0: weights break the symmetry"
+AFTER = "this is the loss after the step: losses[0] is that of the start"
+
 rescale = mistakes(
-    change(
-        "(x - low) / (high - low) -> (x - x.min()) / (x.max() - x.min())",
-        "this batch's own minimum and maximum are used: the range is given, in source",
-    ),
-    change(
-        "(high - low) -> (x.max() - x.min())",
-        "the width is that of this batch: the range is given, in source",
-    ),
+    change("(x - low) / (high - low) -> (x - x.min()) / (x.max() - x.min())", BATCH),
+    change("(high - low) -> (x.max() - x.min())", WIDTH),
     change(
         "not x.is_floating_point() -> x.dtype == torch.uint8",
         "only bytes are made floats: other integers may overflow as well",
     ),
-    change("x.float() -> x", "bytes count modulo 256: make them floats before you calculate"),
+    change("x.float() -> x", BYTES),
     change(
-        "x.float() -> x",
-        "bytes count modulo 256: make them floats before you calculate",
-        also=("(x - low) -> (b - a) * (x - low)", "(b - a) * share -> share"),
+        "x.float() -> x", BYTES, also=("= (x - low) -> = (b - a) * (x - low)", "(b - a) * s -> s")
     ),
     change(
         "(x - low) / (high - low) -> (b - a) * (x - x.min()) / (x.max() - x.min())",
-        "this batch's own minimum and maximum are used: the range is given, in source",
+        BATCH,
         also=("x.float() -> x", "(b - a) * share -> share"),
     ),
     change("a + (b -> (b", "the target begins at a: it is left out"),
     change("(b - a) * share -> share", "the range is b − a wide, not 1"),
     change("(b - a) * share -> b * share", "the range is b − a wide, not b"),
-    change(
-        ("return -> a, b = min(a, b), max(a, b)\n    return", "(b - a) -> abs(b - a)"),
-        "the target may fall: where a > b, so does the line",
-    ),
+    change(("return -> a, b = min(a, b), max(a, b)\n    return", "(b - a) -> abs(b - a)"), FALL),
     change("a + (b - a) * share -> share - 0.5", "the range is 1 wide, not b − a"),
     change("a + (b - a) * share -> share + (a + b - 1) / 2", "the range is 1 wide, not b − a"),
     change("(x - low) / (high - low) -> x / high", "the source begins at l, not at 0"),
     change("/ (high - low) -> / high", "the source is h − l wide, not h"),
     change("* share -> * share.clamp(0, 1)", "values outside source land outside target"),
-    change("if not low < high -> if low > high"),
 )
 
 fit_standardiser = mistakes(
@@ -51,33 +51,22 @@ fit_standardiser = mistakes(
     change("std(0 -> var(0", "this is the variance: the root is missing"),
     change(", correction=0 -> ", "divided by N − 1: here it is N, so that the set has variance 1"),
     change(
-        "x.std(0, correction=0) -> (x - x.mean(0, keepdim=True)).abs().mean(0)",
+        "x.std(0, correction=0) -> (x - x.mean(0)).abs().mean(0)",
         "the mean of |x − mean|: take the root of its mean square",
     ),
-    change(
-        "x.std(0, correction=0) -> x.square().mean(0).sqrt()",
-        "the squares are of x, not of x − mean",
-    ),
+    change("std(0, correction=0) -> pow(2).mean(0)**0.5", "the squares are of x, not of x − mean"),
     change("= 1 -> = 0", "0, or hardly more, for equal values: divided by it, a feature is NaN"),
+    change("= 1 -> = 0\n    std = std + 1e-8", EPS),
     change(
-        "= 1 -> = 0\n    std = std + 1e-8",
-        "an ε for equal values: divided by it, a speck in a test image becomes millions",
-    ),
-    change(
-        "x.std(0, correction=0) -> (x - x.mean(0, keepdim=True)).square().mean(0).sqrt()",
-        "the computed std is compared with 0: the mean of equal values is rounded, so it need not "
-        "be exactly 0. Ask whether the values themselves are equal",
-        also="(x == x[0]).all(0) -> std == 0",
-    ),
-    change(
-        "(x == x[0]).all(0) -> std == 0",
+        (
+            "(x == x[0]).all(0) -> std == 0",
+            "std[(x == x[0]).all(0)] -> std = (x - x.mean(0)).square().mean(0).sqrt()\n"
+            "    std[std == 0]",
+        ),
         "the computed std is compared with 0: the mean of equal values is rounded, so it need not "
         "be exactly 0. Ask whether the values themselves are equal",
     ),
-    change(
-        ("(x == x[0]).all(0) -> std < 1e-6", "std < 1e-12"),
-        "small is not constant: the unit may be kilometres",
-    ),
+    change(("(x == x[0]).all(0) -> std < 1e-6", "std < 1e-12"), SMALL),
 )
 
 standardise_split = mistakes(
@@ -86,23 +75,14 @@ standardise_split = mistakes(
         "statistics of both sets together: use the training set's for both sets",
     ),
     change("(x_train) -> (x_test)", "statistics of the test set: use the training set's for both"),
-    change(
-        "(x_test - mean) / std -> (x_test - x_test.mean(0)) / fit_standardiser(x_test)[1]",
-        "the test set has its own statistics: use the training set's for both sets",
-    ),
-    change(
-        "(x_test - mean) / std -> (x_test - x_test.mean(0)) / x_test.std(0)",
-        "the test set has its own statistics: use the training set's for both sets",
-    ),
+    change("x_test - mean) / std -> x_test - x_test.mean(0)) / fit_standardiser(x_test)[1]", TEST),
+    change("x_test - mean) / std -> x_test - x_test.mean(0)) / x_test.std(0)", TEST),
     change("x_test - mean -> x_test - x_test.mean(0)", "the test set's own mean is subtracted"),
     change(
         "(x_test - mean) / std -> (x_test - mean) / fit_standardiser(x_test)[1]",
         "the test set is divided by its own std: use the training set's for both sets",
     ),
-    change(
-        "(x_train) -> (x_train)\n    std = std + 1e-6",
-        "an ε is added to the std: it is no 0, and a feature in small units is shrunk",
-    ),
+    change("(x_train) -> (x_train)\n    std = std + 1e-6", MORE_EPS),
     change("(x_test - mean) / std -> x_test", "it comes back as it went in"),
     change("(x_train - mean) / std -> x_train", "it comes back as it went in"),
     change("(x_train) -> (x_train)[0], 1", "the mean is subtracted and that is all"),
@@ -111,9 +91,7 @@ standardise_split = mistakes(
 )
 
 init_std = mistakes(
-    change(
-        "math.sqrt(variances[scheme]) -> variances[scheme]", "the root of the variance is missing"
-    ),
+    change("math.sqrt( -> (", "the root of the variance is missing"),
     change("1e-4 -> 0.01", "the root of 0.01 is taken: 0.01 is the std itself"),
     change("2 / fan_in} -> 6 / fan_in}", "a uniform distribution's bound: its std is asked for"),
     change("2 / (fan -> 6 / (fan", "that is the bound of a uniform distribution: not its std"),
@@ -136,21 +114,17 @@ draw_weights = mistakes(
     change("math.sqrt(3) -> 12**0.5", "[−c, c] is 2c wide: your c is the whole width"),
     change("math.sqrt(3) * std -> 3**0.5 * std**2", "std is no variance: it is not squared"),
     change("math.sqrt(3) * std -> (3 * std) ** 0.5", "std is no variance: it is the root already"),
-    change("- 1) -> )", "torch.rand draws from [0, 1): which interval do you make of it?"),
-    change("- 1) -> * 0.5)", "torch.rand draws from [0, 1): which interval do you make of it?"),
+    change(
+        ("- 1) -> )", "/ 2)"), "torch.rand draws from [0, 1): which interval do you make of it?"
+    ),
     change(
         "torch.randn(fan_in, fan_out, generator=generator) -> "
         "torch.randn(fan_in, (fan_out + 1) // 2, generator=generator).repeat(1, 2)[:, :fan_out]"
     ),
     change('== "normal" -> in ("normal", "uniform")', "these are normal draws, not uniform ones"),
+    change('== "normal" -> == ""', UNIFORM, also='== "uniform" -> in ("normal", "uniform")'),
     change(
-        '== "normal" -> == ""',
-        "these are uniform draws: N(0, σ²) has tails, one draw in 700 lies beyond 3.2 σ",
-        also='== "uniform" -> in ("normal", "uniform")',
-    ),
-    change(
-        "torch.randn(fan_in, fan_out, generator=generator) -> "
-        "torch.randn(fan_out, generator=generator).repeat(fan_in, 1)",
+        "std * torch.randn(fan_in, -> torch.full((fan_in, 1), std) * torch.randn(1,",
         "all rows are alike: every weight is a draw of its own",
     ),
     change(
@@ -170,10 +144,7 @@ init_params = mistakes(
         'draw_weights(fan_in, 1, init_std("he", fan_in, 1), distribution, 0).repeat(1, fan_out)',
         "only the columns are alike: units that are read differently part at once",
     ),
-    change(
-        ("zeros(fan_out) -> ones(fan_out)", "full((fan_out,), 0.01)"),
-        "the biases are not 0: weights break the symmetry",
-    ),
+    change(("zeros(fan_out) -> ones(fan_out)", "full((fan_out,), 0.01)"), BIASES),
     change("torch.zeros(fan_out) -> w[0]", "the biases are random: the weights break the symmetry"),
     change("e, fan_in, fan_out -> e, fan_out, fan_in", "fan_in and fan_out are swapped"),
     change(", fan_in, fan_out -> , *sizes[:2]", "this is another layer's spread: each has its own"),
@@ -182,28 +153,21 @@ init_params = mistakes(
     change('std, distribution -> std, "normal"', "the draws are normal: distribution is ignored"),
     change("len(sizes) * seed + k -> seed"),
     change("len(sizes) * seed + k -> 10 * seed + k"),
-    change("len(sizes) * seed + k -> len(sizes) * seed * k"),
     change("len(sizes) * seed + k -> seed + k", "layer 1 is layer 0 of the network with seed + 1"),
-    change("len(sizes) * seed + k -> k"),
 )
 
 train = mistakes(
     change("x_train, x_test = -> _ =", "trained on data that are not standardised"),
     change("x_train, x_test = -> x_train, _ =", "the test set is not standardised"),
-    change(
-        "standardise_split(x_train, x_test) -> "
-        "(standardise_split(x, x)[0] for x in (x_train, x_test))",
-        "the test set is standardised with its own statistics",
-    ),
+    change("x_train, x_test) -> x_train, x_train)[0], standardise_split(x_test, x_test)[0]", TEST),
     change('"normal", seed -> "uniform", seed', "normal draws are asked for, not uniform"),
     change('"normal", seed -> "normal", 0', "the seed does not reach init_params"),
     change('sizes, scheme -> sizes, "he"', "the start is He's, whatever scheme says"),
     change("params = [(w - lr -> _ = [(w - lr", "the parameters are those of the start"),
     change(
-        "for _ in range(steps): -> begin = params\n"
-        "    for _ in range(steps):\n"
-        "        params = begin",
+        "range(steps) -> range(1)",
         "only one step counts: is the start set anew?",
+        also="losses.append(loss) -> losses += steps * [loss]",
     ),
     change("w - lr * dw, b - lr * db -> w + lr * dw, b + lr * db", "the steps go uphill"),
     change("b - lr * db -> b", "the biases are not trained"),
@@ -211,24 +175,17 @@ train = mistakes(
         "losses = [] -> losses, lr = [], lr / len(x_train)",
         "1/N once too often: the loss is a mean already",
     ),
-    change(
-        "return params, losses, -> "
-        "losses = losses[1:] + [loss_and_gradients(x_train, y_train, params)[0]]\n"
-        "    return params, losses,",
-        "this is the loss after the step: losses[0] is that of the start",
-    ),
+    change("losses, -> losses[1:] + [loss_and_gradients(x_train, y_train, params)[0]],", AFTER),
     change("range(steps) -> range(min(steps, 10))"),
     change(
         "range(steps) -> range(steps - 1)",
         "the last step is left out: its loss is on the list, what it changes is not",
-        also="return params, losses, -> "
-        "losses.append(loss_and_gradients(x_train, y_train, params)[0])\n"
-        "    return params, losses,",
+        also="losses, -> losses + [loss_and_gradients(x_train, y_train, params)[0]],",
     ),
 )
 
 
-@alternative("a two-point form, numpy's statistics, a comparison of minimum and maximum")
+@alternative("a two-point form, sums for statistics, losses as floats, labels by the softmax")
 class OtherWords:
     def rescale(x, source, target):
         (low, high), (a, b) = source, target
@@ -245,6 +202,18 @@ class OtherWords:
     def standardise_split(x_train, x_test):
         mean, std = fit_standardiser(x_train)
         return [(x - mean).div(std) for x in (x_train, x_test)]
+
+    def train(x_train, y_train, x_test, sizes, scheme, steps, lr, seed):
+        inputs, tests = standardise_split(x_train, x_test)
+        start = init_params(sizes, scheme, "normal", seed)
+        params = [[t.to(inputs.dtype) for t in pair] for pair in start]
+        losses = []
+        while len(losses) < steps:
+            loss, grads = loss_and_gradients(inputs, y_train, params)
+            losses += [loss.item()]
+            pairs = zip(params, grads, strict=True)
+            params = [[w - lr * dw, b - lr * db] for (w, b), (dw, db) in pairs]
+        return params, losses, torch.softmax(layers(tests, params)[-1], 1).argmax(1)
 
 
 @alternative("the global generator, torch's uniform_ and normal_, branches instead of a dict")
@@ -276,19 +245,6 @@ class InPlaceDraws:
                 w = draw_weights(d, m, init_std(scheme, d, m), distribution, int(own))
             params.append([w, w.new_zeros(m)])
         return params
-
-
-@alternative("losses as floats, labels by the softmax")
-def train(x_train, y_train, x_test, sizes, scheme, steps, lr, seed):
-    inputs, tests = standardise_split(x_train, x_test)
-    params = [[t.to(inputs.dtype) for t in p] for p in init_params(sizes, scheme, "normal", seed)]
-    losses = []
-    while len(losses) < steps:
-        loss, grads = loss_and_gradients(inputs, y_train, params)
-        losses += [loss.item()]
-        pairs = zip(params, grads, strict=True)
-        params = [[w - lr * dw, b - lr * db] for (w, b), (dw, db) in pairs]
-    return params, losses, torch.softmax(layers(tests, params)[-1], 1).argmax(1)
 
 
 equivalent("fit_standardiser", "x[0] -> x[-1]", why="either way all are equal")
