@@ -226,10 +226,11 @@ def triangular(t, lr_min, lr_max, half_cycle):
 def restart_cycle(t, period, mult):
     """Where t lies in the cycles of lengths period, mult · period, mult² · period, …
 
-    t: epochs since the start, ≥ 0, fractions too; period > 0: epochs of the first cycle; mult ≥ 1.
-    Returns (elapsed, length): the epochs since the last restart, 0 ≤ elapsed < length, and the
-    length of the cycle that t is in. At a restart elapsed is 0, exactly, and length is that of the
-    new cycle. Raises ValueError when t < 0, period ≤ 0 or mult < 1.
+    t: epochs since the start, ≥ 0, fractions too; period > 0: epochs of the first cycle; mult ≥ 1;
+    both may be fractions. Returns (elapsed, length): the epochs since the last restart,
+    0 ≤ elapsed < length, and the length of the cycle that t is in. At a restart elapsed is 0,
+    exactly, and length is that of the new cycle. Raises ValueError when t < 0, period ≤ 0 or
+    mult < 1.
     """
     # BEGIN SOLUTION
     if t < 0 or period <= 0 or mult < 1:

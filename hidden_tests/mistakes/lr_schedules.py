@@ -2,18 +2,17 @@
 
 import math
 
+import torch
+
 from gradus.mistakes.written import alternative, change, mistake, mistakes
 
 WHOLE = "only whole epochs count: a fraction of an epoch moves the rate as well"
-FROM_1 = "t = 0 must have the full rate: epochs count from 0"
-NO_LR = "the rate at t = 0 is lr, not 1"
+PERIOD = "the period is cut to whole epochs: it may be a fraction"
+START = "while -> start = t\n    while"
 SAME_LENGTH = "every cycle has the length of the first: each must be mult times as long"
 
 step_decay = mistakes(
-    change(
-        "t // period -> t / period",
-        "a ramp, not a staircase: the exponent is the number of *whole* periods",
-    ),
+    change("t // -> t /", "a ramp, not a staircase: the exponent is the number of *whole* periods"),
     change(
         "t // period -> max(math.ceil(t / period) - 1, 0)",
         "the step comes too late: at t = period the rate is the smaller one already",
@@ -26,6 +25,8 @@ step_decay = mistakes(
         "t // period -> max((t - 1) // period, 0)",
         "the steps come an epoch too late: epochs count from 0, not from 1",
     ),
+    change("t // period -> int(t) // period", WHOLE),
+    change("t // period -> t // max(int(period), 1)", PERIOD),
     change("t // period -> t", "the rate falls in every epoch: what is the period for?"),
     change(
         "t // period -> min(t // period, 1)",
@@ -38,10 +39,12 @@ step_decay = mistakes(
     change("t // period -> math.ceil(t / period)", "t / period is rounded up"),
     change(
         "factor**steps -> factor * steps",
-        "the factor counts once: the rate is multiplied by it at every step, as often as there "
-        "were steps",
+        "the factor counts once: the rate is multiplied by it as often as there were steps",
     ),
-    change("lr * factor**steps -> factor**steps", NO_LR),
+    change(
+        "factor**steps -> (1 - factor) ** steps",
+        "this is (1 − factor) to the number of steps: the rate is multiplied by factor itself",
+    ),
 )
 
 exponential_decay = mistakes(
@@ -49,21 +52,25 @@ exponential_decay = mistakes(
     change("math.exp(-rate * t) -> rate**t", "this is lr · rateᵗ: the base is e"),
     change("math.exp -> 2 ** ", "this halves every 1 / rate epochs: the base is e"),
     change("math.exp(-rate * t) -> (1 - rate) ** t", "this is lr · (1 − rate)ᵗ: take e^(−rate)"),
-    change("* t -> * int(t)", WHOLE),
-    change("* t -> * (t + 1)", FROM_1),
-    change("lr *  -> ", NO_LR),
     change("lr * math.exp(-rate * t) -> lr / math.exp(rate * t)"),
 )
 
 inverse_time_decay = mistakes(
     change("rate * t -> t", "this is lr / (1 + t): where is rate?"),
-    change("* t -> * int(t)", WHOLE),
-    change("* t -> * (t + 1)", FROM_1),
     change("(1 + rate * t) -> 1 + rate * t", "this is lr / 1 + rate · t: mind the bracket"),
     change("rate * t) -> rate) * t", "this is lr / (1 + rate) · t: mind the bracket"),
     change("(1 + rate * t) -> (1 + rate) ** t", "lr / (1 + rate)ᵗ: that is exponential decay"),
-    change("lr / -> 1 /", NO_LR),
+    change("(1 + rate * t) -> math.sqrt(1 + rate * t)", "this is lr / √(1 + rate · t): no root"),
     change("lr / ( -> lr * (", "the rate grows: what grows with t stands below lr"),
+)
+
+exponential_decay = inverse_time_decay = mistakes(
+    change("* t -> * int(t)", WHOLE),
+    change("* t -> * (t + 1)", "t = 0 must have the full rate: epochs count from 0"),
+)
+
+step_decay = exponential_decay = inverse_time_decay = mistakes(
+    change("return lr -> return 1", "the rate at t = 0 is lr, not 1"),
 )
 
 triangular = mistakes(
@@ -77,90 +84,84 @@ triangular = mistakes(
     ),
     change(
         (
-            "1 - abs(elapsed - half_cycle) / half_cycle -> t / half_cycle % 1",
-            "elapsed / (2 * half_cycle)",
+            "* share -> * (t / half_cycle % 1)",
+            "* elapsed / (2 * half_cycle)",
+            "* elapsed / half_cycle * (elapsed <= half_cycle)",
         ),
         "the way down is missing: the rate falls at once",
     ),
     change(
-        (
-            "1 - abs(elapsed - half_cycle) / half_cycle -> t // half_cycle % 2",
-            "1 - abs(elapsed - half_cycle) // half_cycle",
-        ),
+        ("* share -> * (t // half_cycle % 2)", "* (1 - abs(elapsed - half_cycle) // half_cycle)"),
         "only whole half cycles count (//): between the corners lies a straight line",
     ),
-    change(
-        "1 - abs(elapsed - half_cycle) / half_cycle -> 0",
-        "lr_min for ever: was the number of the cycle not rounded down?",
-    ),
+    change("* share -> * 0", "lr_min for ever: was the number of the cycle not rounded down?"),
     change(
         ("t % (2 * half_cycle) -> t", "min(t, 2 * half_cycle)"),
         "there is only one cycle: it must repeat",
     ),
     change(
-        "1 - abs(elapsed - half_cycle) / half_cycle -> half_cycle - abs(elapsed - half_cycle)",
+        "* share -> * share * half_cycle",
         "too steep: the way from lr_min to lr_max takes half_cycle epochs, not one",
     ),
+    change(
+        "* share -> * share / 2 ** (t // (2 * half_cycle))",
+        "the height is halved from cycle to cycle: each cycle is like the first",
+    ),
     change("t % -> int(t) %", WHOLE),
-    change(
-        ("lr_min + (lr_max - lr_min) * share -> (lr_max - lr_min) * share", "lr_max * share"),
-        "lr_min is missing: the triangle stands on it",
-    ),
-    change(
-        "(lr_max - lr_min) * share -> lr_max * share",
-        "the height of the triangle is lr_max − lr_min: this one ends above lr_max",
-    ),
     change(("lr_min > lr_max -> lr_min >= lr_max", "False")),
 )
 
 restart_cycle = mistakes(
     change("period *= mult -> pass", SAME_LENGTH),
+    change("while -> if", "only the first restart is looked for: repeat until t lies in the cycle"),
+    change(
+        "while -> later = period * mult\n    while",
+        "all later cycles have the length mult · period: each is mult times the one *before*",
+        also="period *= mult -> period = later",
+    ),
+    change("while -> t = int(t)\n    while", WHOLE),
+    change("while -> period = int(period) or period\n    while", PERIOD),
+    change(
+        ("*= mult -> = int(period * mult)", "= round(period * mult)", "*= int(mult)"),
+        "only whole numbers count: mult and the lengths may be fractions",
+    ),
     change(
         "t >= period -> t > period",
         "a restart belongs to the cycle that it opens: elapsed is 0 there, never length",
     ),
     change(
-        "while -> start = t\n    while",
-        "elapsed must start again from 0 at every restart",
-        also="return t, -> return start,",
+        "return t, -> return start,", "elapsed must start again from 0 at every restart", also=START
     ),
     change(
-        "while -> start = t\n    while",
+        "return t, -> return start % period,",
         "not the remainder of t by the length: the cycles before were shorter",
-        also="return t, -> return start % period,",
+        also=START,
     ),
     change(
-        "while -> start = t\n    while",
+        "return t, -> return start - t,",
         "this is the time of the last restart: how long ago was it?",
-        also="return t, -> return start - t,",
+        also=START,
     ),
     change(
         "return t, period -> return t, period * mult",
         "mult comes too early: the first cycle has the length period",
     ),
     change(
-        "while -> first = period\n    while",
+        (
+            "period *= mult -> period += first",
+            "period += first * (mult - 1)",
+            "k += 1\n        period = k * mult * first",
+        ),
         "the lengths grow by the same amount: each is mult times the one *before*",
-        also="period *= mult -> period += first",
-    ),
-    change(
-        "while -> first, k = period, 0\n    while",
-        "the lengths grow by the same amount: each is mult times the one *before*",
-        also="period *= mult -> k += 1\n        period = k * mult * first",
+        also="while -> first, k = period, 0\n    while",
     ),
     change("return t, -> return t / period,", "asked for in epochs, not as a share of the cycle"),
     change("return t, period -> return period, t"),
-    change(
-        (
-            "t < 0 or period <= 0 or mult < 1 -> False",
-            "period <= 0 or mult < 1",
-            "t < 0 or period <= 0",
-        )
-    ),
+    change(("t < 0 or  -> ", " or mult < 1 -> ", "t < 0 or period <= 0 or mult < 1 -> False")),
 )
 
 
-@mistake("right but for one restart: a logarithm comes out just below a whole number there")
+@mistake("right but for some restarts: a logarithm comes out just below a whole number there")
 def restart_cycle(t, period, mult):
     if t < 0 or period <= 0 or mult < 1:
         raise ValueError
@@ -187,12 +188,14 @@ cosine_restarts = mistakes(
         "elapsed is divided by the *first* cycle's length: the current one is longer",
     ),
     change(
-        (
-            "math.pi * elapsed / length -> math.pi * (elapsed // length)",
-            "math.pi * elapsed // length",
-        ),
+        ("* elapsed / length -> * (elapsed // length)", "* elapsed // length"),
         "elapsed // length is 0 throughout a cycle: the fraction is wanted",
     ),
+    change(
+        "elapsed / length -> elapsed / max(length - 1, 1)",
+        "the wave ends before the cycle does: divide by length, not by length − 1",
+    ),
+    change(("(t, period -> (int(t), period", "* elapsed -> * int(elapsed)"), WHOLE),
     change("math.pi -> 2 * math.pi", "a whole wave in a cycle: half leads from lr_max to lr_min"),
     change("math.pi *  -> ", "the angle must go from 0 to π, not to 1"),
     change(
@@ -200,15 +203,26 @@ cosine_restarts = mistakes(
         "it dips below lr_min, for cos does below 0: 1 + cos never does",
     ),
     change(" / 2 -> ", "1 + cos is between 0 and 2: where is the ½?"),
+)
+
+triangular = cosine_restarts = mistakes(
     change(
         ("lr_min + (lr_max - lr_min) -> (lr_max - lr_min)", "lr_max"),
         "lr_min is missing: it is the floor that the curve stands on",
+    ),
+    change(
+        "lr_min + (lr_max - lr_min) -> lr_min + lr_max",
+        "the height of the curve is lr_max − lr_min: this one ends above lr_max",
     ),
 )
 
 linear_warmup = mistakes(
     change(
-        ("(t + 1) / warmup -> t / warmup", "t / max(warmup - 1, 1)"),
+        (
+            "(t + 1) / warmup -> t / warmup",
+            "t / max(warmup - 1, 1)",
+            "(t / (warmup - 1) if warmup > 1 else 1)",
+        ),
         "the first update has the rate 0, and is wasted: it must have lr / warmup",
     ),
     change(
@@ -228,16 +242,12 @@ linear_warmup = mistakes(
         "lr * (t + 1) / warmup -> lr * ((t + 1) // warmup)",
         "the share is rounded down (//): the rate must grow at every update",
     ),
-    change(
-        "if t >= warmup:\n"
-        "        return lr\n"
-        "    return lr * (t + 1) / warmup -> return lr * min(1, (t + 1) / warmup)"
-    ),
+    change("t >= warmup -> t >= warmup > 0"),
 )
 
 
-@alternative("loops over the steps, the cycles and the updates")
-class Loops:
+@alternative("loops; formulas of the papers: Smith's triangle, a sine squared, γᵗ")
+class LoopsAndFormulas:
     def step_decay(t, lr, period, factor):
         while t >= period:
             t, lr = t - period, lr * factor
@@ -258,9 +268,6 @@ class Loops:
             rate += lr / warmup
         return rate
 
-
-@alternative("formulas of the papers: Smith's triangle, a sine squared, γᵗ")
-class Papers:
     def triangular(t, lr_min, lr_max, half_cycle):
         if not lr_min <= lr_max:
             raise ValueError("lr_min > lr_max")
@@ -282,18 +289,12 @@ class Papers:
 @alternative("tensors of one element in float32")
 class Tensors:
     def exponential_decay(t, lr, rate):
-        import torch
-
         return lr * torch.exp(torch.tensor(-rate * t, dtype=torch.float32))
 
     def cosine_restarts(t, lr_min, lr_max, period, mult):
-        import torch
-
         elapsed, length = restart_cycle(t, period, mult)
         angle = torch.tensor(math.pi * elapsed / length, dtype=torch.float32)
         return lr_min + (lr_max - lr_min) * (1 + torch.cos(angle)) / 2
 
     def linear_warmup(t, lr, warmup):
-        import torch
-
         return lr * torch.tensor((t + 1) / max(warmup, 1)).clamp(max=1)
