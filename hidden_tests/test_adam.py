@@ -27,36 +27,32 @@ SETTINGS = dict(lr=0.2, beta1=0.7, beta2=0.95)
 DIGITS = dict(epochs=8, lr=0.02, batch_size=32)
 
 
-def step(optimiser, params, grads, state, *more, weight_decay=0.0, **settings):
+def step(optimiser, params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, **more):
     """(params, state) after one step of one of torch's optimisers, which change copies in place."""
     p, m, v = ([x.clone() for x in xs] for xs in (params, state["m"], state["v"]))
     t = [double(state["t"]) for _ in params]
-    settings = dict(foreach=False, maximize=False, weight_decay=weight_decay, **settings)
-    optimiser(p, list(grads), m, v, *more, t, **settings)
+    more = dict(state_steps=t, foreach=False, maximize=False, weight_decay=0.0) | more
+    optimiser(p, list(grads), m, v, lr=lr, beta1=beta1, beta2=beta2, eps=eps, **more)
     return p, {"t": state["t"] + 1, "m": m, "v": v}
 
 
-def adam(params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, **decay):
-    settings = dict(lr=lr, beta1=beta1, beta2=beta2, eps=eps, **decay)
-    return step(torch_adam, params, grads, state, [], amsgrad=False, **settings)
-
-
+adam = partial(step, torch_adam, max_exp_avg_sqs=[], amsgrad=False)
 adamw = partial(adam, decoupled_weight_decay=True)
 
 
 def adamax(params, grads, state, lr, beta1, beta2, eps=1e-8):
     """Adamax, with eps added to the norm in the step; torch has it inside the maximum."""
-    _, new = step(torch_adamax, params, grads, state, lr=lr, beta1=beta1, beta2=beta2, eps=0.0)
+    _, new = step(torch_adamax, params, grads, state, lr, beta1, beta2, eps=0.0)
     rate = lr / (1 - beta1 ** new["t"])
     averages = zip(params, new["m"], new["v"], strict=True)
     return [p - rate * m / (u + eps) for p, m, u in averages], new
 
 
-def nadam(params, grads, state, lr, beta1, beta2, eps=1e-8):
+def nadam(params, grads, state, beta1, **settings):
     """NAdam; torch's schedule for beta1 is over at once when its speed is 1e9."""
     products = [double(beta1 ** state["t"]) for _ in params]
-    settings = dict(lr=lr, beta1=beta1, beta2=beta2, eps=eps, momentum_decay=1e9)
-    return step(torch_nadam, params, grads, state, products, **settings)
+    settings |= dict(beta1=beta1, mu_products=products, momentum_decay=1e9)
+    return step(torch_nadam, params, grads, state, **settings)
 
 
 def start(params):

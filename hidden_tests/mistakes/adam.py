@@ -5,7 +5,7 @@ import torch
 from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
 COUNT = '"t": t -> "t": state["t"] + 1'
-DEFAULTS = "computed with 0.9 and 0.999: take the beta1 and beta2 that are given"
+DEFAULTS = "computed with 0.9 and 0.999: take, or pass on, the beta1 and beta2 that are given"
 SWAPPED = "beta1 and beta2 are swapped: beta1 belongs to the gradient, beta2 to its size"
 
 adam_init = mistakes(
@@ -94,7 +94,9 @@ adam_update = nadam_update = mistakes(
     change("v_hat.sqrt() -> v.sqrt() / (1 - beta2**t)", "correct v first, then take the root: √v̂"),
     change(".sqrt() -> ", "the step is divided by v̂: divide by its root"),
     change(".sqrt() + eps) ->  + eps).sqrt()", "eps is under the root: add it to the root instead"),
-    change("eps) -> eps / (1 - beta2**t) ** 0.5)", "eps is added to √v, uncorrected: add it to √v̂"),
+    change(
+        "eps) -> eps / (1 - beta2**t) ** 0.5)", "eps is added to √v before correction: add it to √v̂"
+    ),
 )
 
 adam_update = mistakes(
@@ -337,8 +339,7 @@ class InPlaceOnCopies:
         return params, {"t": t, "m": m, "v": v}
 
     def adam_l2_update(params, grads, *rest, weight_decay=1e-2, **settings):
-        pairs = zip(grads, params, strict=True)
-        grads = [torch.add(*pair, alpha=weight_decay) for pair in pairs]
+        grads = [torch.add(g, p, alpha=weight_decay) for g, p in zip(grads, params, strict=True)]
         return adam_update(params, grads, *rest, **settings)
 
 
