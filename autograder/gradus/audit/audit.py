@@ -25,6 +25,7 @@ from gradus.checks.recorded import Recording, load_recording
 from gradus.course import Course, Topic, UsageError, check_points, shown
 from gradus.grading.pool import NoResult, run_jobs
 from gradus.jobs import Job
+from gradus.mistakes.perform import one_thread
 from gradus.mistakes.prepare import prepare, sources_of
 from gradus.mistakes.read import Alternative, Equivalent, Mistake
 from gradus.mistakes.reference import Reference
@@ -194,7 +195,8 @@ class _Audit:
         recording = load_recording(page, PUBLIC_SALT)
         if recording is not None:
             self._try_page(page, recording)
-        self._ask_for_the_rest(recording)
+        with one_thread():  # several would wait for each other where all cores are busy
+            self._ask_for_the_rest(recording)
 
     def run(self, trusted: ProcessPoolExecutor, advance: Advance) -> None:
         """Grade all answers and judge the results. Raises CannotGrade."""

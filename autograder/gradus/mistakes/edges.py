@@ -102,10 +102,10 @@ def _zeros(c: Comparison, solution: LocalStudent, asked: Collection[str]) -> Edg
         if type(value) is not float or value == 0 or key in asked:
             continue
         right = right_call(solution, with_number(c, name, 0.0))
-        near = right_call(solution, with_number(c, name, NEARLY_0))
-        if right is None or near is None or not _agree(right, near):
+        if right is None or _agree(right, c):  # refused; or another number does the same here
             continue
-        if not _agree(right, c):  # else another number does the same here
+        near = right_call(solution, with_number(c, name, NEARLY_0))
+        if near is not None and _agree(right, near):
             yield key, replace(right, when=f"{name} = 0")
 
 
