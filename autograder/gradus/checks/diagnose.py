@@ -19,6 +19,8 @@ from gradus.checks.evidence import shapes
 from gradus.checks.failure import Leaf
 from gradus.checks.tolerance import agree, closeness, largest_magnitude
 
+TINY = 1e-9  # beside which the tolerance is no small part: any factor fits
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -38,8 +40,10 @@ def diagnose(leaf: Leaf, others: Sequence[Leaf] = (), *, vague: bool) -> Diagnos
     output of other calls, where it is also wrong.
     """
     for hypothesis in _VAGUE if vague else _NAMED:
+        elsewhere = [] if hypothesis in _PLAIN else list(others)
+        if hypothesis in _OF_SEVERAL:  # one or two values neither show nor refute it
+            elsewhere = [other for other in elsewhere if other.right.numel() > 2]
         for found in _tried(hypothesis, leaf):
-            elsewhere = () if hypothesis in _PLAIN else others
             if all(any(d.id == found.id for d in _tried(hypothesis, o)) for o in elsewhere):
                 return found
     return None
@@ -150,11 +154,9 @@ def _ratio(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]
 
 
 def _constant_ratio(actual: Tensor, expected: Tensor) -> float | None:
-    if actual.shape != expected.shape:
+    if actual.shape != expected.shape or largest_magnitude(expected.double()) < TINY:
         return None
     large = expected.abs() > 1e-3 * expected.abs().max()
-    if not bool(large.any()):
-        return None
     ratio = float((actual[large].double() / expected[large]).median())
     return ratio if ratio != 0 and agree(actual.double() / ratio, expected, actual.dtype) else None
 
@@ -226,7 +228,9 @@ def _transposed(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagn
     for dims in _permutations(expected.ndim):
         if agree(actual, expected.permute(dims)):
             yield Diagnosis("transpose", "right values with the axes in another order")
-    for axis in range(expected.ndim):
+    # Two values are the other way round for other reasons, too: y < 0 for y > 0.
+    several = len(set(expected.flatten().tolist())) > 2
+    for axis in range(expected.ndim) if several else ():
         if expected.shape[axis] > 1 and agree(actual, expected.flip(axis)):
             yield Diagnosis(f"flip:{axis}", f"right values in reverse order along axis {axis}")
 
@@ -280,8 +284,8 @@ def _near(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
         yield Diagnosis(
             "near",
             f"nearly right: off by {off:.1g} of the largest value, at most",
-            "Something small is added or left out: an eps, a rounding, an iteration that ends "
-            "early, digits that a subtraction loses.",
+            "Is something small added or left out (an eps, a rounding, an iteration that ends "
+            "early, digits that a subtraction loses), or does it hardly show in this call?",
         )
 
 
@@ -320,6 +324,8 @@ def _factor(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis
 
 def _scale_along_axis(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     if actual.shape != expected.shape or expected.ndim < 2 or not expected.is_floating_point():
+        return
+    if agree(expected, expected.flatten()[:1].expand_as(expected)):  # which any value is a part of
         return
     for axis in range(expected.ndim):
         others = [d for d in range(expected.ndim) if d != axis]
@@ -375,13 +381,16 @@ def _cut(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
         return
     most, least = float(actual.max()), float(actual.min())
     right = expected.double()
-    for what, limit, cut, beyond in (
-        ("more", most, right.clamp(max=most), right > most),
-        ("less", least, right.clamp(min=least), right < least),
+    for what, limits, cut in (
+        ("more", (most,), right.clamp(max=most)),
+        ("less", (least,), right.clamp(min=least)),
+        ("less, or more,", (least, most), right.clamp(least, most)),
     ):
-        many = 1 < int(beyond.sum()) < right.numel()  # one may happen to be the largest
-        if many and agree(actual.double(), cut):
-            yield Diagnosis(f"cut:{what}", f"{limit:.5g} where {what} is expected: is it cut off?")
+        beyond = right[right != cut].tolist()
+        several = len(set(beyond)) > 1  # one may happen to be the largest
+        if several and len(beyond) < right.numel() and agree(actual.double(), cut):
+            there = " and ".join(f"{limit:.5g}" for limit in limits)
+            yield Diagnosis(f"cut:{what}", f"{there} where {what} is expected: is it cut off?")
 
 
 def _slices(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
@@ -424,4 +433,5 @@ def _permutations(n: int) -> Iterator[tuple[int, ...]]:
 
 _NAMED = (_shape, _not_finite, _zeros, _integer, _scale, _transposed, _swapped, _term, _factor)
 _VAGUE = (_near, _constant, _ratio, _offset, _scale_along_axis, _order, _cut, _region, _slices)
+_OF_SEVERAL = (_ratio, _offset)
 _PLAIN = (_shape, _not_finite, _integer, _constant)  # say what anyone can see

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import torch
+
 from gradus.checks.conventions import call_again, differs_from_call_to_call, leaves_of
 from gradus.checks.diagnose import diagnose
 from gradus.checks.evidence import evidence
@@ -130,7 +132,7 @@ def explain(notes: Record) -> Exception | None:
     if not isinstance(failure, WrongValue):
         return failure
     everywhere = _throughout(notes, seen, "rule")
-    if everywhere is not None:
+    if everywhere is not None and not _is_one_label(notes):
         return _said([(failure.leaf.path, everywhere.said[0])], failure, notes)
     of_paths = {text: path for path, text in _of_paths(notes, seen).items()}
     again = {text: path for text, path in of_paths.items() if text in notes.explained}
@@ -145,11 +147,14 @@ def explain(notes: Record) -> Exception | None:
             return _diagnosed(leaf, named.summary, named.explanation, named.id, notes.hint)
     leaf = failure.leaf
     by_rule = next(whole_matches(notes.known, seen, "rule"), None)
-    if by_rule is not None:
+    if by_rule is not None and not _is_one_label(notes):
         return _said([(leaf.path, by_rule.said[0])], failure, notes)
-    vague = diagnose(leaf, _others(notes, leaf), vague=True)
-    if vague is not None:
-        return _diagnosed(leaf, vague.summary, vague.explanation, vague.id, notes.hint)
+    # Of a few numbers little can be said: then the largest output of that name speaks.
+    largest = max([leaf, *_others(notes, leaf)], key=lambda one: one.right.numel())
+    for one in (leaf, largest):
+        vague = diagnose(one, _others(notes, one), vague=True)
+        if vague is not None:
+            return _diagnosed(one, vague.summary, vague.explanation, vague.id, notes.hint)
     return _unexplained(leaf, notes.hint)
 
 
@@ -257,6 +262,13 @@ def _is_little(notes: Record) -> bool:
     alike = [leaf for leaf in notes.wrong if leaf.mine.shape == leaf.right.shape]
     wrong = sum(int((~closeness(leaf.mine, leaf.right)).sum()) for leaf in alike)
     return len(alike) == len(notes.wrong) and 0 < wrong <= HANDFUL
+
+
+def _is_one_label(notes: Record) -> bool:
+    """Whether the same whole number came everywhere, which too much leads to."""
+    values = torch.cat([leaf.mine.flatten().double() for leaf in notes.wrong])
+    whole = not any(leaf.mine.is_floating_point() for leaf in notes.wrong)
+    return whole and len(values) > 1 and bool((values == values[0]).all())
 
 
 def _own_path(notes: Record, sentence: str) -> str | None:

@@ -43,6 +43,7 @@ _HINTS = (
         "converted to Python scalars|converted to Scalar",
         "Python's math takes one number: for each element of a tensor use torch's functions.",
     ),
+    ("linalg_lstsq", "lstsq returns more than the answer, which is its .solution."),
     ("return_types", "max or min along an axis is (values, indices): amax is the values."),
     (
         "must match the size of tensor",

@@ -7,6 +7,7 @@ that raises does not take the functions after it along; what was passed over bec
 from __future__ import annotations
 
 import ast
+import builtins
 import codecs
 import io
 import linecache
@@ -282,9 +283,22 @@ def _bound(node: ast.stmt) -> Iterator[str]:
                 yield child.id
 
 
+_ERRORS = {
+    id(kind): kind.__name__
+    for kind in vars(builtins).values()
+    if isinstance(kind, type) and issubclass(kind, BaseException)
+}
+
+
 def describe(error: BaseException) -> tuple[str, str, str]:
-    """Type, text and place of an exception, whatever its class does to its own text."""
+    """Type, text and place of an exception, whatever its class does to its own text.
+
+    Of a class that is none of Python's own, its nearest base that is: "SizeError (a ValueError)".
+    """
     kind = type_name(error)
+    of_python = next(_ERRORS[id(t)] for t in type.mro(type(error)) if id(t) in _ERRORS)
+    if kind != of_python:  # a class of the student's own
+        kind += f" (a {of_python})"
     try:
         text = clip(str(error), 500)
     except BaseException:
