@@ -60,6 +60,9 @@ class Direct:
         self.own.update(stand_ins)
         torch.manual_seed(seed)
 
+    def exchange(self) -> bool:
+        return False
+
     def end(self) -> Trace:
         return Trace()
 

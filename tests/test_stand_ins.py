@@ -40,6 +40,31 @@ def logistic_gradients(x, y, params):
     dz = bce_with_logits_backward(1.0, cache)
     return x.T @ dz, dz.sum()
 """
+# The loss is right and its inputs are changed: the cache holds what the backward does not ask for
+CLAMPS = """
+def bce_with_logits_forward(z, y):
+    y.clamp_(1e-6, 1 - 1e-6)
+    return (z.clamp(min=0) - y * z + torch.log1p((-z.abs()).exp())).mean(), (z, y)
+"""
+# ... or what it does ask for.
+LEAVES_THE_ANSWER = """
+def bce_with_logits_forward(z, y):
+    losses = z.clamp(min=0) - y * z + torch.log1p((-z.abs()).exp())
+    z.copy_(sigmoid(z) - y)
+    return losses.mean(), z
+def bce_with_logits_backward(dout, cache):
+    return dout * cache / len(cache)
+"""
+OWN_ERROR = """
+class TargetError(ValueError):
+    pass
+right = bce_with_logits_forward
+def bce_with_logits_forward(z, y):
+    try:
+        return right(z, y)
+    except ValueError:
+        raise TargetError("one is outside")
+"""
 
 
 def grade(topic, folder, sources):
@@ -72,8 +97,12 @@ def missing(check):
 
 def test_functions_that_are_right_together_keep_their_points(tmp_path):
     solution = (ROOT / "solutions" / "logistic_regression.py").read_text()
-    lost, _ = grade("logistic_regression", tmp_path, {"own": solution + OWN_CACHE})
-    assert lost["own"].keys() == {"bce_with_logits_forward"}
+    sources = {"own": OWN_CACHE, "clamps": CLAMPS, "leaves": LEAVES_THE_ANSWER, "error": OWN_ERROR}
+    answers = {name: solution + source for name, source in sources.items()}
+    lost, _ = grade("logistic_regression", tmp_path, answers)
+    assert lost.pop("error") == {}  # an error class of one's own is a ValueError, too
+    for of_answer in lost.values():
+        assert of_answer.keys() == {"bce_with_logits_forward"}
 
 
 # What holds of every function, and is said in no check.

@@ -180,6 +180,19 @@ def lend(
 
 
 def judge_backward(student: Student, c: Comparison, cache: Any) -> tuple[list[Leaf], Any]:
+    """The gradients beside the right ones. Those of a forward that modifies its inputs, which its
+    cache may hold, are right where they are so for the inputs as they came."""
+    found = _backward(student, c, cache)
+    off = f"{c.function}_forward" in current().lost
+    if off and not all_right(found[0]) and student.exchange():
+        other = _backward(student, c, cache)
+        if all_right(other[0]):
+            return other
+        student.exchange()
+    return found
+
+
+def _backward(student: Student, c: Comparison, cache: Any) -> tuple[list[Leaf], Any]:
     gradients = call(student, f"{c.function}_backward", c.dout, cache)
     pairs: list[Pair] = []
     unpacked = unpack_gradients(gradients, c.function, c.wrt, c.expected)

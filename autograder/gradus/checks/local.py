@@ -85,6 +85,10 @@ class LocalStudent:
         finally:
             self._allowance = before
 
+    def exchange(self) -> bool:
+        """As Student.exchange."""
+        return self._changes.exchange()
+
     def end(self) -> Trace:
         """Ends the check."""
         return Trace()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import operator
 from collections.abc import Callable
@@ -82,6 +83,7 @@ class Changes:
 
     def __init__(self) -> None:
         self._forward: tuple[Any, Callable[..., Any], Snapshot, Received] | None = None
+        self._spoilt: Received = []  # the inputs of a forward that modifies them, and a copy each
 
     def of(
         self,
@@ -95,9 +97,21 @@ class Changes:
         if forward and any(x is forward[0] for x in before[0]):
             since = changed(*forward[1:])
             return found + [f"{path} of its forward, which the cache holds," for path in since]
-        lends = cache is not _ABSENT and not found
-        self._forward = (cache, function, before, inputs) if lends else None
+        lends = cache is not _ABSENT
+        self._forward = (cache, function, before, inputs) if lends and not found else None
+        if lends:
+            self._spoilt = [(own, received.clone()) for own, received in inputs] if found else []
         return found
+
+    def exchange(self) -> bool:
+        """Of a forward that has modified its inputs, which its cache may hold: let them be as they
+        were received, and when it comes again, as the forward left them. False if none has."""
+        for own, other in self._spoilt:
+            with contextlib.suppress(Exception):  # it may be anything by now
+                left = own.clone()
+                own.copy_(other)
+                other.copy_(left)
+        return bool(self._spoilt)
 
 
 def same(own: torch.Tensor, received: torch.Tensor) -> bool:

@@ -113,6 +113,10 @@ class Worker:
         reply = self._called(function, arguments, keywords, cached, before)
         return ("forbidden", *self.guard.uses[0]) if self.guard.uses else reply
 
+    def do_exchange(self) -> tuple[Any, ...]:
+        """As Changes.exchange."""
+        return ("exchanged", self.changes.exchange())
+
     def _called(
         self, function: Any, arguments: Any, keywords: Any, cached: bool, before: Any
     ) -> tuple[Any, ...]:
