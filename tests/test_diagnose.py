@@ -100,6 +100,35 @@ def test_a_cause_is_named_only_where_all_calls_confirm_it(name, wrong):
     assert failure.diagnosis != name
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda y: 5 * y, "out: 5.0 times too large, everywhere"),
+        (lambda y: y + 1.5, "out: off by 1.5 everywhere"),
+        (lambda y: y.clamp(-0.4, 0.4), "out: -0.4 and 0.4 where less, or more, is expected"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_one_value_neither_shows_nor_refutes_what_many_do(wrong, said, first):
+    small, large = (torch.full((1,), 0.9).double(),) * 2, (Rng(5).normal(8),) * 2
+    calls = [small, large] if first else [large, small]
+    assert str(verdict_of_calls(wrong, calls)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        (torch.rand(5).double(), torch.full((5,), 1e-13).double()),  # any factor fits
+        (Rng(6).normal(4, 3), torch.full((4, 3), 0.5).double()),  # any value is a part of it
+        (torch.eye(2).double(), 1 - torch.eye(2).double()),  # the other way round for any reason
+        (torch.tensor([1.0, 2, 3, 3]).double(), torch.tensor([1.0, 2, 3, 7]).double()),
+    ],
+)
+def test_what_fits_anything_is_not_said(wrong, right):
+    said = str(verdict(wrong, right))
+    assert not any(word in said for word in ("times too", "slice", "reverse", "cut off"))
+
+
 def test_a_list_of_another_length_says_up_to_where_it_is_right():
     right = [0.5, 0.25, 0.125]
     x = torch.zeros(1)

@@ -41,8 +41,8 @@ def diagnose(leaf: Leaf, others: Sequence[Leaf] = (), *, vague: bool) -> Diagnos
     """
     for hypothesis in _VAGUE if vague else _NAMED:
         elsewhere = [] if hypothesis in _PLAIN else list(others)
-        if hypothesis in _OF_SEVERAL:  # one or two values neither show nor refute it
-            elsewhere = [other for other in elsewhere if other.right.numel() > 2]
+        fewest = _FEWEST.get(hypothesis, 0)  # less neither shows nor refutes it
+        elsewhere = [other for other in elsewhere if other.right.numel() >= fewest]
         for found in _tried(hypothesis, leaf):
             if all(any(d.id == found.id for d in _tried(hypothesis, o)) for o in elsewhere):
                 return found
@@ -387,7 +387,8 @@ def _cut(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
         ("less, or more,", (least, most), right.clamp(least, most)),
     ):
         beyond = right[right != cut].tolist()
-        several = len(set(beyond)) > 1  # one may happen to be the largest
+        # One value may happen to be the largest; but at 0 much is cut off.
+        several = len(set(beyond)) > 1 or (len(beyond) > 1 and 0.0 in limits)
         if several and len(beyond) < right.numel() and agree(actual.double(), cut):
             there = " and ".join(f"{limit:.5g}" for limit in limits)
             yield Diagnosis(f"cut:{what}", f"{there} where {what} is expected: is it cut off?")
@@ -433,5 +434,5 @@ def _permutations(n: int) -> Iterator[tuple[int, ...]]:
 
 _NAMED = (_shape, _not_finite, _zeros, _integer, _scale, _transposed, _swapped, _term, _factor)
 _VAGUE = (_near, _constant, _ratio, _offset, _scale_along_axis, _order, _cut, _region, _slices)
-_OF_SEVERAL = (_ratio, _offset)
+_FEWEST = {_ratio: 3, _offset: 3, _cut: 4}  # values
 _PLAIN = (_shape, _not_finite, _integer, _constant)  # say what anyone can see

@@ -205,9 +205,23 @@ def _throughout(notes: Record, seen: Transcript, kind: Kind) -> Known | None:
 
 def _of_paths(notes: Record, seen: Transcript) -> dict[str, str]:
     """By output, the sentence of the mistake that explains it."""
-    fitting = path_matches(notes.known, seen).items()
-    found = ((path, _likeliest(known, notes)) for path, known in fitting)
-    return {path: one.said[0] for path, one in found if one is not None}
+    numbers = {leaf.path for leaf in notes.wrong if leaf.right.numel() == 1}
+    found = {}
+    for path, fitting in path_matches(notes.known, seen).items():
+        if path in numbers and path.endswith("]"):  # of a list of numbers, one may be a coincidence
+            fitting = [known for known in fitting if _fits_in_list(known, seen, path)]
+        found[path] = _likeliest(fitting, notes)
+    return {path: one.said[0] for path, one in found.items() if one is not None}
+
+
+def _fits_in_list(known: Known, seen: Transcript, path: str) -> bool:
+    """Whether a mistake explains what is wrong in all of a list, "losses[2]" in losses."""
+    name = path.rpartition("[")[0] + "["
+    wrong = {other: found for other, found in seen.paths.items() if other.startswith(name)}
+    return all(
+        other in known.paths and known.paths[other].matches(found, seen.close)
+        for other, found in wrong.items()
+    )
 
 
 def _likeliest(fitting: Iterable[Known], notes: Record) -> Known | None:
