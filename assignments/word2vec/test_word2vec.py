@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gradus.checks import call, check_result, double, points, public, require
 
-NOISE = [0.1, 0.4, 0.045, 0.3, 0.15, 0.005]
+NOISE = [0.1, 0.4, 0, 0.3, 0.045, 0.15, 0.005]
 EACH, DRAWS = 10_000, 4  # examples with the target 1, as many with 3; fewer draws than words
 TARGETS = torch.tensor([1, 3]).repeat(EACH)
 
@@ -48,7 +48,7 @@ def drawn(student, seed) -> list[Tensor]:
     value = call(student, "draw_negatives", TARGETS, double(NOISE), DRAWS, seed)
     right = isinstance(value, Tensor) and (value.shape, value.dtype) == (shape, torch.int64)
     right = right and 0 <= int(value.min()) <= int(value.max()) < len(NOISE)
-    text = f"draw_negatives must return words from 0 to 5, as torch.int64 of shape {shape}"
+    text = f"draw_negatives must return words from 0 to 6, as torch.int64 of shape {shape}"
     require(right, text, diagnosis="structure")
     text = "the target itself is among its negatives: strike it out, row by row"
     require(not bool((value == TARGETS[:, None]).any()), text, diagnosis="positive drawn")
@@ -69,8 +69,9 @@ def test_draw_negatives_shares(student, rng):
         off = (seen - shares).abs() - (84 * shares / part.numel()).sqrt().clamp(max=0.0185)
         word = int(off.argmax())
         step = 0.05 if shares[word] > 0.05 else 0.005  # no digits of chance
-        about = f"about {round(seen[word].item() / step) * step:.3f}, not {shares[word]:.3f}"
-        text = f"noise {NOISE}: of the negatives of {target} the share of {word} is {about}"
+        about = f"is about {round(seen[word].item() / step) * step:.3f}, not {shares[word]:.3f}"
+        about = about if NOISE[word] else "is not 0: without noise a word has no chance"
+        text = f"noise {NOISE}: of the negatives of {target} the share of {word} {about}"
         require(bool((off <= 0).all()), text, diagnosis=f"share:{word}")
     noise = double([0, 0.99, 0, 0.01])  # one other word has any: it is drawn
     inputs = dict(targets=torch.tensor([1, 3, 3]), noise=noise, k=5, seed=rng.seed())

@@ -5,7 +5,13 @@ import torch
 from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
 OVERWRITTEN = "of a word that occurs again one share is left: `d[words] += …` does not add there"
+AGAIN = "a word that is its own neighbour is left out: it counts like the others"
+TURNED = "the neighbour predicts the word: in skip-gram the word predicts its neighbours"
+TWICE = "a word that is there twice counts once: each time counts"
 WIDTH = "divided by the width of the bag: only the words that are there count"
+LIMITS = "the scores have limits: beyond them the loss no longer says how wrong the model is"
+ALL_ROWS = "only the rows of targets move: with the full softmax each row has a gradient"
+INFINITE = "infinite for large scores: an exponential overflows, or is 0 and has the logarithm −∞"
 SKIPPED = "a negative that is the target is left out: it counts like others"
 
 context_windows = mistakes(
@@ -13,18 +19,18 @@ context_windows = mistakes(
     change("window + 1 :] -> window:-1]", "the word itself is in its context: no distance is 0"),
     change("around[:, :window] -> around[:, :window].flip(1)", "those before are turned round"),
     change("-1) -> 0)", "0 where there is no word: 0 is a word, −1 is none"),
+    change(
+        "+ 1, 1) -> + 1, 1)\n        around = around.where(around != sentence[:, None], -1)", AGAIN
+    ),
 )
 equivalent("context_windows", "unfold(0 -> unfold(-1", why="a sentence has one axis")
 
 training_examples = mistakes(
     change("contexts[some], words[some] -> contexts, words", "an empty bag cannot predict"),
     change("any(1) -> all(1)", "words near the ends of a sentence are left out: some have a bag"),
-    change(
-        "return centres[present][:, None], contexts -> return contexts[present][:, None], centres",
-        "the neighbour predicts the word: in skip-gram the word predicts its neighbours",
-    ),
+    change("centres[present][:, None], contexts -> contexts[present][:, None], centres", TURNED),
     change("contexts >= 0 -> contexts > 0", "word 0 is taken for no word: only −1 is none"),
-    change("raise ValueError( -> return len("),
+    change("contexts >= 0 -> (contexts >= 0) & (contexts != words[:, None])", AGAIN),
 )
 
 noise_distribution = mistakes(
@@ -34,17 +40,14 @@ noise_distribution = mistakes(
     change("weights / weights.sum() -> (counts / counts.sum()) ** power", "it does not sum to 1"),
     change("counts**power -> counts.clamp(min=1) ** power", "words that never occur have a chance"),
     change("counts**power -> (power * counts.log()).exp()", "0 · ln 0 is NaN: 0⁰ is 1"),
+    change("counts**power -> counts**power * (counts > 0)", "a count of 0 gives 0: 0⁰ is 1"),
 )
 
 draw_negatives = mistakes(
-    change("chances[torch.arange(len(targets)), targets] = 0 -> "),
     change("torch.arange(len(targets)), targets] -> :, targets.unique()]"),
     change("k, replacement=True, generator=generator) -> 1, generator=generator).repeat(1, k)"),
-    change("replacement=True -> replacement=False"),
     change("= noise.repeat -> = (noise > 0).to(noise).repeat", "all are drawn alike: use noise"),
     change("= noise.repeat -> = (noise**0.75).repeat", "the power again: noise has it already"),
-    change("manual_seed(seed) -> manual_seed(0)"),
-    change("torch.Generator(noise.device).manual_seed(seed) -> None"),
 )
 
 bag_forward = mistakes(
@@ -57,16 +60,15 @@ bag_forward = mistakes(
         "the vector of word 0 is added for an empty place",
     ),
     change("bags >= 0 -> bags > 0", "word 0 is taken for no word: only −1 is none"),
+    change("present / -> present * ~(bags.unsqueeze(2) == bags[:, None]).tril(-1).any(2) /", TWICE),
 )
 
 bag_backward = mistakes(
     change(
         (
-            "dvectors.index_add_( -> dvectors[bags[bags >= 0]] += shares[bags >= 0]\n"
-            "    dvectors.index_add(",
-            "dvectors[bags.clamp(0)] += shares\n    dvectors.index_add(",
-            "for n, bag in enumerate(bags):\n        dvectors[bag[bag >= 0]] += "
-            "shares[n, bag >= 0]\n    dvectors.index_add(",
+            "dvectors.index_add_( -> dvectors[bags[bags >= 0]] += shares[bags >= 0]  # (",
+            "dvectors[bags.clamp(0)] += shares  # (",
+            "for n, b in enumerate(bags):\n        dvectors[b[b >= 0]] += shares[n, b >= 0]  # (",
         ),
         OVERWRITTEN,
     ),
@@ -77,21 +79,18 @@ bag_backward = mistakes(
 
 full_softmax_forward = mistakes(
     change("-log_p[rows -> log_p[rows", "the sign is missing: a loss falls as ln p rises"),
-    change(
-        (
-            "scores.logsumexp(1, keepdim=True) -> scores.exp().sum(1, keepdim=True).log()",
-            "scores - scores.logsumexp(1, keepdim=True) -> scores.softmax(1).log()",
-        ),
-        "infinite for large scores: an exponential overflows, or is 0 and has the logarithm −∞",
-    ),
+    change("logsumexp(1, keepdim=True) -> exp().sum(1, keepdim=True).log()", INFINITE),
+    change("scores - scores.logsumexp(1, keepdim=True) -> scores.softmax(1).log()", INFINITE),
     change("logsumexp(1 -> logsumexp(0", "softmax over the examples: it is over the words, axis 1"),
+    change("logsumexp(1 -> logsumexp((0, 1)", "softmax over all scores: it is over those of a row"),
 )
 
 full_softmax_backward = mistakes(
     change("/ len(h) -> / len(vectors)", "divided by V: the mean is over the N examples"),
     change("error * dout / -> error / ", "dout is not used: the chain rule needs it"),
-    change(" / len(h) -> "),
     change("targets] -= 1 -> targets] -= 0", "the 1 of the target is not subtracted: p − [w = t]"),
+    change("targets] -= 1 -> targets] += 1", "1 is added for the target: p − [w = t]"),
+    change("error.T @ h -> (error * torch.eye(len(vectors)).to(h)[targets]).T @ h", ALL_ROWS),
     change("error = error -> error = -error", "the sign is turned: p − [w = t], not the reverse"),
 )
 
@@ -100,21 +99,20 @@ negative_sampling_forward = mistakes(
     change("= scores.clone() -> = -scores", "the negatives are pulled: theirs is −ln σ(−s)"),
     change("losses.sum(1).mean() -> losses.mean()", "a mean over the 1 + k questions: sum them"),
     change("losses.sum(1) -> (losses[:, 0] + losses[:, 1:].mean(1))", "a mean over k: sum them"),
-    change(
-        "return losses -> losses[:, 1:] *= negatives != words[:, :1]\n    return losses", SKIPPED
-    ),
-    change("return losses.sum(1) -> return wrong.exp().log1p().sum(1)", "ln(1 + e^s) overflows"),
+    change("scores.clone() -> scores.masked_fill(words == words[:, :1], -torch.inf)", SKIPPED),
+    change("losses.sum(1) -> wrong.exp().log1p().sum(1)", INFINITE),
+    change("losses.sum(1) -> -(-wrong).sigmoid().log().sum(1)", INFINITE),
+    change("sum(2) -> sum(2).clamp(-30, 30)", LIMITS),
     change("losses.sum(1) -> -((-wrong).sigmoid() + 1e-10).log().sum(1)", "an ε bounds the loss"),
 )
 
 negative_sampling_backward = mistakes(
     change(
         (
-            "dvectors.index_add_( -> dvectors[words] += pushes\n    dvectors.index_add(",
-            "for n in range(len(h)):\n        dvectors[words[n]] += pushes[n]\n"
-            "    dvectors.index_add(",
+            "dvectors.index_add_( -> dvectors[words] += pushes  # (",
+            "for n in range(len(h)):\n        dvectors[words[n]] += pushes[n]  # (",
             "dvectors.index_add_(0, words[:, 0], pushes[:, 0])\n"
-            "    dvectors[words[:, 1:]] += pushes[:, 1:]\n    dvectors.index_add(",
+            "    dvectors[words[:, 1:]] += pushes[:, 1:]  # (",
         ),
         OVERWRITTEN,
     ),
@@ -124,7 +122,6 @@ negative_sampling_backward = mistakes(
     change("-= 1 -> -= 1\n    error[:, 1:] *= words[:, 1:] != words[:, :1]", SKIPPED),
     change("(error * dout -> (-error * dout", "the sign is turned: σ(s) less what is true"),
     change("(error * dout / -> (error / ", "dout is not used: the chain rule needs it"),
-    change(" / len(h) -> "),
     change("/ len(h) -> / scores.numel()", "divided by 1 + k as well: the questions are summed"),
     change("scores.sigmoid() -> scores.exp() / (1 + scores.exp())", "∞ / ∞ for large scores"),
     change("vectors[words]).sum(1) -> vectors[words])[:, 0]", "the negatives do not reach h"),
@@ -151,6 +148,13 @@ word2vec_step = mistakes(
         "        dh, _ = negative_sampling_backward(one, cache)\n    dw_in = bag",
         "w_in moves by the gradient at the new w_out: take both gradients before either update",
     ),
+    change(
+        "dh, bag_cache) -> dh, bag_cache)\n    new = w_in - lr * dw_in, w_out - lr * dw_out\n"
+        "    loss = word2vec_step(*new, bags, targets, negatives, 0)[2] if lr else loss",
+        "the loss after the step: the one before it is asked for",
+    ),
+    change("ones(()) -> full((), len(h))", "N times too large a step: no factor but lr"),
+    change("ones(()) -> full((), 1 / len(h))", "divided by N again: the gradients have it already"),
 )
 
 
