@@ -76,15 +76,18 @@ def test_add_noise_none(recorded):
 @points(1.5, of="add_noise")
 def test_add_noise(student, rng):
     """What is added is normal, with the std that is asked for, and is drawn for each entry."""
-    for std, shape in ((0.3, (200, 300)), (2.0, (300, 10, 20))):
-        x = rng.uniform(*shape, low=0.5, high=5)
+    for std, shape in ((0.3, (300, 310)), (2.0, (310, 15, 20))):
+        x, seed = rng.uniform(*shape, low=0.5, high=5), rng.seed()
         x[shape[0] // 2 :] = 0
-        noise = (drawn(student, "add_noise", x, std, rng.seed()) - x).reshape(len(x), -1) / std
+        both = torch.cat([drawn(student, "add_noise", x, std, s) - x for s in (seed, seed + 1)])
+        both = both.flatten(1) / std
+        noise = both[: len(x)]
         large, small = (float(part.square().mean().sqrt()) for part in noise.chunk(2))
         text = f"where x is 0 the noise varies {small:.2f} std, where it is not {large:.2f} std"
         require(0.9 < large / (small or 1e-9) < 1.2, text, diagnosis="depends on x")
-        alone = (noise != noise[:, :1]).any(1).all() and (noise != noise[:1]).any(0).all()
-        require(bool(alone), "entries share their noise", diagnosis="shared")
+        for rows in ((both - both.mean()) / both.std(), (noise.T - noise.mean()) / noise.std()):
+            alike = (rows @ rows.T / rows.shape[1]).fill_diagonal_(0).abs().max()
+            require(bool(alike < 0.6), "entries share their noise", diagnosis="shared")
         spread, mean, most = noise.square().mean().sqrt(), float(noise.mean()), noise.abs().max()
         text = f"the mean of the noise is {std * mean:.3f}, that of N(0, std²) is 0"
         require(abs(mean) < 0.05 * spread, text, diagnosis="mean")
@@ -92,6 +95,9 @@ def test_add_noise(student, rng):
         require(abs(spread - 1) < 0.025, text, diagnosis="spread")
         text = "no noise is beyond 3.2 standard deviations, as one normal draw in 700 is"
         require(float(most) > 3.2, text, diagnosis="not normal")
+        share = float((noise.abs() > 1).double().mean())
+        text = f"{share:.2f} of the noise is beyond one standard deviation, of normal numbers 0.32"
+        require(abs(share - 0.317) < 0.03, text, diagnosis="not normal")
     for seed in (0, rng.seed()):
         check_seed(lambda s: drawn(student, "add_noise", x[:20], 0.5, s), seed)
     alone = [call(student, "add_noise", double([0]), 1.0, rng.seed()) for _ in range(20)]
@@ -130,10 +136,17 @@ def test_jitter(student, rng):
         found = sorted(set(offset.tolist()))
         text = f"with reach = 2 the {name} move by {found}, they should by [-2, -1, 0, 1, 2]"
         require(found == [-2, -1, 0, 1, 2], text, diagnosis="range")
-    counts = torch.bincount((dy + 2) * 5 + dx + 2, minlength=25)
+    text = "all images move as far down as to the right: draw for each direction"
+    require(not torch.equal(dy, dx), text, diagnosis="one for both")
+    pairs = (dy + 2) * 5 + dx + 2
+    counts, steps = (torch.bincount(p % 25, minlength=25) for p in (pairs, pairs - pairs.roll(1)))
     at = int((counts - 200).abs().argmax())
     text = f"{int(counts[at])} of 5000 images move by {at // 5 - 2, at % 5 - 2}, not about 200"
     require(int(counts.min()) > 100 and int(counts.max()) < 320, text, diagnosis="uneven")
+    text = "how an image moves depends on the one before it: each is drawn on its own"
+    require(int(steps.min()) > 100 and int(steps.max()) < 320, text, diagnosis="dependent")
+    text = "all offsets come up equally often: independent draws are not as even"
+    require(int((counts - 200).square().sum()) > 200, text, diagnosis="too even")
 
 
 @public

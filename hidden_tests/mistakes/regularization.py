@@ -4,6 +4,12 @@ import torch
 
 from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
+WATCHED = "the training loss decides: it falls as long as you train; ask the validation set"
+PENALTIES = "the validation loss has penalties: it says how well the model predicts, no more"
+LAST_ALONE = "only the last layer is in it: all weights are penalised"
+LAST = "the last layer is not penalised: all weights are"
+SIGNS = "signs cancel: the penalty is of absolute values"
+ROLLED = "what leaves comes back in on the other side: it is gone, and what is uncovered is 0"
 KINK = "the slope at 0 is not 0: at the kink we take 0, so that a weight at 0 stays"
 
 l2_penalty = mistakes(
@@ -18,7 +24,7 @@ l2_penalty = mistakes(
 )
 
 l1_penalty = mistakes(
-    change("abs().sum() -> sum()", "signs cancel: the penalty is of absolute values"),
+    change(("abs().sum() -> sum()", "sum().abs()"), SIGNS),
     change("abs().sum() -> abs().mean()", "the penalty is averaged: it is a sum"),
     change("alpha * w.abs() -> alpha / 2 * w.abs()", "a ½ too many: only squares need one"),
     change("w.sign() -> w", "it grows with w: the slope of |w| is 1 or −1, however large w is"),
@@ -32,6 +38,7 @@ lp_norm = mistakes(
     change(".sum().pow(1 / p) -> .sum()", "the root is missing from the sum: a norm is a length"),
     change("pow(1 / p) -> sqrt()", "the square root is taken: for other p it is the p-th"),
     change("= largest * (size / largest) -> = size", "powers overflow: divide by the largest"),
+    change("size = w.abs() -> size, p = w.abs(), int(p)", "p is cut: it need not be whole"),
     change("largest * (size -> (size", "the largest is taken out: multiply by it again"),
     change("size = w.abs() -> size = w", "the signs are kept: it is |w| that is raised to p"),
     change("largest == 0 -> largest < 0", "0 / 0: where all of w is 0, norm and gradient are 0"),
@@ -57,27 +64,20 @@ add_penalty = mistakes(
     change(" + dsecond -> ", "the gradient lacks the squares' part: it is in the loss"),
     change("dw + dfirst -> dw", "the gradient lacks the absolute values' part: the loss has it"),
     change("loss + first -> loss", "the loss lacks the absolute values: the gradient has them"),
+    change("first + second -> (first + second) * (not penalised)", "the loss has the first alone"),
     change("first + second -> first", "the loss lacks the squares: they are in the gradient"),
-    change(
-        "penalised = [] -> penalised, data = [], loss",
-        "only the last layer is in it: all weights are penalised",
-        also="loss + first -> data + first",
-    ),
+    change("first + second -> (first + second) * (w is params[-1][0])", LAST_ALONE),
     change("dw + dfirst -> dfirst", "the gradient of the loss is lost: the penalty is added to it"),
     change("dw + dfirst + dsecond -> dw - dfirst - dsecond", "the penalty has the wrong sign"),
     change("(w, l2) -> (w, 0.0 if l1 else l2)", "only one of both is added: both may be given"),
-    change(
-        "first, d -> if penalised and w is params[-1][0]: l1 = l2 = 0\n        first, d",
-        "the last layer is not penalised: all weights are",
-    ),
+    change("first, d -> if penalised and w is params[-1][0]: l1 = l2 = 0\n        first, d", LAST),
 )
 
 smooth_labels = mistakes(
     change("+= 1 - eps -> = 1 - eps", "the rows sum to 1 − eps / K: the label has its part, too"),
     change(
-        "eps / classes -> eps / (classes - 1)",
+        "targets[rows, y] += -> targets *= classes / (classes - 1)\n    targets[rows, y] =",
         "eps is spread over the others: here it is spread over all K",
-        also="+= 1 - eps -> = 1 - eps",
     ),
     change("eps / classes -> eps / (classes - 1)", "divided by K − 1: the right class gets a part"),
     change("eps / classes -> eps / len(y)", "divided by N: the K classes share eps"),
@@ -87,7 +87,6 @@ smooth_labels = mistakes(
     change("targets = -> eps = 0.0\n    targets =", "eps is not used: nothing is spread"),
     change("targets[rows, y] -> targets[:, y]", "all rows get all labels: one for each row"),
     change("[rows, y] -> [rows, y - 1]", "labels are counted from 1: they begin with 0"),
-    change("not 0 <= eps <= 1 -> eps < 0"),
 )
 
 add_noise = mistakes(
@@ -98,22 +97,17 @@ add_noise = mistakes(
     change("x + std * noise -> x * (1 + std * noise)"),
     change("randn(x.shape -> rand(x.shape"),
     change("randn(x.shape -> randn(x.shape[:1] + (1,) * (x.ndim - 1)"),
-    change("randn(x.shape -> randn(x.shape[1:]"),
     change("std * noise -> std * 3**0.5 * noise.erf()"),
     change("std * noise -> std * (noise - noise.mean()) / noise.std()"),
-    change("manual_seed(seed) -> manual_seed(0)"),
-    change("torch.Generator().manual_seed(seed) -> None"),
     change("x + std * noise -> (x + std * noise).clamp(0, 1)", "clipped: it may leave [0, 1]"),
-    change("x + std * noise -> x.add_(std * noise)"),
+    change("x + std * noise -> (x + std * noise).clamp(x.min(), x.max())", "clipped to x's range"),
+    change("std * noise -> std * x.std() * noise", "multiplied by the std of x: it has x's unit"),
 )
 
 shift_images = mistakes(
-    change(
-        "rows.clamp(0, h - 1), cols.clamp(0, w - 1)] -> rows % h, cols % w]",
-        "what leaves comes back in on the other side: it is gone, and what is uncovered is 0",
-        also="torch.where(inside, moved, 0) -> moved",
-    ),
+    change("torch.where(inside, moved, 0) -> x[image, rows % h, cols % w]", ROLLED),
     change("torch.where(inside, moved, 0) -> moved", "the border is repeated: uncovered is 0"),
+    change("moved, 0) -> moved, x.min())", "uncovered gets the least value of x: it is 0"),
     change("- dy -> + dy", "all moves the other way: out[i] was at i − dy", also="- dx -> + dx"),
     change("- dy -> + dy", "the rows move the other way: positive dy is down"),
     change("- dx -> + dx", "the columns move the other way: positive dx is to the right"),
@@ -129,13 +123,8 @@ shift_images = mistakes(
 )
 
 jitter = mistakes(
-    change("reach + 1 -> reach"),
-    change("-reach, -> 0,"),
     change("dy, dx = offsets -> dy = dx = offsets[0]"),
     change("dy, dx = offsets -> dy, dx = offsets[:, :1].expand(2, len(x))"),
-    change("dy, dx = offsets -> dy, dx = offsets[0], 0 * offsets[1]"),
-    change("manual_seed(seed) -> manual_seed(0)"),
-    change("torch.Generator().manual_seed(seed) -> None"),
 )
 
 train = mistakes(
@@ -152,18 +141,15 @@ train = mistakes(
     change("return best, -> del losses[len(losses) - waited :]\n    return best,", "they are cut"),
     change("[lowest], 0 -> [lowest], 0\n    lowest = torch.inf", "the start is not compared"),
     change("loss, 0 -> loss, 0\n            best = [(w, b)]", "the params before the best step"),
-    change(
-        "lowest, _ = -> x_val, y_val = x, y\n    lowest, _ =",
-        "the training loss decides: it falls as long as you train; ask the validation set",
-    ),
+    change("lowest, _ = -> x_val, y_val = x, y\n    lowest, _ =", WATCHED),
+    change("loss, _ = squared_error(x_val, y_val -> loss, _ = squared_error(x, y", WATCHED),
     change("grads = squared_error(x, y -> grads = squared_error(x_val, y_val", "trained on x_val"),
     change("_, grads = add_penalty -> _ = add_penalty", "the steps know nothing of the penalties"),
     change("b - lr * db -> b", "the biases are not trained: it is penalties that spare them"),
     change("w - lr * dw, b - lr * db -> w + lr * dw, b + lr * db", "the steps go uphill"),
     change("params, l1, l2) -> params, l1 / lr, l2 / lr)", "lr is missing in the penalty's step"),
     change(
-        "append(loss) -> append(loss := add_penalty(loss, grads, params, l1, l2)[0])",
-        "the validation loss has penalties: it says how well the model predicts, no more",
+        "append(loss) -> append(loss := add_penalty(loss, grads, params, l1, l2)[0])", PENALTIES
     ),
 )
 
