@@ -4,6 +4,11 @@ import torch
 
 from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
+HARD = "a hard step: where is the steepness?"
+VERTICAL = "the sides are vertical, whatever the steepness"
+WAIT = "the height must wait until after the threshold, which compares counts"
+TANH = "this is the hyperbolic tangent: it begins at −1, the sigmoid at 0"
+
 step_neuron = mistakes(
     change("torch.sigmoid(z) -> z.exp() / (1 + z.exp())", "NaN for a large z: ∞ / ∞"),
     change("(x - position) -> x - position", "k x − p is not k (x − p): the bias is not −p"),
@@ -11,7 +16,9 @@ step_neuron = mistakes(
     change("x - position -> x + position", "the step is at −position"),
     change("steepness * (x - p -> 1 / steepness * (x - p", "a larger steepness makes it gentler"),
     change("steepness * (x - p -> (x - p", "the steepness is not used"),
-    change("torch.sigmoid(z) -> (z >= 0).to(x.dtype)", "a hard step: where is the steepness?"),
+    change(("torch.sigmoid(z) -> (z >= 0).to(x.dtype)", "(z.sign() + 1) / 2"), HARD),
+    change("(x - position) -> (position - x)", "it falls: 0 is before the position, 1 after it"),
+    change("torch.sigmoid -> torch.tanh", TANH),
 )
 
 tower = mistakes(
@@ -23,24 +30,25 @@ tower = mistakes(
         "up =  -> steepness = 1\n    up = ",
         "its sides are too gentle for its width: where is the steepness?",
     ),
-    change("up =  -> steepness = 1e6\n    up = ", "the sides are vertical, whatever the steepness"),
-    change("left >= right -> False"),
-    change("left >= right -> left > right"),
+    change("up =  -> steepness = 1e6\n    up = ", VERTICAL),
+    change("(up - down) -> ((x >= left) & (x <= right)).to(x.dtype)", VERTICAL),
+    change("(up - down) -> up - down", "the height is the first neuron's: what remains behind?"),
+    change("up - down -> torch.minimum(up, 1 - down)", "the lower one is taken: neurons add"),
 )
 
 tower_2d = mistakes(
-    change("* inside -> * (first + second)", "the arms of the cross remain: it takes a threshold"),
+    change(
+        ("* inside -> * (first + second)", "* (first + second) / 2"),
+        "the arms of the cross remain: it takes a threshold",
+    ),
     change("1.5, s -> 0.5, s", "the arms are left: the threshold lies between 1, the arms, and 2"),
     change("1.5, s -> 1, s", "half of the arms is left: the threshold must lie between 1 and 2"),
-    change(
-        "high[d], 1, -> high[d], height,",
-        "the height must wait until after the threshold, which compares counts",
-    ),
-    change(
-        "high[d], 1, -> high[d], height,",
-        "the height must wait until after the threshold, which compares counts",
-        also="height * inside -> inside",
-    ),
+    change("high[d], 1, -> high[d], height,", WAIT),
+    change("high[d], 1, -> high[d], height,", WAIT, also="height * inside -> inside"),
+    change("high[d], 1, -> high[d], height,", WAIT, also="1.5, s -> 1.5 * height, s"),
+    change("high[d], 1, steepness -> high[d], 1, 1e6", VERTICAL),
+    change(("x[:, d] -> x[:, 0]", "x[:, 1]"), "both walls look at one input: there are two"),
+    change("* inside -> * (first + second > 1.5).double()", "a hard step: where is the strength?"),
     change("* inside -> * first * second", "the walls are multiplied: neurons only add"),
     change("* inside -> * torch.minimum(first, second)", "the lower wall is taken: neurons add"),
     change(".5, strength -> .5, steepness", "strength is the threshold's own: it compares counts"),
@@ -50,6 +58,9 @@ tower_2d = mistakes(
 network = mistakes(
     change("torch.sigmoid(x @ w1 + b1) -> x @ w1 + b1", "the hidden layer is linear"),
     change(" + b1 -> ", "the hidden neurons have lost their bias"),
+    change("(x @ w1 + b1) -> (x @ w1) + b1", "the bias comes after the sigmoid: it moves the step"),
+    change("torch.sigmoid -> torch.tanh", TANH),
+    change("torch.sigmoid -> torch.relu", "this is ReLU: the neurons are sigmoids"),
     change("hidden @ w2 -> torch.sigmoid(hidden @ w2)", "the output is linear, no sigmoid follows"),
 )
 
@@ -59,14 +70,17 @@ tower_network = mistakes(
     change("-steep -> steep", "the towers stand at −left and −right: which bias puts a step at p?"),
     change("-steepness * -> -", "the bias is not −p: steepness · x + bias must be 0 at x = p"),
     change(
-        "torch.cat([height, -height]) -> torch.stack([height, -height], 1).flatten()",
+        (
+            "torch.cat([height, -height]) -> torch.stack([height, -height], 1).flatten()",
+            "torch.cat([left, right]) -> torch.stack([left, right], 1).flatten()",
+        ),
         "the output weights belong to other neurons: in which order are they?",
     ),
     change(
-        "torch.cat([left, right]) -> torch.stack([left, right], 1).flatten()",
-        "the output weights belong to other neurons: in which order are they?",
+        "right]) -> right[-1:]])",
+        "towers need not touch: where they do not, each needs both of its sides",
+        also="[height, -height] -> [height[:1], height.diff(), -height[-1:]]",
     ),
-    change("[:, None] -> "),
 )
 
 approximate = mistakes(
@@ -74,75 +88,89 @@ approximate = mistakes(
         "sides[0] -= length\n    sides[-1] += length -> ",
         "the ends sag to half: the two outermost sides must be moved outwards",
     ),
-    change("* n / length -> ", "the sides keep one steepness: narrower pieces need more"),
-    change("* n / length -> / length", "the sides keep one steepness: narrower pieces need more"),
+    change(
+        ("sides[0] -= length -> pass", "sides[-1] += length -> pass"),
+        "one end sags to half: both outermost sides must be moved outwards",
+    ),
+    change(
+        (
+            "sides[0] -= length\n    sides[-1] += length -> "
+            "sides[0] -= length / n\n    sides[-1] += length / n",
+            "sides[0] -= 2 * length\n    sides[-1] += 2 * length",
+            "sides[0] -= high\n    sides[-1] += high",
+            "sides[0] -= 1\n    sides[-1] += 1",
+        ),
+        "the outermost sides are moved by another length than high − low",
+    ),
+    change(
+        ("* n / length -> ", "/ length"), "the sides keep one steepness: narrower pieces need more"
+    ),
+    change("* n / length -> * n", "the length is taken for 1: a piece is (high − low) / n wide"),
+    change(("* n -> * (n - 1)", "* (n + 1)"), "the steepness is that of n ± 1 pieces"),
+    change(
+        "* n / length -> / (sides[1] - sides[0]).item()",
+        "the steepness is taken from the first tower: it is wider than a piece",
+    ),
+    change("linspace(low, high -> linspace(0, length", "the pieces begin at 0: low is not used"),
+    change("linspace(low, high -> linspace(low, low + 1", "the pieces are 1/n wide, not length/n"),
     change("* n / length -> * length / n", "gentler for narrower pieces: k δ is the sharpness"),
     change(
         "sharpness * n / length -> min(100, sharpness * n / length)", "the steepness is limited"
     ),
     change(
-        "return tower_network(sides[:-1], sides[1:], -> "
-        "m = torch.linspace(low, high, 2 * n + 1, dtype=values.dtype)[1::2]\n"
-        "    return tower_network(m - length / n / 4, m + length / n / 4,",
+        "sides[:-1], sides[1:] -> sides[:-1] + length / n / 4, sides[1:] - length / n / 4",
         "there are gaps between the towers: where one ends, the next begins",
+        also="sides[0] -= length\n    sides[-1] += length -> ",
     ),
     change(
-        "return tower_network(sides[:-1], sides[1:], -> "
-        "m = torch.linspace(low, high, 2 * n + 1, dtype=values.dtype)[1::2]\n"
-        "    return tower_network(m - length / n, m + length / n,",
+        "sides[:-1], sides[1:] -> sides[:-1] - length / n / 2, sides[1:] + length / n / 2",
         "the towers overlap: where one ends, the next begins",
+        also="sides[0] -= length\n    sides[-1] += length -> ",
     ),
     change(
-        "return tower_network(sides[:-1], sides[1:], -> "
-        "m, half = torch.linspace(low, high, n, dtype=values.dtype), length / n / 2\n"
-        "    return tower_network(m - half, m + half,",
-        "the towers are in the wrong places: n pieces have n + 1 ends, from low to high",
-    ),
-    change(
-        "sides[0] -= length -> sides = sides - length / n / 2\n    sides[0] -= length",
+        (
+            "return tower_network(sides[:-1], sides[1:], -> "
+            "m, half = torch.linspace(low, high, n, dtype=values.dtype), length / n / 2\n"
+            "    return tower_network(m - half, m + half,",
+            "sides[0] -= length -> sides = sides - length / n / 2\n    sides[0] -= length",
+        ),
         "the towers are in the wrong places: n pieces have n + 1 ends, from low to high",
     ),
 )
 
 fit = mistakes(
     change(
-        "return approximate(heights -> "
-        "piece = ((x[:, 0] - low) / (high - low) * n).long().clamp(0, n - 1)\n"
-        "    heights = torch.stack([y[piece == j].mean() for j in range(n)])\n"
-        "    return approximate(heights",
+        "(height, low, high, sharpness) -> (height, low, high, 1e5)",
         "the heights are the means of the pieces: right for vertical sides only",
     ),
     change(
-        "return approximate(heights -> "
-        "piece = ((x[:, 0] - low) / (high - low) * n).long().clamp(0, n - 1)\n"
-        "    heights = torch.stack([y[piece == j][0] for j in range(n)])\n"
-        "    return approximate(heights",
+        (
+            "return approximate(heights -> piece = ((x - low) / (high - low) * n).long()\n"
+            "    own = piece.clamp(0, n - 1) == torch.arange(n)\n"
+            "    return approximate(y[own.int().argmax(0)]",
+            "middles = low + (torch.arange(n) + 0.5) * (high - low) / n\n"
+            "    return approximate(y[(x - middles).abs().argmin(0)]",
+        ),
         "a height is one example's, with its noise",
     ),
     change(
-        "return approximate(heights -> "
-        "heights = torch.stack([part.mean() for part in y.tensor_split(n)])\n"
-        "    return approximate(heights",
+        "(heights -> (torch.stack([part.mean() for part in y.tensor_split(n)])",
         "examples come in any order: on which piece one lies, its x says",
     ),
-    change("(heights, low -> (towers.T @ y, low", "this is Φᵀy: where is (ΦᵀΦ)⁻¹?"),
+    change("y[:, None] -> y[x[:, 0].argsort(), None]", "y is sorted, x is not: they are pairs"),
+    change(
+        ("(heights -> (towers.T @ y", "(towers.T @ y / len(y)"), "this is Φᵀy: where is (ΦᵀΦ)⁻¹?"
+    ),
+    change(
+        "(heights -> (towers.T @ y / towers.sum(0)",
+        "the heights are weighted means: right for vertical sides only",
+    ),
     change(
         "return approximate(heights, low, high, sharpness) -> "
         "w1, b1, _ = approximate(heights, low, high, sharpness)\n"
         "    return w1, b1, torch.linalg.pinv(torch.sigmoid(x @ w1 + b1)) @ y[:, None]"
     ),
 )
-
-
-@alternative("n + 1 neurons: neighbours share one")
-def approximate(values, low, high, sharpness):
-    n, length = len(values), high - low
-    at = low + length / n * torch.arange(n + 1, dtype=values.dtype)
-    at[0], at[n] = low - length, high + length
-    w1 = torch.full((1, n + 1), sharpness * n / length, dtype=values.dtype)
-    zero = values.new_zeros(1)
-    jumps = torch.cat([values, zero]) - torch.cat([zero, values])
-    return w1, -w1[0] * at, jumps[:, None]
 
 
 @alternative("loops, falling neurons, normal equations")
@@ -172,7 +200,7 @@ class Loops:
         return approximate(heights, low, high, sharpness)
 
 
-@alternative("tanh for the sigmoid, einsum for the products")
+@alternative("tanh for the sigmoid, einsum for the products, neighbours share a neuron")
 class Tanh:
     def step_neuron(x, position, steepness):
         return 0.5 + 0.5 * torch.tanh(0.5 * (steepness * x - steepness * position))
@@ -180,6 +208,15 @@ class Tanh:
     def network(x, w1, b1, w2):
         hidden = 0.5 * (1 + torch.tanh(0.5 * (torch.einsum("nd,dh->nh", x, w1) + b1)))
         return torch.einsum("nh,hm->nm", hidden, w2)
+
+    def approximate(values, low, high, sharpness):
+        n, length = len(values), high - low
+        at = low + length / n * torch.arange(n + 1, dtype=values.dtype)
+        at[0], at[n] = low - length, high + length
+        w1 = torch.full((1, n + 1), sharpness * n / length, dtype=values.dtype)
+        zero = values.new_zeros(1)
+        jumps = torch.cat([values, zero]) - torch.cat([zero, values])
+        return w1, -w1[0] * at, jumps[:, None]
 
 
 @alternative("float32 inside")
