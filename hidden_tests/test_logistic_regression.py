@@ -120,12 +120,14 @@ def test_bce_with_logits_forward_extreme(student):
 @points(1, of="bce_with_logits_forward")
 def test_bce_with_logits_raises(student, rng):
     """A column beside a vector, and labels outside [0, 1], are refused."""
-    z, y = rng.normal(N), labels(rng).double()
+    z, y = torch.linspace(-1, 0.9, N, dtype=torch.float64), labels(rng).double()
     for bad_z, bad_y, when in (
         (z[:, None], y, "z is (N, 1) and y (N,)"),
         (z, y[:, None], "z is (N,) and y (N, 1)"),
         (z, 2 * y - 1, "labels are −1 and 1"),
         (z, y + 1, "labels are 1 and 2"),
+        (z, y - 1e-6, "labels are −0.000001 and 0.999999"),
+        (z, 1.000001 * y, "labels are 0 and 1.000001"),
     ):
         check_raises(student, "bce_with_logits_forward", bad_z, bad_y, when=when)
     check_forward(student, "bce_with_logits", dict(z=z, y=y), bce(z, y))
@@ -152,7 +154,7 @@ def test_logistic_gradients(student, rng):
     x, y, params = rng.normal(N, D), labels(rng), model(rng)
     for rows, targets, theta in (
         (x, y, params),
-        (x, rng.uniform(N), params),
+        (x.repeat(2, 1), rng.uniform(2 * N), params),  # every row twice
         (x[:1], y[:1], params),
         (1000 * x, y.double(), params),
         (rng.normal(3, 1), y[:3], model(rng, 1)),
@@ -166,8 +168,9 @@ def test_logistic_gradients(student, rng):
 @points(1, of="gd_update")
 def test_gd_update(student, rng):
     """Each parameter moves by −lr times its gradient, and the caller's stay as they were."""
-    params, grads = model(rng), model(rng)
-    for lr, state in ((0.37, None), (2.5, [rng.normal(2)])):
+    params, (dw, db) = model(rng), model(rng)
+    for lr, size, state in ((0.37, 1, None), (2.5, 1000, [rng.normal(2)]), (1000, 1e-6, None)):
+        grads = size * dw, size * db
         expected = step(params, grads, state, lr)
         check_update(student, "gd_update", params, grads, state, expected, options=dict(lr=lr))
 
@@ -177,7 +180,7 @@ def test_gd_update(student, rng):
 def test_predict(student, rng):
     """1 where the probability is at least 0.5, and 0 elsewhere; a tie counts as 1."""
     w, b = double([0.5, -0.25]), double(0.75)
-    z = double([0.0, 0.125, 0.375, -0.125, -0.375, 0.625, -0.625, 3, -3, 1000, -1000])
+    z = double([0.0, -(2**-18), 0.125, 0.375, -0.125, -0.375, 0.625, -0.625, 3, -3, 1000, -1000])
     z = z[rng.permutation(len(z))]
     second = rng.integers(len(z), low=-2, high=3).double()
     x = torch.stack([2 * (z - b + 0.25 * second), second], 1)  # exact, so that a tie is one
@@ -195,12 +198,14 @@ def test_predict(student, rng):
 @points(1, of="train")
 def test_train_steps(student, rng):
     """From zeros, each step descends the gradient over all examples; losses are those before it."""
-    x, y = rng.normal(9, D), labels(rng, 9)
+    data, y = rng.normal(9, D), labels(rng, 9)
+    data[1], y[1] = data[0], 1 - y[0]  # nothing separates these, and the loss may rise
     zeros = torch.zeros(D).double(), double(0.0)
-    start = "params after one step with lr = 1e-12"
-    for steps, lr, name in ((1, 1e-12, start), (1, 0.7, "params"), (3, 0.7, "params")):
-        update, batches = partial(step, lr=lr), [()] * steps
-        expected = descend(lambda params: bce(logits(x, params), y), zeros, batches, update)
+    for size, steps, lr in ((1, 1, 1e-12), (1, 1, 0.7), (1, 3, 0.7), (1, 3, 1e-5), (10, 3, 5.0)):
+        name = "params after one step with lr = 1e-12" if lr == 1e-12 else "params"
+        x, update = size * data, partial(step, lr=lr)
+        batches = [(x, y)] * steps
+        expected = descend(lambda params, x, y: bce(logits(x, params), y), zeros, batches, update)
         inputs = dict(x=x, y=y, steps=steps, lr=lr)
         check_result(student, "train", inputs, expected, (name, "losses"))
 

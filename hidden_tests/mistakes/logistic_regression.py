@@ -18,6 +18,10 @@ SLOPE = (
 )
 NO_LABELS = "the labels play no part: from what the model says, what is true is taken away"
 NO_BIAS = "the bias is left out: z = x · w + b"
+HARD = "targets are taken for hard ones: they may lie between 0 and 1, and weigh both terms"
+ROUNDED = "the prediction is rounded to 0 or 1, as the perceptron's: here it is a"
+LINEAR = "z − y is linear regression's: the prediction is a probability"
+N_LESS = "divided by N − 1: the mean is over N"
 CAME = "the parameters are returned as they came: the ones after the step are asked for"
 
 sigmoid = mistakes(
@@ -41,7 +45,6 @@ sigmoid = mistakes(
         "torch.where(z >= 0, 1, e) / (1 + e) -> torch.tanh(z)",
         "this is the hyperbolic tangent: it lies between −1 and 1, a probability between 0 and 1",
     ),
-    change("(-z.abs()) -> (-z.double().abs())"),
 )
 
 bce_with_logits_forward = mistakes(
@@ -61,15 +64,16 @@ bce_with_logits_forward = mistakes(
     change("losses.mean() -> ((1 - y) * softplus).mean()", "the term of y = 1 is missing"),
     change("z * y -> z * (1 - y)", "the labels 0 and 1 are mixed up: a is the probability of 1"),
     change("softplus =  -> z = sigmoid(z)\n    softplus = ", "z goes through the sigmoid twice"),
+    change(("z * y -> z * (y == 1)", "z * (y >= 0.5)"), HARD),
+    change("z.clamp(min=0) -> z.abs()", "|z| is pulled out: the larger of 0 and z is asked for"),
     change(
-        "z * y -> z * (y == 1)",
-        "targets are taken for hard ones: they may lie between 0 and 1, and weigh both terms",
+        "softplus - z * y -> (1 + (-z * y).exp()).log()",
+        "this loss is that of the labels ±1: here every 0 costs ln 2, whatever z is",
     ),
+    change(".mean() -> .sum() / max(1, len(z) - 1)", N_LESS),
     change("- z * y -> + z * y", "the sign of y·z is wrong: ℓ = ln(1 + exp(z)) − y z"),
     change(".mean() -> .mean() / 0.6931471805599453", "in bits: ln is the natural logarithm"),
     change("losses.mean() -> -losses.mean()", "the minus is lost: a loss is positive"),
-    change("losses.mean() -> losses.sum()"),
-    change("losses.mean() -> losses"),
     change(
         "losses = softplus - z * y -> a = sigmoid(z)\n"
         "    losses = -(y * a.log() + (1 - y) * (1 - a).log())",
@@ -133,8 +137,6 @@ bce_with_logits_forward = mistakes(
         ),
         HIDDEN,
     ),
-    change("z.shape != y.shape -> False"),
-    change(("y.min() < 0 or y.max() > 1 -> False", "y.min() < 0", "y.max() > 1")),
 )
 
 bce_with_logits_backward = mistakes(
@@ -143,25 +145,25 @@ bce_with_logits_backward = mistakes(
     change("dout *  -> ", "dout is not used: what follows the loss may scale it"),
     change("(sigmoid(z) - y) -> (sigmoid(z) - y) * sigmoid(z) * (1 - sigmoid(z))", SLOPE),
     change("sigmoid(z) - y -> sigmoid(z)", NO_LABELS),
-    change("sigmoid(z) - y -> z - y", "z − y is linear regression's: the prediction is σ(z)"),
+    change(("(sigmoid(z) - y) -> (sigmoid(z) - y.long())", "(sigmoid(z) - y.round())"), HARD),
+    change("sigmoid(z) - y -> (z >= 0).to(z.dtype) - y", ROUNDED),
+    change("sigmoid(z) - y -> z - y", LINEAR),
     change(
         "return dout * (sigmoid(z) - y) -> a = sigmoid(z)\n"
         "    return dout * ((1 - y) / (1 - a) - y / a) * a * (1 - a)",
         "0/0 is NaN: a and 1 − a are 0 for sure answers, and on paper they cancel",
     ),
     change(
-        "return dout * (sigmoid(z) - y) -> a = sigmoid(z)\n"
-        "    return dout * ((1 - y) / (1 - a) - y / a)",
+        "(sigmoid(z) - y) -> ((1 - y) / (1 - sigmoid(z)) - y / sigmoid(z))",
         "the gradient of a, not of z: the factor σ′(z) is missing, which cancels a and 1 − a",
     ),
 )
 
 logistic_gradients = mistakes(
     change(" / len(y) -> ", NO_N),
-    change("dz.sum() -> dz.sum() * len(y)", NO_N),
-    change("x.T @ dz -> x.T @ dz * len(y)", NO_N),
-    change("x.T @ dz -> x.T @ dz / len(y)", ONE_N),
-    change("dz.sum() -> dz.mean()", ONE_N),
+    change(("dz.sum() -> dz.sum() * len(y)", "x.T @ dz -> x.T @ dz * len(y)"), NO_N),
+    change(("dz.sum() -> dz.mean()", "x.T @ dz -> x.T @ dz / len(y)"), ONE_N),
+    change("/ len(y) -> / max(1, len(y) - 1)", N_LESS),
     change(
         (
             "x.T @ dz -> x.T @ dz / 1",
@@ -173,14 +175,9 @@ logistic_gradients = mistakes(
         "a column (N, 1) less a vector (N,) is a matrix (N, N): every a less every y",
         also="logits(x, params)) -> logits(x, params))[:, None]",
     ),
-    change(
-        "sigmoid(logits(x, params)) -> logits(x, params)",
-        "z − y is linear regression's: the prediction is a probability",
-    ),
-    change(
-        "sigmoid(logits(x, params)) -> (logits(x, params) >= 0).to(x.dtype)",
-        "the prediction is rounded to 0 or 1, as the perceptron's: here it is a",
-    ),
+    change("sigmoid(logits(x, params)) -> logits(x, params)", LINEAR),
+    change("sigmoid(logits(x, params)) -> (logits(x, params) >= 0).to(x.dtype)", ROUNDED),
+    change(("(a - y) -> (a - y.long())", "(a - (y >= 0.5).long())"), HARD),
     change("(a - y) -> (a - y) * a * (1 - a)", SLOPE),
     change("(a - y) -> a", NO_LABELS),
     change("(a - y) -> (y - a)", SIGN),
@@ -194,8 +191,6 @@ gd_update = mistakes(
     change("w - lr * dw, b - lr * db -> w, b", CAME),
     change("b - lr * db -> b", "the bias is returned as it came: it is learnt too"),
     change("w - lr * dw, b - lr * db -> -lr * dw, -lr * db", "the step alone: add it to what was"),
-    change("w - lr * dw, b - lr * db -> w.sub_(lr * dw), b.sub_(lr * db)"),
-    change("), state -> ), None"),
 )
 
 predict = mistakes(
@@ -206,7 +201,10 @@ predict = mistakes(
     change(">= 0 -> > 0", "a tie counts as 0: a probability of exactly 0.5 counts as 1 here"),
     change(">= 0 -> < 0", "0 and 1 are exchanged: a is the probability of 1"),
     change(
-        "(logits(x, params) >= 0).long() -> logits(x, params).sign()",
+        (
+            "(logits(x, params) >= 0).long() -> logits(x, params).sign()",
+            ".long() -> .long() * 2 - 1",
+        ),
         "these are signs: the labels are 0 and 1, not −1 and 1",
     ),
     change(
@@ -228,15 +226,18 @@ train = mistakes(
         "the parameters are where they started: what gd_update returns is dropped",
     ),
     change("x.new_zeros(x.shape[1]) -> x.new_ones(x.shape[1])", "training must start from zeros"),
-    change(("range(steps) -> range(steps + 1)", "range(steps - 1)")),
+    change("x.new_zeros(()) -> x.new_ones(())", "training must start from zeros"),
+    change(
+        "gradients(x, y, -> gradients(x[len(losses) - 1 :][:1], y[len(losses) - 1 :][:1],",
+        "a step sees one example: its gradient is the mean over all of them",
+    ),
     change(
         "return params, losses -> return gd_update(params, grads, state, lr)[0], losses",
         "one step too many: as many are asked for as there are losses",
     ),
     change(
-        "losses.append(loss) -> losses.append(loss)\n"
-        "        if len(losses) == steps:\n"
-        "            break",
+        "params, state = gd -> if len(losses) == steps:\n            break\n"
+        "        params, state = gd",
         "the last step is not taken: its loss is noted before it, and it counts",
     ),
     change(
@@ -249,12 +250,7 @@ train = mistakes(
 )
 
 
-@alternative("one over one plus exp(−z): infinity, then 1/∞ = 0")
-def sigmoid(z):
-    return 1 / (1 + torch.exp(-z))
-
-
-@alternative("sigmoid by tanh; the loss by maximum and a plain logarithm; probabilities decide")
+@alternative("tanh; a plain logarithm; probabilities decide; gradients in float32, by column")
 class Tanh:
     def sigmoid(z):
         return (torch.tanh(z / 2) + 1) / 2
@@ -273,9 +269,20 @@ class Tanh:
     def predict(x, params):
         return sigmoid(logits(x, params)) >= 0.5
 
+    def logistic_gradients(x, y, params):
+        a = sigmoid(x.float() @ params[0].float()[:, None] + params[1].float())
+        error = (a - y.float()[:, None]).squeeze(1)
+        dw = torch.stack([(error * column).mean() for column in x.float().T])
+        return dw, error.mean()
 
-@alternative("through the loss's backward; einsum; lists for tuples; losses as numbers")
+
+@alternative(
+    "sigmoid by 1 / ∞ = 0; the loss's backward; einsum; lists for tuples; losses as numbers"
+)
 class Composed:
+    def sigmoid(z):
+        return 1 / (1 + torch.exp(-z))
+
     def logistic_gradients(x, y, params):
         z = torch.einsum("nd,d->n", x, params[0]) + params[1]
         dz = bce_with_logits_backward(torch.ones((), dtype=x.dtype), (z, y))
@@ -291,14 +298,6 @@ class Composed:
             losses[k] = bce_with_logits_forward(logits(x, params), y)[0].item()
             params, _ = gd_update(params, logistic_gradients(x, y, params), None, lr)
         return params, losses
-
-
-@alternative("float32 inside, a column for w, sums one feature at a time")
-def logistic_gradients(x, y, params):
-    a = sigmoid(x.float() @ params[0].float()[:, None] + params[1].float())
-    error = (a - y.float()[:, None]).squeeze(1)
-    dw = torch.stack([(error * column).mean() for column in x.float().T])
-    return dw, error.mean()
 
 
 equivalent("sigmoid", "(z >= 0, -> (z > 0,", why="at z = 0 both branches are 1: exp(0) is 1")

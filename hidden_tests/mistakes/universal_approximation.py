@@ -106,7 +106,7 @@ approximate = mistakes(
         ("* n / length -> ", "/ length"), "the sides keep one steepness: narrower pieces need more"
     ),
     change("* n / length -> * n", "the length is taken for 1: a piece is (high − low) / n wide"),
-    change(("* n -> * (n - 1)", "* (n + 1)"), "the steepness is that of n ± 1 pieces"),
+    change(("* n -> * max(1, n - 1)", "* (n + 1)"), "the steepness is that of n ± 1 pieces"),
     change(
         "* n / length -> / (sides[1] - sides[0]).item()",
         "the steepness is taken from the first tower: it is wider than a piece",
@@ -158,13 +158,9 @@ fit = mistakes(
         "examples come in any order: on which piece one lies, its x says",
     ),
     change("y[:, None] -> y[x[:, 0].argsort(), None]", "y is sorted, x is not: they are pairs"),
-    change(
-        ("(heights -> (towers.T @ y", "(towers.T @ y / len(y)"), "this is Φᵀy: where is (ΦᵀΦ)⁻¹?"
-    ),
-    change(
-        "(heights -> (towers.T @ y / towers.sum(0)",
-        "the heights are weighted means: right for vertical sides only",
-    ),
+    change("(heights -> (towers.T @ y", "this is Φᵀy: where is (ΦᵀΦ)⁻¹?"),
+    change("(heights -> (towers.T @ y / len(y)", "this is Φᵀy: where is (ΦᵀΦ)⁻¹?"),
+    change("(heights -> (towers.T @ y / towers.sum(0)", "means: right for vertical sides only"),
     change(
         "return approximate(heights, low, high, sharpness) -> "
         "w1, b1, _ = approximate(heights, low, high, sharpness)\n"
@@ -173,8 +169,17 @@ fit = mistakes(
 )
 
 
-@alternative("loops, falling neurons, normal equations")
+@alternative("loops, falling neurons, normal equations, float32 inside")
 class Loops:
+    def step_neuron(x, position, steepness):
+        return torch.sigmoid((steepness * (x - position)).float()).to(x.dtype)
+
+    def tower(x, left, right, height, steepness):
+        if not left < right:
+            raise ValueError("left must lie below right")
+        first, second = (step_neuron(x, side, steepness).float() for side in (left, right))
+        return height * first - height * second
+
     def tower_network(left, right, height, steepness):
         w1, b1, w2 = [], [], []
         for a, b, h in zip(left.tolist(), right.tolist(), height.tolist(), strict=True):
@@ -217,18 +222,6 @@ class Tanh:
         zero = values.new_zeros(1)
         jumps = torch.cat([values, zero]) - torch.cat([zero, values])
         return w1, -w1[0] * at, jumps[:, None]
-
-
-@alternative("float32 inside")
-class Single:
-    def step_neuron(x, position, steepness):
-        return torch.sigmoid((steepness * (x - position)).float()).to(x.dtype)
-
-    def tower(x, left, right, height, steepness):
-        if not left < right:
-            raise ValueError("left must lie below right")
-        first, second = (step_neuron(x, side, steepness).float() for side in (left, right))
-        return height * first - height * second
 
 
 equivalent("fit", "solution[:, 0] -> solution[:, -1]", why="it has one column")
