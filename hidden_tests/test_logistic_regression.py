@@ -180,7 +180,7 @@ def test_gd_update(student, rng):
 def test_predict(student, rng):
     """1 where the probability is at least 0.5, and 0 elsewhere; a tie counts as 1."""
     w, b = double([0.5, -0.25]), double(0.75)
-    z = double([0.0, -(2**-18), 0.125, 0.375, -0.125, -0.375, 0.625, -0.625, 3, -3, 1000, -1000])
+    z = double([0.0, -(2**-21), 0.125, 0.375, -0.125, -0.375, 0.625, -0.625, 3, -3, 1000, -1000])
     z = z[rng.permutation(len(z))]
     second = rng.integers(len(z), low=-2, high=3).double()
     x = torch.stack([2 * (z - b + 0.25 * second), second], 1)  # exact, so that a tie is one

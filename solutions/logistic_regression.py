@@ -498,7 +498,7 @@ def figure(digits, quick=False):
 #    state goes back as it came.
 #
 # ## predict
-# 1. One whole number for each row of x: (N,), neither booleans nor floats.
+# 1. One whole number for each row of x: (N,), not a float.
 # 2. $a \ge \tfrac12 \iff \dfrac{a}{1 - a} \ge 1 \iff z \ge \ln 1$.
 # 3. Compute the log-odds, compare them with the number that the formula ends in, where equal counts
 #    as 1, and turn true and false into integers. No sigmoid is needed.

@@ -67,7 +67,7 @@ bce_with_logits_forward = mistakes(
     change(("z * y -> z * (y == 1)", "z * (y >= 0.5)"), HARD),
     change("z.clamp(min=0) -> z.abs()", "|z| is pulled out: the larger of 0 and z is asked for"),
     change(
-        "softplus - z * y -> (1 + (-z * y).exp()).log()",
+        "softplus - z * y -> (-z * y).clamp(min=0) + (1 + (-(z * y).abs()).exp()).log()",
         "this loss is that of the labels ±1: here every 0 costs ln 2, whatever z is",
     ),
     change(".mean() -> .sum() / max(1, len(z) - 1)", N_LESS),
