@@ -20,7 +20,7 @@ NO_LABELS = "the labels play no part: from what the model says, what is true is 
 NO_BIAS = "the bias is left out: z = x · w + b"
 HARD = "targets are taken for hard ones: they may lie between 0 and 1, and weigh both terms"
 ROUNDED = "the prediction is rounded to 0 or 1, as the perceptron's: here it is a"
-LINEAR = "z − y is linear regression's: the prediction is a probability"
+LINEAR = "z − y is linear regression's: the prediction is a probability, σ(z)"
 N_LESS = "divided by N − 1: the mean is over N"
 CAME = "the parameters are returned as they came: the ones after the step are asked for"
 
