@@ -90,7 +90,9 @@ def test_names_stay_whole(columns, home):
     assert {topic.id for topic in course.topics} <= set(words)
     out = io.StringIO()
     audit = TopicAudit("universal_approximation", mistakes=(43, 43), mutants=(120, 121))
-    print_audits(Console(file=out, width=columns, force_terminal=True, color_system=None), [audit])
+    print_audits(
+        Console(file=out, width=columns, force_terminal=True, color_system=None), [audit], 1
+    )
     said = " ".join(out.getvalue().split())
     assert all(text in said for text in (audit.topic, "mistakes 43/43", "mutants 120/121 99.2%"))
 
