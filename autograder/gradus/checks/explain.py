@@ -151,7 +151,7 @@ def explain(notes: Record) -> Exception | None:
         return _said([(leaf.path, by_rule.said[0])], failure, notes)
     # Of a few numbers little can be said: then the largest output of that name speaks.
     largest = max([leaf, *_others(notes, leaf)], key=lambda one: one.right.numel())
-    for one in (leaf, largest):
+    for one in [leaf] if largest is leaf else [leaf, largest]:
         vague = diagnose(one, _others(notes, one), vague=True)
         if vague is not None:
             return _diagnosed(one, vague.summary, vague.explanation, vague.id, notes.hint)
