@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradus.checks import CheckFailed, Rng, check_result, record
-from gradus.checks.explain import conclude
+from gradus.checks.explain import agree, conclude, explain
 from gradus.checks.failure import hint
 from gradus.checks.local import LocalStudent
 
@@ -46,7 +46,22 @@ MISTAKES = {
     "inf": lambda e, x: e.index_fill(0, torch.tensor([1]), torch.inf),
     "transpose": lambda e, x: e.T,
     "integer": lambda e, x: e.trunc().long(),
+    "input:x": lambda e, x: 3 * x,
+    "function:square": lambda e, x: e.square(),
+    "function:abs": lambda e, x: e.abs(),
+    "function:complement": lambda e, x: 1 - e,
+    "part:sign": lambda e, x: e.where(every_other(e), -e),
+    "part:scale": lambda e, x: e.where(every_other(e), 1.234 * e),
+    "part:constant:7": lambda e, x: e.where(every_other(e), 7),
+    "part:input:x": lambda e, x: e.where(every_other(e), x / 100),
+    "part:term:x": lambda e, x: e.where(every_other(e), e + x / 7),
 }
+
+
+def every_other(values):
+    """A half of the places, in no order."""
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(values.shape, generator=generator) < 0.5
 
 
 def verdict(actual, expected, x=None, sizes=None):
@@ -127,6 +142,56 @@ def test_one_value_neither_shows_nor_refutes_what_many_do(wrong, said, first):
 def test_what_fits_anything_is_not_said(wrong, right):
     said = str(verdict(wrong, right))
     assert not any(word in said for word in ("times too", "slice", "reverse", "cut off"))
+
+
+def test_what_is_wrong_in_part_is_told_with_where_it_is():
+    x = Rng(7).normal(30)
+    leaky = verdict(x.where(x > 0, x / 100), x.clamp(min=0), x)
+    assert str(leaky).startswith("out: wrong exactly where x is negative: it is 0.01 · x")
+    few = verdict(
+        torch.tensor([-100.0, 4, -100, 5, -100, -100]), torch.tensor([-1.0, 4, -1, 5, -1, -1])
+    )
+    assert str(few).startswith("out: wrong in 4 of 6 values: -100 where -1 is expected")
+
+
+def test_a_factor_has_the_name_of_a_size_where_two_calls_show_which():
+    calls = [(x := Rng(n).normal(4, n), x + 1) for n in (3, 5)]
+    summed = verdict_of_calls(lambda x: (x + 1) * x.shape[1], calls)
+    assert "3 is the length of axis 1 of x: is a mean taken as a sum?" in str(summed)
+    assert "is the length" not in str(verdict_of_calls(lambda x: (x + 1) * 3, calls[:1]))
+
+
+def test_two_numbers_that_a_factor_may_be_are_both_named():
+    right = Rng(8).normal(9)
+    said = str(verdict(right / 4, right, sizes={"lr": 0.25, "beta": 0.75}))
+    assert "0.25 is the lr: one factor too many. Or: 0.25 is 1 − beta" in said
+
+
+def test_what_one_check_shows_by_chance_another_refutes():
+    def notes(mine, right):
+        of_check = record.start(0)
+        student = LocalStudent({"f": lambda x: mine}, seconds=60.0)
+        check_result(student, "f", {"x": 1}, right, "out")
+        return of_check
+
+    by_hand = torch.tensor([[3.0, 9.0, 2.0], [5.0, 6.0, 7.0]])
+    right = torch.tensor([[1.0, 2.0, 3.0], [5.0, 6.0, 7.0]])
+    large = Rng(9).normal(6, 4)
+    alone = notes(by_hand, right)
+    assert "right at the last index of axis 0 only" in str(explain(alone))
+    refuted, _ = agree([notes(by_hand, right), notes(large.cos(), large)], [])
+    assert refuted.diagnosis is None
+    few = right[:1, :2]  # which alone would say nothing
+    for failure in agree([notes(few * 5, few), notes(5 * large, large)], []):
+        assert str(failure).startswith("out: 5.0 times too large, everywhere")
+
+
+def test_float32_for_float64_costs_what_float64_for_float32_does():
+    x = Rng(10).normal(4)
+    short = verdict_of_calls(lambda x: (2 * x).float(), [(x, 2 * x)], student=True)
+    assert str(short).startswith("f returns float32 although the inputs are float64")
+    assert short.diagnosis == "dtype"
+    assert verdict_of_calls(lambda x: 2 * x, [(x, 2 * x)], student=True) is None
 
 
 def test_a_list_of_another_length_says_up_to_where_it_is_right():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -22,6 +23,7 @@ from gradus.course import UsageError, load_course
 from gradus.files import write_tree
 from gradus.grading.store import Store
 from gradus.mistakes.prepare import prepare_public
+from gradus.mistakes.slips import slips
 
 COURSE = """\
 # A course with a comment, which stays.
@@ -260,6 +262,29 @@ def test_a_wrong_value_is_recognised_by_its_fingerprint_and_no_other_is(seed, si
     assert known.whole.matches(seen(wrong * (1 + noise)).whole, known.close)
     assert not known.whole.matches(seen(other).whole, known.close)
     assert not known.whole.matches(seen(wrong[None]).whole, known.close)
+
+
+SLIPPERY = '''
+def f(x, w):
+    """x - w."""
+    y = (x - w).sum(0)
+    if len(y) > 2:
+        y *= 3
+    return y / 2
+'''
+
+
+def test_slips_change_one_place_that_is_written_by_students():
+    found = list(slips(SLIPPERY, first_line=4))
+    said = [says.removeprefix("what it should be ") for says, _ in found]
+    for words in ("with + w for − w", "over all axes, not 0", "if nothing were divided by 2"):
+        assert words in said
+    assert {"with ≥ for > before 2", "without the case (len(y) > 2)"} <= set(said)
+    for _, text in found:
+        assert '"""x - w."""' in text
+        assert text != ast.unparse(ast.parse(SLIPPERY))
+        compile(text, "slip", "exec")
+    assert len({text for _, text in found}) == len(found)
 
 
 def test_a_mistake_that_does_not_fit_is_an_error_with_its_line(course, tmp_path):

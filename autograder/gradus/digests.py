@@ -47,7 +47,7 @@ _CODE = (
     *("checks/rng.py", "checks/tolerance.py", "checks/training.py"),
     *("checks/many.py", "mistakes/edges.py", "mistakes/many.py", "mistakes/perform.py"),
     *("mistakes/precision.py", "mistakes/recorder.py", "mistakes/rules.py", "mistakes/runs.py"),
-    *("mistakes/small.py", "mistakes/variants.py"),
+    *("mistakes/slips.py", "mistakes/small.py", "mistakes/variants.py"),
 )
 
 

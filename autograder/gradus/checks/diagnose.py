@@ -7,28 +7,20 @@ explains stays unexplained.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations, permutations
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from gradus.checks.evidence import shapes
+from gradus.checks import hypotheses as h
 from gradus.checks.failure import Leaf
-from gradus.checks.tolerance import agree, closeness, largest_magnitude
+from gradus.checks.hypotheses import Diagnosis
+from gradus.checks.tolerance import closeness
 
-TINY = 1e-9  # beside which the tolerance is no small part: any factor fits
+FEW = 4  # wrong values, of which a factor or a term may be no chance
 
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """A mistake's name (`kind:detail`), what it does to the value, and what to think about."""
-
-    id: str
-    summary: str
-    explanation: str = ""
+Hypothesis = Callable[[Tensor, Tensor, Leaf], Iterator[Diagnosis]]
 
 
 def diagnose(leaf: Leaf, others: Sequence[Leaf] = (), *, vague: bool) -> Diagnosis | None:
@@ -40,399 +32,95 @@ def diagnose(leaf: Leaf, others: Sequence[Leaf] = (), *, vague: bool) -> Diagnos
     output of other calls, where it is also wrong.
     """
     for hypothesis in _VAGUE if vague else _NAMED:
-        elsewhere = [] if hypothesis in _PLAIN else list(others)
-        fewest = _FEWEST.get(hypothesis, 0)  # less neither shows nor refutes it
-        elsewhere = [other for other in elsewhere if other.right.numel() >= fewest]
-        for found in _tried(hypothesis, leaf):
-            if all(any(d.id == found.id for d in _tried(hypothesis, o)) for o in elsewhere):
-                return found
+        elsewhere = [] if hypothesis in _PLAIN else [o for o in others if _shows(hypothesis, o)]
+        fitting = [
+            found
+            for found in _tried(hypothesis, leaf)
+            if all(any(d.id == found.id for d in _tried(hypothesis, o)) for o in elsewhere)
+        ]
+        if (
+            hypothesis is _in_part
+            and fitting
+            and all(_is_wrong(one).all() for one in (leaf, *elsewhere))
+        ):
+            continue
+        if hypothesis is h.by_length and len({_factor(one) for one in (leaf, *elsewhere)}) < 2:
+            continue
+        if fitting:
+            whys = dict.fromkeys(found.explanation for found in fitting if found.explanation)
+            why = " Or: ".join(whys) if hypothesis is h.scale else fitting[0].explanation
+            return replace(fitting[0], explanation=why)
     return None
 
 
-def _tried(hypothesis: Callable[..., Iterator[Diagnosis]], leaf: Leaf) -> Iterator[Diagnosis]:
+def says_more(diagnosis: str) -> bool:
+    """Whether a diagnosis, by its name, says how values are wrong that other calls get wrong too,
+    where these are too few to show it."""
+    return diagnosis.startswith(_TELLING)
+
+
+def _shows(hypothesis: Hypothesis, leaf: Leaf) -> bool:
+    """Whether there is enough to show a hypothesis, or to refute it."""
+    if hypothesis is h.scale and not any(
+        _tried(h.scale, leaf)
+    ):  # what its factor is may be left out
+        return h.constant_ratio(leaf.mine, leaf.right) is None
+    if hypothesis is _in_part:
+        return leaf.mine.shape != leaf.right.shape or int(_is_wrong(leaf).sum()) >= FEW
+    return leaf.right.numel() >= _FEWEST.get(hypothesis, 0)
+
+
+def _is_wrong(leaf: Leaf) -> Tensor:
+    return ~closeness(leaf.mine, leaf.right)
+
+
+def _is_partly_right(leaf: Leaf) -> bool:
+    return not bool(_is_wrong(leaf).all())
+
+
+def _tried(hypothesis: Hypothesis, leaf: Leaf) -> Iterator[Diagnosis]:
     if leaf.right.dtype == torch.bool:  # which has no abs and no trunc
         leaf = replace(leaf, mine=leaf.mine.double(), right=leaf.right.double())
     return hypothesis(leaf.mine, leaf.right, leaf)
 
 
-def _shape(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    if actual.shape == expected.shape:
-        return
-    summary = shapes(clues)
-    if actual.ndim == expected.ndim and sorted(actual.shape) == sorted(expected.shape):
-        for dims in _permutations(expected.ndim):
-            if agree(actual, expected.permute(dims)):
-                yield Diagnosis(
-                    "transpose", summary, "The values are right, with their axes in another order."
-                )
-        yield Diagnosis("transpose:shape", summary, "The axes are in another order.")
-    if actual.numel() == expected.numel() and agree(actual.reshape(expected.shape), expected):
-        yield Diagnosis("shape", summary, "The values are right: only the shape is not.")
-    for axis in range(actual.ndim):
-        reduced = actual.double()
-        for how, value in (("sum", reduced.sum(axis)), ("mean", reduced.mean(axis))):
-            if agree(value, expected, actual.dtype):
-                yield Diagnosis(
-                    f"unreduced:{axis}", summary, f"A {how} over axis {axis} is missing."
-                )
-    varied = bool((expected != expected.flatten()[:1]).any())  # a constant fits too many stories
-    whole = expected.double()  # labels are integers and have no mean
-    for axis in range(expected.ndim) if varied else ():
-        for how, value in (("sum", whole.sum(axis)), ("mean", whole.mean(axis))):
-            if agree(actual.squeeze(), value.squeeze(), actual.dtype):
-                yield Diagnosis(
-                    f"reduced:{axis}",
-                    summary,
-                    f"It is the {how} of the right values over their axis {axis}: one too many.",
-                )
-    if expected.ndim == 1 and actual.shape == 2 * expected.shape:
-        yield Diagnosis(
-            "broadcast",
-            summary,
-            "Have a column (N, 1) and a row (N,) met? Together they are (N, N).",
-        )
+def _factor(leaf: Leaf) -> str:
+    return next((found.summary for found in _tried(h.ratio, leaf)), "")
 
 
-def _not_finite(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    if actual.shape != expected.shape or bool((actual.isfinite() | ~expected.isfinite()).all()):
-        return
-    bad = ~actual.isfinite() & expected.isfinite()
-    first = tuple(int(i) for i in bad.nonzero()[0])
-    kind = "nan" if bool(actual[first].isnan()) else "inf"
-    name = "NaN" if kind == "nan" else "infinity"
-    where = f", first at {list(first)}" if first else ""
-    yield Diagnosis(
-        kind,
-        f"{name} in {int(bad.sum())} of {bad.numel()} values{where}" if where else name,
-        "Look for exp of a large number, log(0), 0/0, the root of a negative number or infinity "
-        "minus infinity on the way there.",
-    )
-
-
-def _zeros(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    if actual.shape != expected.shape or actual.numel() == 0:
-        return
-    if bool((actual == 0).all()):
-        yield Diagnosis("zeros", "all zeros")
-
-
-def _constant(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    if actual.shape != expected.shape or actual.numel() <= 2:
-        return
-    mostly_right = int(closeness(actual, expected).sum()) > actual.numel() // 2
-    also_right = bool((expected == expected.flatten()[0]).all())  # which is no fault
-    if bool((actual == actual.flatten()[0]).all()) and not mostly_right and not also_right:
-        yield Diagnosis("constant", f"the same value {float(actual.flatten()[0]):.5g} everywhere")
-
-
-def _integer(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    if actual.shape != expected.shape or actual.is_floating_point():
-        return
-    if agree(actual.double(), expected.trunc()):
-        yield Diagnosis("integer", "integers where fractions were expected")
-
-
-def _scale(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    """A factor that has a name."""
-    ratio = _constant_ratio(actual, expected)
-    lengths = {
-        f"length of axis {axis} of {name}": d
-        for name, tensor in clues.tensors.items()
-        for axis, d in enumerate(tensor.shape)
-    }
-    named = _name_of_ratio(ratio, clues.sizes, lengths) if ratio else None
-    if ratio and named:
-        everywhere = ", everywhere" if expected.numel() > 1 else ""
-        yield Diagnosis(named[0], _times(ratio) + everywhere, named[1])
-
-
-def _ratio(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    """A factor without a name; of one or two values it says nothing."""
-    ratio = _constant_ratio(actual, expected)
-    if ratio and int((expected.abs() > 1e-3 * expected.abs().max()).sum()) > 2:
-        yield Diagnosis("scale", f"{_times(ratio)}, everywhere")
-
-
-def _constant_ratio(actual: Tensor, expected: Tensor) -> float | None:
-    if actual.shape != expected.shape or largest_magnitude(expected.double()) < TINY:
-        return None
-    large = expected.abs() > 1e-3 * expected.abs().max()
-    ratio = float((actual[large].double() / expected[large]).median())
-    return ratio if ratio != 0 and agree(actual.double() / ratio, expected, actual.dtype) else None
-
-
-def _name_of_ratio(
-    ratio: float, sizes: Mapping[str, float], lengths: Mapping[str, float]
-) -> tuple[str, str] | None:
-    """What a factor is called by and what is said of it; of all `lengths` only roots, for some
-    length is nearly every small number."""
-
-    def near(value: float) -> bool:
-        return value != 0 and abs(ratio / value - 1) < 1e-6
-
-    if near(-1):
-        return "sign", "The sign is the opposite."
-    for sign, prefix in ((1, ""), (-1, "-")):
-        for name, size in sizes.items():
-            if size in (1, -1, 0):
-                continue
-            key = prefix + name.split()[0]
-            if near(sign * size):
-                return f"scale:{key}", f"{size:g} is {_the(name)}: {_lost(name, 'lost')}"
-            if near(sign / size):
-                return f"scale:1/{key}", f"{size:g} is {_the(name)}: {_lost(name, 'twice')}"
-            if near(sign * size * size):
-                return f"scale:{key}^2", f"{size * size:g} is {_the(name)} squared."
-        for name, size in {**sizes, **lengths}.items():
-            root = math.sqrt(size) if size > 0 else 0.0
-            if root % 1 and (near(sign * root) or near(sign / root)):
-                text = f"{root:.4g} is the root of {size:g}, {_the(name)}."
-                return f"scale:{prefix}√{name}", text
-        for factor in (2.0, 0.5):
-            if near(sign * factor):
-                return f"scale:{prefix}{factor:g}", ""
-    return None
-
-
-def _the(name: str) -> str:
-    return name if name == "dout" else f"the {name}"
-
-
-def _lost(name: str, how: str) -> str:
-    if name.startswith("batch"):
-        if how == "lost":
-            return "was a mean over the batch taken as a sum (the 1/N lost)?"
-        return "was a sum over the batch taken as a mean (1/N once too often)?"
-    return "one factor too many." if how == "lost" else "one factor is missing."
-
-
-def _times(ratio: float) -> str:
-    if ratio == -1:
-        return "the sign is wrong"
-    sign = " and of the opposite sign" if ratio < 0 else ""
-    size = abs(ratio)
-    if abs(size - 1) < 1e-9:
-        return "the sign is wrong"
-    if size > 1:
-        return f"{_number(size)} times too large{sign}"
-    return f"{_number(1 / size)} times too small{sign}"
-
-
-def _number(x: float) -> str:
-    return f"{x:.1f}" if abs(x - round(x, 1)) < 1e-6 and x < 1e9 else f"{x:.4g}"
-
-
-def _transposed(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    if actual.shape != expected.shape or expected.ndim < 2:
-        return
-    for dims in _permutations(expected.ndim):
-        if agree(actual, expected.permute(dims)):
-            yield Diagnosis("transpose", "right values with the axes in another order")
-    # Two values are the other way round for other reasons, too: y < 0 for y > 0.
-    several = len(set(expected.flatten().tolist())) > 2
-    for axis in range(expected.ndim) if several else ():
-        if expected.shape[axis] > 1 and agree(actual, expected.flip(axis)):
-            yield Diagnosis(f"flip:{axis}", f"right values in reverse order along axis {axis}")
-
-
-def _swapped(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    others = {path: value for path, value in clues.outputs.items() if path != clues.path}
-    for other, value in others.items():
-        same = bool(actual.any()) and agree(actual, value)  # zeros are no evidence
-        if _list_of(other) == _list_of(clues.path) and actual.numel() == 1:
-            continue  # a number in a list that stands still
-        if same and not agree(value, expected):
-            yield Diagnosis("swapped", f"holds the value of {other}: are the two swapped?")
-
-
-def _list_of(path: str) -> str:
-    """A path without its last index: "losses[1]" is in losses."""
-    return path.rpartition("[")[0] or path
-
-
-def _term(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    if actual.shape != expected.shape:
-        return
-    if not bool(expected.any()):  # to nothing anything may have been added
-        return
-    gap = actual.double() - expected
-    for name, tensor in clues.tensors.items():
-        term = _broadcast(tensor, expected)
-        if term is None or not bool((term != 0).any()):
-            continue
-        if agree(gap, -term):
-            yield Diagnosis(f"missing term:{name}", f"the term {name} is missing")
-        if agree(gap, term):
-            yield Diagnosis(f"extra term:{name}", f"{name} is added once too often")
-        if agree(gap, -2 * term):
-            yield Diagnosis(f"sign of term:{name}", f"the term {name} has the wrong sign")
-        share = float((gap * term).sum() / term.square().sum())
-        several = int((term != 0).sum()) > 3 and bool((term != term.flatten()[0]).any())
-        a_factor = _constant_ratio(actual, expected) is not None  # which says more
-        if several and not a_factor and abs(share) > 1e-9 and agree(gap, share * term):
-            what = f"yours is the right value and {share:.5g} · {name}"
-            yield Diagnosis(f"term:{name}", what, f"Where does {name} come in, with that factor?")
-
-
-def _near(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    """Right to three digits or more, everywhere."""
-    largest = largest_magnitude(expected.double())
-    if actual.shape != expected.shape or not largest:
-        return
-    off = float((actual.double() - expected).abs().max()) / largest
-    if off < 1e-3:  # NaN is not
-        yield Diagnosis(
-            "near",
-            f"nearly right: off by {off:.1g} of the largest value, at most",
-            "Is something small added or left out (an eps, a rounding, an iteration that ends "
-            "early, digits that a subtraction loses), or does it hardly show in this call?",
-        )
-
-
-def _offset(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    if actual.shape != expected.shape:
-        return
-    flat = (actual.double() - expected).flatten()
-    finite = bool(flat.isfinite().all())
-    if finite and flat.numel() > 2 and agree(flat, flat.mean().expand_as(flat), torch.float64):
-        yield Diagnosis("offset", f"off by {float(flat[0]):.5g} everywhere")
-
-
-def _factor(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    if actual.shape != expected.shape:
-        return
-    for name, tensor in clues.tensors.items():
-        factor = _broadcast(tensor, expected)
-        if factor is None or agree(factor, torch.ones_like(factor)):
-            continue
-        if bool(((factor == 0) | (factor == 1)).all()):
-            kept = factor == 1
-            if bool(kept.any()) and agree(actual[kept], expected[kept]):
-                wrong = ~closeness(actual, expected)
-                if bool((expected[~kept] == 0).all()) and bool(wrong[~kept].any()):
-                    yield Diagnosis(
-                        f"missing factor:{name}",
-                        f"the mask {name} is missing",
-                        f"Values where {name} is 0 must be 0.",
-                    )
-            continue
-        if agree(actual * factor, expected, actual.dtype):
-            yield Diagnosis(f"missing factor:{name}", f"the factor {name} is missing")
-        if agree(actual, expected * factor):
-            yield Diagnosis(f"extra factor:{name}", f"there is a factor {name} too many")
-
-
-def _scale_along_axis(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    if actual.shape != expected.shape or expected.ndim < 2 or not expected.is_floating_point():
-        return
-    if agree(expected, expected.flatten()[:1].expand_as(expected)):  # which any value is a part of
-        return
-    for axis in range(expected.ndim):
-        others = [d for d in range(expected.ndim) if d != axis]
-        if expected[(0,) * axis].numel() == 0 or max(expected.shape[d] for d in others) < 3:
-            continue
-        ratio = (actual.double() * expected).sum(others, keepdim=True) / (
-            expected.square().sum(others, keepdim=True) + 1e-300
-        )
-        many = (expected != 0).sum(others, keepdim=True) > 1  # else any value is a factor
-        if agree(actual, ratio * expected) and bool(((ratio != 0) & (many | (ratio == 1))).all()):
-            yield Diagnosis(
-                f"scale along:{axis}",
-                f"each slice along axis {axis} is off by a factor of its own",
-                "Look at what is summed, or divided by, for each of them.",
-            )
-
-
-def _order(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    if actual.shape != expected.shape or expected.numel() < 4:
-        return
-    if agree(actual.flatten().sort().values, expected.flatten().sort().values):
-        yield Diagnosis("order", "right values in the wrong places")
-
-
-def _region(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    """Wrong exactly where a known tensor is negative, positive or zero, or two of them are."""
+def _in_part(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """One story for all that is wrong, where the rest, if any, is right."""
     if actual.shape != expected.shape:
         return
     wrong = ~closeness(actual, expected)
-    if bool(wrong.all()) or int(wrong.sum()) < 2:
+    count = int(wrong.sum())
+    if count < FEW:
         return
-    regions: dict[str, Tensor] = {}
-    for name, tensor in clues.tensors.items():
-        values = _broadcast(tensor, expected)
-        if values is not None:
-            regions |= {
-                f"{name} is negative": values < 0,
-                f"{name} is positive": values > 0,
-                f"{name} is zero": values == 0,
-                f"{name} is not zero": values != 0,
-            }
-    for where, region in regions.items():
-        if bool((region == wrong).all()):
-            yield Diagnosis(f"where:{where}", f"wrong exactly where {where}")
-    for (one, first), (other, second) in combinations(regions.items(), 2):
-        if int(wrong.sum()) > 2 and bool(((first & second) == wrong).all()):
-            yield Diagnosis(f"where:{one}, {other}", f"wrong exactly where {one} and {other}")
+    places = {n: h.broadcast(t, expected) for n, t in clues.tensors.items()}
+    tensors = {name: values[wrong] for name, values in places.items() if values is not None}
+    part = replace(clues, mine=actual[wrong], right=expected[wrong], tensors=tensors)
+    region = next(h.regions(wrong, clues.tensors), None)
+    where = f"exactly where {region}" if region else f"in {count} of {wrong.numel()} values"
+    for hypothesis in _OF_PART:
+        # The sizes of a part are not those of a call's tensors.
+        given = replace(part, tensors={}) if hypothesis is h.scale else part
+        for found in _tried(hypothesis, given):
+            what = found.summary.removesuffix(" everywhere").removesuffix(",")
+            yield Diagnosis(f"part:{found.id}", f"wrong {where}: {what}", found.explanation)
 
 
-def _cut(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    """Right but for a greatest or a least value, which takes the place of all beyond it."""
-    if actual.shape != expected.shape or expected.numel() < 4:
-        return
-    most, least = float(actual.max()), float(actual.min())
-    right = expected.double()
-    for what, limits, cut in (
-        ("more", (most,), right.clamp(max=most)),
-        ("less", (least,), right.clamp(min=least)),
-        ("less, or more,", (least, most), right.clamp(least, most)),
-    ):
-        beyond = right[right != cut].tolist()
-        # One value may happen to be the largest; but at 0 much is cut off.
-        several = len(set(beyond)) > 1 or (len(beyond) > 1 and 0.0 in limits)
-        if several and len(beyond) < right.numel() and agree(actual.double(), cut):
-            there = " and ".join(f"{limit:.5g}" for limit in limits)
-            yield Diagnosis(f"cut:{what}", f"{there} where {what} is expected: is it cut off?")
-
-
-def _slices(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    """Whole slices are right, and of the others most is wrong."""
-    if actual.shape != expected.shape or expected.ndim < 2:
-        return
-    wrong = ~closeness(actual, expected)
-    for axis, size in enumerate(expected.shape):
-        rest = [d for d in range(expected.ndim) if d != axis]
-        share = wrong.double().mean(rest)
-        bad = (share > 0).nonzero().flatten().tolist()
-        if wrong.numel() < 3 * size or not 0 < len(bad) < size or bool((share[bad] < 0.6).any()):
-            continue
-        good = [n for n in range(size) if n not in bad]
-        if len(good) == 1:
-            where = f"right at {_index(good[0], size)} of axis {axis} only"
-        elif len(bad) == 1:
-            where = f"wrong at {_index(bad[0], size)} of axis {axis} only"
-        else:
-            continue
-        yield Diagnosis(f"slices:{where}", where)
-
-
-def _index(n: int, size: int) -> str:
-    return "the last index" if n == size - 1 else f"index {n}"
-
-
-def _broadcast(tensor: Tensor, like: Tensor) -> Tensor | None:
-    """`tensor` at the shape of `like`, or None when it does not broadcast to it."""
-    try:
-        return tensor.detach().double().expand(like.shape)
-    except RuntimeError:
-        return None
-
-
-def _permutations(n: int) -> Iterator[tuple[int, ...]]:
-    identity = tuple(range(n))
-    return (p for p in permutations(identity) if p != identity)
-
-
-_NAMED = (_shape, _not_finite, _zeros, _integer, _scale, _transposed, _swapped, _term, _factor)
-_VAGUE = (_near, _constant, _ratio, _offset, _scale_along_axis, _order, _cut, _region, _slices)
-_FEWEST = {_ratio: 3, _offset: 3, _cut: 4}  # values
-_PLAIN = (_shape, _not_finite, _integer, _constant)  # say what anyone can see
+_NAMED: tuple[Hypothesis, ...] = (
+    *(h.shape, h.not_finite, h.zeros, h.integer, h.scale, h.transposed, h.swapped, h.term),
+    *(h.factor, h.input_itself, h.function_of_right),
+)
+_VAGUE: tuple[Hypothesis, ...] = (
+    *(h.cut, h.near, h.constant, h.by_length, h.ratio, h.offset, h.scale_along_axis, h.order),
+    *(_in_part, h.region, h.slices),
+)
+_OF_PART = (h.stand_in, h.scale, h.ratio, h.offset, h.term, h.factor, h.input_itself)
+# Values, of which fewer say nothing.
+_FEWEST: dict[Hypothesis, int] = {
+    **{h.ratio: 3, h.by_length: 3, h.offset: 3, h.cut: 4, h.function_of_right: 4}
+}
+_PLAIN = (h.shape, h.not_finite, h.integer, h.constant)  # say what anyone can see
+_TELLING = ("scale", "sign", "offset", "missing ", "extra ", "term", "function:", "input:", "part:")

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 
 from gradus.checks.conventions import call_again, differs_from_call_to_call, leaves_of
-from gradus.checks.diagnose import diagnose
+from gradus.checks.diagnose import diagnose, says_more
 from gradus.checks.evidence import evidence
 from gradus.checks.failure import CheckFailed, Leaf, WrongValue
 from gradus.checks.fingerprint import Transcript, transcript
@@ -131,7 +131,7 @@ def explain(notes: Record) -> Exception | None:
         return _said([(_own_path(notes, text), text) for text in told], failure, notes)
     if not isinstance(failure, WrongValue):
         return failure
-    everywhere = _throughout(notes, seen, "rule")
+    everywhere = _throughout(notes, seen, "rule") or _throughout(notes, seen, "slip")
     if everywhere is not None and not _is_one_label(notes):
         return _said([(failure.leaf.path, everywhere.said[0])], failure, notes)
     of_paths = {text: path for path, text in _of_paths(notes, seen).items()}
@@ -145,22 +145,41 @@ def explain(notes: Record) -> Exception | None:
         named = diagnose(leaf, _others(notes, leaf), vague=False)
         if named is not None:
             return _diagnosed(leaf, named.summary, named.explanation, named.id, notes.hint)
-    leaf = failure.leaf
-    by_rule = next(whole_matches(notes.known, seen, "rule"), None)
+    leaf, larger = failure.leaf, _larger_elsewhere(notes, failure.leaf)
+    named = diagnose(larger, _others(notes, larger), vague=False) if larger else None
+    if larger is not None and named is not None and says_more(named.id):
+        return _diagnosed(larger, named.summary, named.explanation, named.id, notes.hint)
+    by_rule = next(_not_refuted(notes, whole_matches(notes.known, seen, "rule")), None)
+    if by_rule is None and notes.throughout is None:
+        by_rule = next(_not_refuted(notes, whole_matches(notes.known, seen, "slip")), None)
     if by_rule is not None and not _is_one_label(notes):
+        notes.by_rule = True
         return _said([(leaf.path, by_rule.said[0])], failure, notes)
     # Of a few numbers little can be said: then the largest output of that name speaks.
-    largest = max([leaf, *_others(notes, leaf)], key=lambda one: one.right.numel())
-    for one in [leaf] if largest is leaf else [leaf, largest]:
+    alike = [one for one in notes.wrong if one.path == leaf.path]
+    largest = max(alike, key=lambda one: one.right.numel())
+    for one in (leaf, largest, larger or leaf):
         vague = diagnose(one, _others(notes, one), vague=True)
-        if vague is not None:
+        if vague is not None and (one is not larger or says_more(vague.id)):
             return _diagnosed(one, vague.summary, vague.explanation, vague.id, notes.hint)
     return _unexplained(leaf, notes.hint)
 
 
+def _larger_elsewhere(notes: Record, leaf: Leaf) -> Leaf | None:
+    """The same output in another check, which has more values to tell a story of."""
+    own = {id(one) for one in notes.wrong}
+    others = [one for one in _others(notes, leaf) if id(one) not in own]
+    larger = [one for one in others if one.right.numel() > leaf.right.numel()]
+    return max(larger, key=lambda one: one.right.numel(), default=None)
+
+
 def _others(notes: Record, leaf: Leaf) -> list[Leaf]:
-    """The same output of other calls, where it is also wrong."""
-    return [one for one in notes.wrong if one.path == leaf.path and one is not leaf]
+    """The same output of other calls, where it is also wrong; of those of other checks that of
+    which a story can be told."""
+    alike = [one for one in notes.elsewhere if one.mine.shape == one.right.shape]
+    finite = [one for one in alike if bool(one.mine.isfinite().all())]
+    mine = [one for one in notes.wrong if one is not leaf]
+    return [one for one in (*mine, *finite) if one.path == leaf.path]
 
 
 def _mistake_of_forward(notes: Record, seen: Transcript) -> Known | None:
@@ -199,8 +218,13 @@ def _told(notes: Record, seen: Transcript) -> Sequence[str]:
 
 def _throughout(notes: Record, seen: Transcript, kind: Kind) -> Known | None:
     """What explains every value of this check, and of all others of the function that fail."""
-    fitting = whole_matches(notes.known, seen, kind)
-    return next((known for known in fitting if known.said in notes.throughout), None)
+    fitting = _not_refuted(notes, whole_matches(notes.known, seen, kind))
+    return next((known for known in fitting if known.said in (notes.throughout or ())), None)
+
+
+def _not_refuted(notes: Record, fitting: Iterable[Known]) -> Iterator[Known]:
+    """Those that no check of the function would notice that has passed."""
+    return (known for known in fitting if known.said not in notes.unnoticed)
 
 
 def _of_paths(notes: Record, seen: Transcript) -> dict[str, str]:
@@ -234,8 +258,9 @@ def _votes(notes: Record, said: Iterable[str]) -> int:
     return min((notes.votes.get(text, 0) for text in said), default=0)
 
 
-def agree(failed: Sequence[Record]) -> list[Exception | None]:
-    """What checks of one function say that have failed, after what they have noted.
+def agree(failed: Sequence[Record], passed: Sequence[Record]) -> list[Exception | None]:
+    """What checks of one function say that have failed, beside others that have passed, after what
+    they have noted.
 
     Several mistakes may lead to the same values in one check; the student's is the one that fits
     in the others, too. A few numbers, or whole ones, fit more stories than one: what is said of
@@ -254,12 +279,15 @@ def agree(failed: Sequence[Record]) -> list[Exception | None]:
         votes.update(fitting)
         explained |= in_whole
         if seen.has_values:
-            every = whole_matches(notes.known, seen, "mistake", "pair", "rule")
+            every = whole_matches(notes.known, seen, "mistake", "pair", "rule", "slip")
             everywhere.append({known.said for known in every})
             shown = {known.said[0] for known in notes.known if known.kind == "mistake"}
             refuted[at] = shown - fitting
+    by_rule = [k for notes in passed for k in notes.known if k.kind in ("rule", "slip")]
+    unnoticed = {known.said for known in by_rule}
     for at, notes in enumerate(failed):
-        notes.votes, notes.explained = votes, explained
+        notes.votes, notes.explained, notes.unnoticed = votes, explained, unnoticed
+        notes.elsewhere = [leaf for one in failed if one is not notes for leaf in one.wrong]
         if len(everywhere) > 1:
             notes.throughout = set.intersection(*everywhere)
         if _is_little(notes):

@@ -303,10 +303,12 @@ def _leaves(c: Comparison, pairs: Sequence[Pair], at_hand: Mapping[str, Any]) ->
 
 
 def _numbers(c: Comparison) -> dict[str, float]:
-    """The call's own numbers; of 0, 1, 2 and a half any may be anything."""
+    """The call's own numbers that the check gives no other name; of 0, 1, 2 and a half any may be
+    anything."""
     numbers = {**c.inputs, **c.options}.items()
     own = {name: float(value) for name, value in numbers if type(value) in (int, float)}
-    return {name: x for name, x in own.items() if abs(x) not in (0.0, 0.5, 1.0, 2.0)}
+    known = (0.0, 0.5, 1.0, 2.0, *c.sizes.values())
+    return {name: x for name, x in own.items() if abs(x) not in known}
 
 
 def _is_of_other_dtype(leaf: Leaf, *, exactly: bool) -> bool:

@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 from gradus.checks.fingerprint import Fingerprint, Transcript
 
-# A mistake that is written, two of them at once, a change by rule; and a mistake in the forward
-# beside a right backward, written or by rule.
-Kind = Literal["mistake", "pair", "rule", "forward", "forward rule"]
+# A mistake that is written, two of them at once, a change by rule, a slip of the pen; and a mistake
+# in the forward beside a right backward, written or by rule.
+Kind = Literal["mistake", "pair", "rule", "slip", "forward", "forward rule"]
 
 
 @dataclass(frozen=True)
 class Known:
-    """One mistake as one check sees it; of a pair and of a rule only the whole is kept."""
+    """One mistake as one check sees it; of all but a mistake only the whole is kept."""
 
     kind: Kind
     said: tuple[str, ...]

@@ -27,7 +27,9 @@ class Record:
     those that have at float32's precision only, `told` those that were told of their dtypes, and
     `said` what was said of the forward. `votes` says of a mistake in how many of the function's
     failed checks it fits, `explained` which ones fit all that is wrong in one, `throughout` what
-    fits all that is wrong in every one, and `refuted` which fit none of what is wrong in another.
+    fits all that is wrong in every one, `refuted` which fit none of what is wrong in another,
+    `elsewhere` what is wrong in those, and `unnoticed` what a check that has passed would notice;
+    `by_rule` says that no one has written what was said.
     `edges` are calls to be made when it has passed, and `many` one with many rows; `small` is one
     to show when nothing explains why it has not. With `keep` its calls are kept, too. `float32` is
     the part of the tolerance for float32 that it allows.
@@ -49,8 +51,11 @@ class Record:
     said: str = ""
     votes: Mapping[str, int] = field(default_factory=dict)
     explained: Collection[str] = ()
-    throughout: Collection[tuple[str, ...]] = ()
+    throughout: Collection[tuple[str, ...]] | None = None
     refuted: Collection[str] = ()
+    elsewhere: Sequence[Leaf] = ()
+    unnoticed: Collection[tuple[str, ...]] = ()
+    by_rule: bool = False
     metrics: dict[str, float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)

@@ -221,18 +221,25 @@ class _Attempt:
 def _agreed(attempts: Sequence[_Attempt]) -> list[CheckResult]:
     """The results, where the failed checks of a function name the same mistake if one fits all."""
     of_functions: dict[str, list[_Attempt]] = {}
+    passed: dict[str, list[record.Record]] = {}
     for one in attempts:
         if one.result.status is Status.FAILED and one.notes.failures:
             of_functions.setdefault(one.result.function, []).append(one)
-    for failed in of_functions.values():
-        if len(failed) == 1:  # it agrees with itself
+        elif one.result.status is Status.PASSED:
+            passed.setdefault(one.result.function, []).append(one.notes)
+    for function, failed in of_functions.items():
+        beside = passed.get(function, [])
+        if len(failed) == 1 and not (failed[0].notes.by_rule and beside):  # it agrees with itself
             continue
-        for one, error in zip(failed, agree([one.notes for one in failed]), strict=True):
-            explained = isinstance(one.error, CheckFailed) and one.error.diagnosis
-            if explained and isinstance(error, CheckFailed):
-                message = str(error) + one.result.message.removeprefix(str(one.error))
-                changed = {"message": message, "diagnosis": error.diagnosis}
-                one.result = one.result.model_copy(update=changed)
+        agreed = agree([one.notes for one in failed], beside)
+        for one, error in zip(failed, agreed, strict=True):
+            if not isinstance(one.error, CheckFailed) or not isinstance(error, CheckFailed):
+                continue
+            known = error.diagnosis or one.error.diagnosis  # else the first has a call to follow
+            now = str(error if known else one.error)
+            message = now + one.result.message.removeprefix(str(one.error))
+            changed = {"message": message, "diagnosis": error.diagnosis}
+            one.result = one.result.model_copy(update=changed)
     return [one.result for one in attempts]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +33,10 @@ from gradus.mistakes.small import small_calls
 from gradus.mistakes.variants import Variant, variants
 
 SECONDS = 0.3  # that a check of a wrong answer may compute, at least
+# Seconds of a check up to which it is asked about a kind of wrong answer.
+LONGEST = {"mistake": math.inf, "slip": 0.05}
 FEW = 3  # changes by rule, which may be a written mistake in other words
+_AFTER = ("pair", "rule", "slip")  # what looks like something said before adds nothing
 MANY = 200  # wrong answers, for which it pays to start processes
 
 
@@ -129,7 +133,7 @@ def record_part(
                 for run in runs
                 if run.function == variant.function
                 and (asked is None or run.name in asked)
-                and (run.cost < SLOW or variant.kind == "mistake")
+                and run.cost < LONGEST.get(variant.kind, SLOW)
             ]
             part.append((at, outcomes))
 
@@ -157,13 +161,14 @@ def _merged(
             whole, borrowed = o.seen.whole, variant.kind == "pair" and len(variant.said) == 1
             if not o.seen.has_values and (borrowed or variant.kind == "forward rule"):
                 continue  # what a property says of a caller need not come from this
+            if not o.seen.has_values and variant.kind == "slip":
+                continue
             if not o.seen.has_values:
                 words.setdefault((o.check, whole.pattern), []).append(variant)
             if not variant.said:
                 continue
             alike = before.setdefault((o.check, whole.pattern), [])
-            # Pairs and rules that look like something said before add nothing.
-            if variant.kind in ("pair", "rule") and any(k.whole.matches(whole) for k in alike):
+            if variant.kind in _AFTER and any(k.whole.matches(whole) for k in alike):
                 continue
             gradients_only = all(path.startswith("gradient of") for path in o.seen.paths)
             if variant.kind.startswith("forward") and not gradients_only:

@@ -71,14 +71,18 @@ class Reference:
             parts = {"": answer.preamble, **parts}
         return parts
 
+    def first_line(self, function: str) -> int:
+        """The first line of a function that students write, from 1 where the function begins."""
+        first, last = self.solution.spans[function]
+        marked = [n for n in self.solution.marked_lines() if first <= n <= last]
+        return min(marked, default=first) - first + 1
+
     def edited(self, function: str, edits: tuple[Edit, ...], where: str) -> str:
         """The source of a function after some edits, each of which must fit exactly once."""
         if function not in self.functions:
             raise MistakeError(f"{where}: the solution has no function {function!r}")
-        first, last = self.solution.spans[function]
-        marked = [n for n in self.solution.marked_lines() if first <= n <= last]
         lines = self.functions[function].splitlines()
-        start = min(marked, default=first) - first  # a docstring may hold the same formula
+        start = self.first_line(function) - 1  # a docstring may hold the same formula
         text = "\n".join(lines[start:])
         for old, new in edits:
             times = text.count(old)

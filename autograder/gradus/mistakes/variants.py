@@ -1,4 +1,4 @@
-"""The wrong answers that are recorded: written mistakes, pairs of them, and changes by rule."""
+"""The wrong answers that are recorded: written mistakes, pairs of them, changes by rule, slips."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from gradus.checks.known import Kind
 from gradus.mistakes.read import Mistake, MistakeError, Mistakes
 from gradus.mistakes.reference import Reference
 from gradus.mistakes.rules import changes_by_rule, gradients_of_own_forward
+from gradus.mistakes.slips import slips
 
 Names = dict[str, Any]
 PAIRS = 250  # of a function's mistakes that are recorded, at most
@@ -68,6 +69,9 @@ def variants(reference: Reference, written: Mistakes, functions: Sequence[str]) 
             found += _beside(reference, stem)
         for c in changes_by_rule(reference, function):
             found.append(Variant("rule", function, (c.says,), c.parts, c.wrap, c.argument))
+    for function in functions:
+        for says, text in slips(reference.functions[function], reference.first_line(function)):
+            found.append(Variant("slip", function, (says,), {function: text}))
     return found
 
 

@@ -1,0 +1,496 @@
+"""Stories that numbers can tell: each turns the trusted value into the student's, or says nothing.
+
+A hypothesis is given the student's value, the trusted one, and the Leaf with what else is known; it
+yields the diagnoses with which *every* element is explained.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations, permutations
+
+import torch
+from torch import Tensor
+
+from gradus.checks.evidence import shapes
+from gradus.checks.failure import Leaf
+from gradus.checks.tolerance import agree, closeness, largest_magnitude
+
+TINY = 1e-9  # beside which the tolerance is no small part: any factor fits
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A mistake's name (`kind:detail`), what it does to the value, and what to think about."""
+
+    id: str
+    summary: str
+    explanation: str = ""
+
+
+def shape(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    if actual.shape == expected.shape:
+        return
+    summary = shapes(clues)
+    if actual.ndim == expected.ndim and sorted(actual.shape) == sorted(expected.shape):
+        for dims in _permutations(expected.ndim):
+            if agree(actual, expected.permute(dims)):
+                yield Diagnosis(
+                    "transpose", summary, "The values are right, with their axes in another order."
+                )
+        yield Diagnosis("transpose:shape", summary, "The axes are in another order.")
+    if actual.numel() == expected.numel() and agree(actual.reshape(expected.shape), expected):
+        yield Diagnosis("shape", summary, "The values are right: only the shape is not.")
+    for axis in range(actual.ndim):
+        reduced = actual.double()
+        for how, value in (("sum", reduced.sum(axis)), ("mean", reduced.mean(axis))):
+            if agree(value, expected, actual.dtype):
+                yield Diagnosis(
+                    f"unreduced:{axis}", summary, f"A {how} over axis {axis} is missing."
+                )
+    varied = bool((expected != expected.flatten()[:1]).any())  # a constant fits too many stories
+    whole = expected.double()  # labels are integers and have no mean
+    for axis in range(expected.ndim) if varied else ():
+        for how, value in (("sum", whole.sum(axis)), ("mean", whole.mean(axis))):
+            if agree(actual.squeeze(), value.squeeze(), actual.dtype):
+                yield Diagnosis(
+                    f"reduced:{axis}",
+                    summary,
+                    f"It is the {how} of the right values over their axis {axis}: one too many.",
+                )
+    if expected.ndim == 1 and actual.shape == 2 * expected.shape:
+        yield Diagnosis(
+            "broadcast",
+            summary,
+            "Have a column (N, 1) and a row (N,) met? Together they are (N, N).",
+        )
+
+
+def not_finite(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape or bool((actual.isfinite() | ~expected.isfinite()).all()):
+        return
+    bad = ~actual.isfinite() & expected.isfinite()
+    first = tuple(int(i) for i in bad.nonzero()[0])
+    kind = "nan" if bool(actual[first].isnan()) else "inf"
+    name = "NaN" if kind == "nan" else "infinity"
+    where = f", first at {list(first)}" if first else ""
+    yield Diagnosis(
+        kind,
+        f"{name} in {int(bad.sum())} of {bad.numel()} values{where}" if where else name,
+        "Look for exp of a large number, log(0), 0/0, the root of a negative number or infinity "
+        "minus infinity on the way there.",
+    )
+
+
+def zeros(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape or actual.numel() == 0:
+        return
+    if bool((actual == 0).all()):
+        yield Diagnosis("zeros", "all zeros")
+
+
+def constant(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape or actual.numel() <= 2:
+        return
+    mostly_right = int(closeness(actual, expected).sum()) > actual.numel() // 2
+    also_right = bool((expected == expected.flatten()[0]).all())  # which is no fault
+    if bool((actual == actual.flatten()[0]).all()) and not mostly_right and not also_right:
+        yield Diagnosis("constant", f"the same value {float(actual.flatten()[0]):.5g} everywhere")
+
+
+def integer(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape or actual.is_floating_point():
+        return
+    if agree(actual.double(), expected.trunc()):
+        yield Diagnosis("integer", "integers where fractions were expected")
+
+
+def scale(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """A factor that has a name."""
+    found = constant_ratio(actual, expected)
+    a_count = expected.numel() == 1 and not expected.is_floating_point()  # any may be any's double
+    if found is None or a_count:
+        return
+    lengths = {f"length of axis {n} of {name}": d for name, n, d in _lengths(clues)}
+    for id, why in _names_of_ratio(found, clues.sizes, lengths):
+        yield Diagnosis(id, _times(found) + _everywhere(expected), why)
+
+
+def by_length(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """A factor that is the size of a tensor: some size is nearly every small number."""
+    found = constant_ratio(actual, expected)
+    if found is None:
+        return
+    sizes = {f"the length of axis {n} of {name}": d for name, n, d in _lengths(clues)}
+    for name, tensor in {**clues.tensors, "the result": expected}.items():
+        sizes[f"the number of values in {name}"] = tensor.numel()
+        if tensor.ndim > 1:
+            sizes[f"the number of values in a row of {name}"] = tensor[:1].numel()
+    for name, size in sizes.items():
+        if size > 1 and _is_near(abs(found), size):
+            text = f"{size} is {name}: is a mean taken as a sum?"
+            yield Diagnosis(f"scale:{name}", _times(found) + _everywhere(expected), text)
+        elif size > 1 and _is_near(abs(found), 1 / size):
+            text = f"{size} is {name}: is it divided by once too often?"
+            yield Diagnosis(f"scale:1/{name}", _times(found) + _everywhere(expected), text)
+
+
+def _lengths(clues: Leaf) -> Iterator[tuple[str, int, int]]:
+    """The tensors' names, their axes and how long these are."""
+    for name, tensor in clues.tensors.items():
+        for axis, length in enumerate(tensor.shape):
+            yield name, axis, length
+
+
+def _everywhere(expected: Tensor) -> str:
+    return ", everywhere" if expected.numel() > 1 else ""
+
+
+def _is_near(value: float, other: float) -> bool:
+    return other != 0 and abs(value / other - 1) < 1e-6
+
+
+def ratio(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """A factor without a name; of one or two values it says nothing."""
+    found = constant_ratio(actual, expected)
+    if found and int((expected.abs() > 1e-3 * expected.abs().max()).sum()) > 2:
+        yield Diagnosis("scale", _times(found) + ", everywhere")
+
+
+def constant_ratio(actual: Tensor, expected: Tensor) -> float | None:
+    """How many times too large every value is; None where they are off by different factors."""
+    if actual.shape != expected.shape or largest_magnitude(expected.double()) < TINY:
+        return None
+    large = expected.abs() > 1e-3 * expected.abs().max()
+    ratio = float((actual[large].double() / expected[large]).median())
+    return ratio if ratio != 0 and agree(actual.double() / ratio, expected, actual.dtype) else None
+
+
+def _names_of_ratio(
+    ratio: float, sizes: Mapping[str, float], lengths: Mapping[str, float]
+) -> Iterator[tuple[str, str]]:
+    """What a factor may be called by and what is said of it; of all `lengths` only roots, for some
+    length is nearly every small number."""
+    if _is_near(ratio, -1):
+        yield "sign", "The sign is the opposite."
+        return
+    rest = {f"1 − {name}": 1 - size for name, size in sizes.items() if 0 < size < 1}
+    sign, prefix = (1, "") if ratio > 0 else (-1, "-")
+    for name, size in {**sizes, **rest}.items():
+        if size in (1, -1, 0):
+            continue
+        key = prefix + (name if name in rest else name.split()[0])
+        if _is_near(sign * ratio, size):
+            yield f"scale:{key}", f"{size:g} is {_the(name)}: {_lost(name, 'lost')}"
+        elif _is_near(sign * ratio, 1 / size):
+            yield f"scale:1/{key}", f"{size:g} is {_the(name)}: {_lost(name, 'twice')}"
+        elif _is_near(sign * ratio, size * size) and name in sizes:
+            yield f"scale:{key}^2", f"{size * size:g} is {_the(name)} squared."
+    for name, size in {**sizes, **lengths}.items():
+        root = math.sqrt(size) if size > 0 else 0.0
+        if root % 1 and (_is_near(sign * ratio, root) or _is_near(sign * ratio, 1 / root)):
+            text = f"{root:.4g} is the root of {size:g}, {_the(name)}."
+            yield f"scale:{prefix}√{name}", text
+    for factor in (2.0, 0.5):
+        if _is_near(sign * ratio, factor):
+            yield f"scale:{prefix}{factor:g}", ""
+
+
+def _the(name: str) -> str:
+    return name if name == "dout" or name.startswith("1 ") else f"the {name}"
+
+
+def _lost(name: str, how: str) -> str:
+    if name.startswith("batch"):
+        if how == "lost":
+            return "was a mean over the batch taken as a sum (the 1/N lost)?"
+        return "was a sum over the batch taken as a mean (1/N once too often)?"
+    return "one factor too many." if how == "lost" else "one factor is missing."
+
+
+def _times(ratio: float) -> str:
+    if ratio == -1:
+        return "the sign is wrong"
+    sign = " and of the opposite sign" if ratio < 0 else ""
+    size = abs(ratio)
+    if abs(size - 1) < 1e-9:
+        return "the sign is wrong"
+    if size > 1:
+        return f"{_number(size)} times too large{sign}"
+    return f"{_number(1 / size)} times too small{sign}"
+
+
+def _number(x: float) -> str:
+    return f"{x:.1f}" if abs(x - round(x, 1)) < 1e-6 and x < 1e9 else f"{x:.4g}"
+
+
+def transposed(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape or expected.ndim < 2:
+        return
+    for dims in _permutations(expected.ndim):
+        if agree(actual, expected.permute(dims)):
+            yield Diagnosis("transpose", "right values with the axes in another order")
+    # Two values are the other way round for other reasons, too: y < 0 for y > 0.
+    several = len(set(expected.flatten().tolist())) > 2
+    for axis in range(expected.ndim) if several else ():
+        if expected.shape[axis] > 1 and agree(actual, expected.flip(axis)):
+            yield Diagnosis(f"flip:{axis}", f"right values in reverse order along axis {axis}")
+
+
+def swapped(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    others = {path: value for path, value in clues.outputs.items() if path != clues.path}
+    for other, value in others.items():
+        same = bool(actual.any()) and agree(actual, value)  # zeros are no evidence
+        if _list_of(other) == _list_of(clues.path) and actual.numel() == 1:
+            continue  # a number in a list that stands still
+        if same and not agree(value, expected):
+            yield Diagnosis("swapped", f"holds the value of {other}: are the two swapped?")
+
+
+def _list_of(path: str) -> str:
+    """A path without its last index: "losses[1]" is in losses."""
+    return path.rpartition("[")[0] or path
+
+
+def term(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape:
+        return
+    if not bool(expected.any()):  # to nothing anything may have been added
+        return
+    gap = actual.double() - expected
+    for name, tensor in clues.tensors.items():
+        term = broadcast(tensor, expected)
+        if term is None or not bool((term != 0).any()):
+            continue
+        if agree(gap, -term):
+            yield Diagnosis(f"missing term:{name}", f"the term {name} is missing")
+        if agree(gap, term):
+            yield Diagnosis(f"extra term:{name}", f"{name} is added once too often")
+        if agree(gap, -2 * term):
+            yield Diagnosis(f"sign of term:{name}", f"the term {name} has the wrong sign")
+        share = float((gap * term).sum() / term.square().sum())
+        several = int((term != 0).sum()) > 3 and bool((term != term.flatten()[0]).any())
+        a_factor = constant_ratio(actual, expected) is not None  # which says more
+        if several and not a_factor and abs(share) > 1e-9 and agree(gap, share * term):
+            what = f"yours is the right value and {share:.5g} · {name}"
+            yield Diagnosis(f"term:{name}", what, f"Where does {name} come in, with that factor?")
+
+
+def input_itself(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """An input as it came, or a multiple of it."""
+    if actual.shape != expected.shape or constant_ratio(actual, expected) is not None:
+        return
+    for name, tensor in clues.tensors.items():
+        values = tensor.double()
+        if values.shape != actual.shape or not _is_varied(values):
+            continue
+        share = float((actual.double() * values).sum() / values.square().sum())
+        if abs(share) > 1e-9 and agree(actual.double(), share * values, actual.dtype):
+            factor = "" if _is_near(share, 1) else "−" if _is_near(share, -1) else f"{share:.5g} · "
+            yield Diagnosis(f"input:{name}", f"it is {factor}{name}")
+
+
+def function_of_right(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """A function of the right values, element by element."""
+    if actual.shape != expected.shape or not expected.is_floating_point():
+        return
+    right = expected.double()
+    if not _is_varied(right):
+        return
+    for id, what, values in (
+        ("square", "the squares of the right values", right.square()),
+        ("root", "the roots of the right values", right.sqrt()),
+        ("reciprocal", "1 / the right values", 1 / right),
+        ("abs", "the right values without their signs", right.abs()),
+        ("complement", "1 minus the right values", 1 - right),
+        ("exp", "e to the power of the right values", right.exp()),
+        ("log", "the logarithms of the right values", right.log()),
+    ):
+        if bool(values.isfinite().all()) and agree(actual.double(), values, actual.dtype):
+            yield Diagnosis(f"function:{id}", f"you return {what}")
+
+
+def _is_varied(values: Tensor) -> bool:
+    """Whether there are so many different values that nothing fits them by chance."""
+    return len(set(values.flatten().tolist())) > 3
+
+
+def near(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """Right to three digits or more, everywhere."""
+    largest = largest_magnitude(expected.double())
+    if actual.shape != expected.shape or not largest:
+        return
+    off = float((actual.double() - expected).abs().max()) / largest
+    if off < 1e-3:  # NaN is not
+        yield Diagnosis(
+            "near",
+            f"nearly right: off by {off:.1g} of the largest value, at most",
+            "Is something small added or left out (an eps, a rounding, an iteration that ends "
+            "early, digits that a subtraction loses), or does it hardly show in this call?",
+        )
+
+
+def offset(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape:
+        return
+    flat = (actual.double() - expected).flatten()
+    finite = bool(flat.isfinite().all())
+    if finite and flat.numel() > 2 and agree(flat, flat.mean().expand_as(flat), torch.float64):
+        yield Diagnosis("offset", f"off by {float(flat[0]):.5g} everywhere")
+
+
+def factor(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape:
+        return
+    for name, tensor in clues.tensors.items():
+        factor = broadcast(tensor, expected)
+        if factor is None or agree(factor, torch.ones_like(factor)):
+            continue
+        if bool(((factor == 0) | (factor == 1)).all()):
+            kept = factor == 1
+            if bool(kept.any()) and agree(actual[kept], expected[kept]):
+                wrong = ~closeness(actual, expected)
+                if bool((expected[~kept] == 0).all()) and bool(wrong[~kept].any()):
+                    yield Diagnosis(
+                        f"missing factor:{name}",
+                        f"the mask {name} is missing",
+                        f"Values where {name} is 0 must be 0.",
+                    )
+            continue
+        if agree(actual * factor, expected, actual.dtype):
+            yield Diagnosis(f"missing factor:{name}", f"the factor {name} is missing")
+        if agree(actual, expected * factor):
+            yield Diagnosis(f"extra factor:{name}", f"there is a factor {name} too many")
+
+
+def stand_in(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """One value in the place of all others."""
+    mine, right = actual.flatten().double(), expected.flatten().double()
+    if not bool((mine == mine[0]).all()):
+        return
+    instead = f"{float(mine[0]):.5g}"
+    if bool((right == right[0]).all()):
+        yield Diagnosis(f"constant:{instead}", f"{instead} where {float(right[0]):.5g} is expected")
+    else:
+        yield Diagnosis(f"constant:{instead}", f"{instead} whatever is expected")
+
+
+def scale_along_axis(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape or expected.ndim < 2 or not expected.is_floating_point():
+        return
+    if agree(expected, expected.flatten()[:1].expand_as(expected)):  # which any value is a part of
+        return
+    for axis in range(expected.ndim):
+        others = [d for d in range(expected.ndim) if d != axis]
+        if expected[(0,) * axis].numel() == 0 or max(expected.shape[d] for d in others) < 3:
+            continue
+        ratio = (actual.double() * expected).sum(others, keepdim=True) / (
+            expected.square().sum(others, keepdim=True) + 1e-300
+        )
+        many = (expected != 0).sum(others, keepdim=True) > 1  # else any value is a factor
+        if agree(actual, ratio * expected) and bool(((ratio != 0) & (many | (ratio == 1))).all()):
+            yield Diagnosis(
+                f"scale along:{axis}",
+                f"each slice along axis {axis} is off by a factor of its own",
+                "Look at what is summed, or divided by, for each of them.",
+            )
+
+
+def order(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    if actual.shape != expected.shape or expected.numel() < 4:
+        return
+    if agree(actual.flatten().sort().values, expected.flatten().sort().values):
+        yield Diagnosis("order", "right values in the wrong places")
+
+
+def region(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """Wrong exactly where a known tensor is negative, positive or zero, or two of them are."""
+    if actual.shape == expected.shape:
+        wrong = ~closeness(actual, expected)
+        for where in regions(wrong, clues.tensors):
+            yield Diagnosis(f"where:{where}", f"wrong exactly where {where}")
+
+
+def regions(wrong: Tensor, tensors: Mapping[str, Tensor]) -> Iterator[str]:
+    """Where it is that some values, not all, are wrong, and no others: "x is negative"."""
+    if bool(wrong.all()) or int(wrong.sum()) < 2:
+        return
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if broadcast(tensor, wrong) is None:
+            continue
+        for what, there in (
+            ("negative", tensor < 0),
+            ("positive", tensor > 0),
+            ("zero", tensor == 0),
+            ("not zero", tensor != 0),
+        ):
+            if int(there.sum()) > 1:  # one entry of a vector may happen to be so
+                found[f"{name} is {what}"] = there.expand(wrong.shape)
+    for where, there in found.items():
+        if bool((there == wrong).all()):
+            yield where
+    for (one, first), (other, second) in combinations(found.items(), 2):
+        if int(wrong.sum()) > 2 and bool(((first & second) == wrong).all()):
+            yield f"{one} and {other}"
+
+
+def cut(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """Right but for a greatest or a least value, which takes the place of all beyond it."""
+    if actual.shape != expected.shape or expected.numel() < 4:
+        return
+    most, least = float(actual.max()), float(actual.min())
+    right = expected.double()
+    if most == least:
+        return
+    for what, limits, cut in (
+        ("more", (most,), right.clamp(max=most)),
+        ("less", (least,), right.clamp(min=least)),
+        ("less, or more,", (least, most), right.clamp(least, most)),
+    ):
+        beyond = right[right != cut].tolist()
+        # One value may happen to be the largest; but at 0 much is cut off.
+        several = len(set(beyond)) > 1 or (len(beyond) > 1 and 0.0 in limits)
+        if several and len(beyond) < right.numel() and agree(actual.double(), cut):
+            there = " and ".join(f"{limit:.5g}" for limit in limits)
+            yield Diagnosis(f"cut:{what}", f"{there} where {what} is expected: is it cut off?")
+
+
+def slices(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """Whole slices are right, and of the others most is wrong."""
+    if actual.shape != expected.shape or expected.ndim < 2:
+        return
+    wrong = ~closeness(actual, expected)
+    for axis, size in enumerate(expected.shape):
+        rest = [d for d in range(expected.ndim) if d != axis]
+        share = wrong.double().mean(rest)
+        bad = (share > 0).nonzero().flatten().tolist()
+        if wrong.numel() < 3 * size or not 0 < len(bad) < size or bool((share[bad] < 0.6).any()):
+            continue
+        good = [n for n in range(size) if n not in bad]
+        if len(good) == 1:
+            where = f"right at {_index(good[0], size)} of axis {axis} only"
+        elif len(bad) == 1:
+            where = f"wrong at {_index(bad[0], size)} of axis {axis} only"
+        else:
+            continue
+        yield Diagnosis(f"slices:{where}", where)
+
+
+def _index(n: int, size: int) -> str:
+    return "the last index" if n == size - 1 else f"index {n}"
+
+
+def broadcast(tensor: Tensor, like: Tensor) -> Tensor | None:
+    """`tensor` at the shape of `like`, or None when it does not broadcast to it."""
+    try:
+        return tensor.detach().double().expand(like.shape)
+    except RuntimeError:
+        return None
+
+
+def _permutations(n: int) -> Iterator[tuple[int, ...]]:
+    identity = tuple(range(n))
+    return (p for p in permutations(identity) if p != identity)
