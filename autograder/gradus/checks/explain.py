@@ -131,7 +131,7 @@ def explain(notes: Record) -> Exception | None:
         return _said([(_own_path(notes, text), text) for text in told], failure, notes)
     if not isinstance(failure, WrongValue):
         return failure
-    everywhere = _throughout(notes, seen, "rule") or _throughout(notes, seen, "slip")
+    everywhere = _throughout(notes, seen, "rule")
     if everywhere is not None and not _is_one_label(notes):
         return _said([(failure.leaf.path, everywhere.said[0])], failure, notes)
     of_paths = {text: path for path, text in _of_paths(notes, seen).items()}
@@ -149,10 +149,8 @@ def explain(notes: Record) -> Exception | None:
     named = diagnose(larger, _others(notes, larger), vague=False) if larger else None
     if larger is not None and named is not None and says_more(named.id):
         return _diagnosed(larger, named.summary, named.explanation, named.id, notes.hint)
-    by_rule = next(_not_refuted(notes, whole_matches(notes.known, seen, "rule")), None)
-    if by_rule is None and notes.throughout is None:
-        by_rule = next(_not_refuted(notes, whole_matches(notes.known, seen, "slip")), None)
-    if by_rule is not None and not _is_one_label(notes):
+    by_rule = _change_by_rule(notes, seen)
+    if by_rule is not None:
         notes.by_rule = True
         return _said([(leaf.path, by_rule.said[0])], failure, notes)
     # Of a few numbers little can be said: then the largest output of that name speaks.
@@ -220,6 +218,17 @@ def _throughout(notes: Record, seen: Transcript, kind: Kind) -> Known | None:
     """What explains every value of this check, and of all others of the function that fail."""
     fitting = _not_refuted(notes, whole_matches(notes.known, seen, kind))
     return next((known for known in fitting if known.said in (notes.throughout or ())), None)
+
+
+def _change_by_rule(notes: Record, seen: Transcript) -> Known | None:
+    """A change by rule that explains all of this check, or a slip that explains all others, too."""
+    if _is_one_label(notes):
+        return None
+    rules = _not_refuted(notes, whole_matches(notes.known, seen, "rule"))
+    slips = _not_refuted(notes, whole_matches(notes.known, seen, "slip"))
+    every = notes.throughout
+    fitting = (*rules, *(slip for slip in slips if every is None or slip.said in every))
+    return next(iter(fitting), None)
 
 
 def _not_refuted(notes: Record, fitting: Iterable[Known]) -> Iterator[Known]:
