@@ -13,7 +13,7 @@ from typing import Any
 from gradus.checks.known import Kind
 from gradus.mistakes.read import Mistake, MistakeError, Mistakes
 from gradus.mistakes.reference import Reference
-from gradus.mistakes.rules import changes_by_rule, gradients_of_own_forward
+from gradus.mistakes.rules import Change, changes_by_rule, gradients_of_own_forward
 from gradus.mistakes.slips import slips
 
 Names = dict[str, Any]
@@ -70,16 +70,23 @@ def variants(reference: Reference, written: Mistakes, functions: Sequence[str]) 
         for c in changes_by_rule(reference, function):
             found.append(Variant("rule", function, (c.says,), c.parts, c.wrap, c.argument))
     for function in functions:
-        for says, text in slips(reference.functions[function], reference.first_line(function)):
-            found.append(Variant("slip", function, (says,), {function: text}))
+        found += [
+            Variant("slip", function, (c.says,), c.parts) for c in _slips(reference, function)
+        ]
     return found
 
 
+def _slips(reference: Reference, function: str) -> Iterator[Change]:
+    for says, text in slips(reference.functions[function], reference.first_line(function)):
+        yield Change(says, {function: text})
+
+
 def _beside(reference: Reference, stem: str) -> Iterator[Variant]:
-    """A right backward beside a forward that a rule has changed: with its own formulas, and with
-    the gradients of that forward."""
-    for c in changes_by_rule(reference, f"{stem}_forward"):
-        said, wraps = (f"{stem}_forward", c.says), [c.wrap] if c.wrap else []
+    """A right backward beside a forward that a rule or a slip has changed: with its own formulas,
+    and with the gradients of that forward."""
+    forward = f"{stem}_forward"
+    for c in (*changes_by_rule(reference, forward), *_slips(reference, forward)):
+        said, wraps = (forward, c.says), [c.wrap] if c.wrap else []
         for more in ([], [gradients_of_own_forward(stem)]):
             wrap = partial(_wrapped, [*wraps, *more])
             yield Variant("forward rule", f"{stem}_backward", said, c.parts, wrap)
