@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from gradus.checks.calls import call
 from gradus.checks.evidence import evidence
-from gradus.checks.failure import MIXED_DTYPES, SHORT, CheckFailed, Leaf
+from gradus.checks.failure import MIXED_DTYPES, CheckFailed, Leaf
 from gradus.checks.judging import JUDGES, all_right, judge_backward, judged, lend, note
 from gradus.checks.leaves import is_right
 from gradus.checks.many import judge_many
@@ -47,7 +47,6 @@ def call_again(student: Student) -> None:
 
 def _judge_again(student: Student, c: Comparison, returned: Any) -> list[Leaf]:
     if judged(c) not in current().told:
-        _judge_dtype(c, returned)
         _judge_in_float32(student, c, returned)
     if any(map(callable, tree_flatten(list(c.inputs.values()))[0])):  # which may count its calls
         return []
@@ -137,39 +136,6 @@ def leaves_of(student: Student, c: Comparison) -> list[Leaf]:
         _, cache = lend(student, c, list(c.inputs.values()), c.options)
         return judge_backward(student, c, cache)[0]
     return JUDGES[c.kind](student, c)[0]
-
-
-def _judge_dtype(c: Comparison, returned: Any) -> None:
-    """What a right comparison has `returned` is float64 where that was asked with, and expected.
-
-    Raises CheckFailed with diagnosis `dtype`.
-    """
-    notes, forward = current(), f"{c.function}_forward"
-    if not any(map(_is_double, tree_flatten([*c.inputs.values(), *c.options.values()])[0])):
-        return
-    if c.kind == "gradients" and forward in notes.told | notes.short:  # whose cache it is
-        return
-    for mine, right in zip(tree_flatten(_values(c, returned))[0], _rights(c), strict=False):
-        is_float = isinstance(mine, Tensor) and mine.is_floating_point()
-        if is_float and _is_double(right) and mine.dtype != right.dtype:
-            name = str(mine.dtype).removeprefix("torch.")
-            text = f"{judged(c)} returns {name} {SHORT}"
-            raise CheckFailed(text, MIXED_DTYPES, diagnosis="dtype")
-
-
-def _values(c: Comparison, returned: Any) -> Any:
-    """Of what was returned that which is compared, in the order of `_rights`."""
-    if c.kind == "forward":
-        return returned[0]
-    if c.kind == "gradients" and isinstance(returned, Tensor):
-        return [returned]
-    return returned
-
-
-def _rights(c: Comparison) -> list[Any]:
-    if c.kind == "gradients":
-        return tree_flatten([c.expected[name] for name in c.wrt])[0]
-    return tree_flatten(c.expected)[0]
 
 
 def _judge_in_float32(student: Student, c: Comparison, returned: Any) -> None:
