@@ -325,6 +325,10 @@ def _attempt(
             message += f"\nIt calls {relied[0]}, which fails its own check: {MEND_FIRST}"
         elif info.function.endswith("_backward") and forward in lost and MEND_FIRST not in message:
             message += f"\nThe cache is {forward}'s, which fails its own check: {MEND_FIRST}"
+        elif info.function.endswith("_backward") and status is Status.FAILED and diagnosis is None:
+            message += (
+                f"\nIt goes by the cache, so it may also be {forward} that is wrong in there."
+            )
     raised_by = getattr(error, "function", None) or info.function
     result = info.result(
         status,

@@ -109,7 +109,9 @@ def _readme(course: Course, topic: Topic, solution: Solution, checks: Iterable[C
         f"    gradus show {topic.id} experiment",
         "",
         f"`test_{topic.id}.py` holds the checks that `gradus check` runs. Your work is graded with"
-        " these and with others, on other numbers.",
+        " these and with others, on other numbers. All calls of one check may compute for"
+        f" {topic.limits.check_seconds:g} seconds: enough for products of matrices, not for loops"
+        " over all numbers.",
     ]
     asked = [
         f"{metric} of at least {value:g} ({data.replace('_', ' ')})"
