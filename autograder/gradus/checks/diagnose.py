@@ -38,13 +38,10 @@ def diagnose(leaf: Leaf, others: Sequence[Leaf] = (), *, vague: bool) -> Diagnos
             for found in _tried(hypothesis, leaf)
             if all(any(d.id == found.id for d in _tried(hypothesis, o)) for o in elsewhere)
         ]
-        if (
-            hypothesis is _in_part
-            and fitting
-            and all(_is_wrong(one).all() for one in (leaf, *elsewhere))
-        ):
+        alike = (leaf, *elsewhere)
+        if fitting and hypothesis is _in_part and not any(map(_is_partly_right, alike)):
             continue
-        if hypothesis is h.by_length and len({_factor(one) for one in (leaf, *elsewhere)}) < 2:
+        if hypothesis is h.by_length and len(set(map(_factor, alike))) < 2:
             continue
         if fitting:
             whys = dict.fromkeys(found.explanation for found in fitting if found.explanation)
@@ -61,10 +58,8 @@ def says_more(diagnosis: str) -> bool:
 
 def _shows(hypothesis: Hypothesis, leaf: Leaf) -> bool:
     """Whether there is enough to show a hypothesis, or to refute it."""
-    if hypothesis is h.scale and not any(
-        _tried(h.scale, leaf)
-    ):  # what its factor is may be left out
-        return h.constant_ratio(leaf.mine, leaf.right) is None
+    if hypothesis is h.scale and not any(_tried(h.scale, leaf)):
+        return h.constant_ratio(leaf.mine, leaf.right) is None  # else of what is not given
     if hypothesis is _in_part:
         return leaf.mine.shape != leaf.right.shape or int(_is_wrong(leaf).sum()) >= FEW
     return leaf.right.numel() >= _FEWEST.get(hypothesis, 0)

@@ -159,10 +159,8 @@ def _merged(
             if o.seen is None:
                 continue
             whole, borrowed = o.seen.whole, variant.kind == "pair" and len(variant.said) == 1
-            if not o.seen.has_values and (borrowed or variant.kind == "forward rule"):
+            if not o.seen.has_values and (borrowed or variant.kind in ("forward rule", "slip")):
                 continue  # what a property says of a caller need not come from this
-            if not o.seen.has_values and variant.kind == "slip":
-                continue
             if not o.seen.has_values:
                 words.setdefault((o.check, whole.pattern), []).append(variant)
             if not variant.said:
