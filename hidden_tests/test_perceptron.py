@@ -81,25 +81,23 @@ def test_threshold_unit(student, rng):
         x, w, b = size * rng.normal(n, 3), rng.normal(3, m), rng.normal(m)
         right = torch.nn.functional.linear(x, w.T, b).sign()
         cases.append((x, w, b, right))
-        cases.append((x, w[:, 0], b[0], right[:, 0]))
-        cases.append((x[0], w[:, 0], b[0], right[0, 0]))
+        cases += [(x[rows], w[:, 0], b[0], right[rows, 0]) for rows in (slice(None), 0)]
     for x, w, b, right in cases:
-        inputs = dict(x=x, w=w, b=b)
-        check_result(student, "threshold_unit", inputs, right, "out", same_dtype=True)
+        check_result(student, "threshold_unit", dict(x=x, w=w, b=b), right, "out", same_dtype=True)
 
 
 @public
 @points(3, of="perceptron_step")
 def test_perceptron_step(student, rng):
     """A mistake moves w by y · x and b by y; a right answer moves nothing."""
-    w, b, x = rng.normal(5), rng.normal(1)[0], 1000 * rng.normal(5)
+    w, x = rng.normal(5), 1000 * rng.normal(5)
+    b = -2 * torch.dot(w, x)  # so that z has the sign of b
     z = float((torch.dot(w, x) + b).sign())
     for sign, y in ((-z, 1.0), (z, 1.0), (z, -1.0), (-z, -1.0), (0, -1.0), (0, 1.0)):
         start, bias, wrong = sign * w, sign * b, y * (sign * z or 1) < 0
         after = (torch.add(start, x, alpha=y), bias + y) if wrong else (start, bias)
         inputs = dict(w=start, b=bias, x=x, y=double(y))
-        names = ("w", "b", "mistake")
-        check_result(student, "perceptron_step", inputs, (*after, wrong), names)
+        check_result(student, "perceptron_step", inputs, (*after, wrong), ("w", "b", "mistake"))
 
 
 @public
@@ -122,9 +120,7 @@ def test_perceptron_epoch(student, rng):
         # A small w, so that one step mends a single example; b ends away from 0, whatever is added.
         x, w = rng.normal(n, 3), rng.uniform(3, low=-0.6, high=0.6)
         b = rng.uniform(low=0.3, high=0.7)
-        y = torch.where(rng.normal(n) < 0, -1.0, 1.0).double()
-        if n == 1:
-            y = -unit(x, w, b)
+        y = rng.normal(n).sign() if n > 1 else -unit(x, w, b)
         *moved, mistakes = epoch(w, b, x, y)
         names, expected = ("w", "b", "mistakes"), (*moved, float(mistakes))
         check_result(student, "perceptron_epoch", dict(w=w, b=b, x=x, y=y), expected, names)
@@ -134,8 +130,7 @@ def test_perceptron_epoch(student, rng):
 
 
 def check_training(student, x, y, max_epochs, w, b, mistakes):
-    inputs = dict(x=x, y=y, max_epochs=max_epochs)
-    expected = w, b, [float(m) for m in mistakes]
+    inputs, expected = dict(x=x, y=y, max_epochs=max_epochs), (w, b, list(map(float, mistakes)))
     check_result(student, "perceptron_train", inputs, expected, ("w", "b", "mistakes"))
 
 
@@ -152,8 +147,8 @@ def test_perceptron_train_by_hand(student):
 
 def two_sides(rng):
     x, normal = rng.normal(40, 4), rng.normal(4)
-    x = x[(x @ normal).abs() > 0.1 * normal.norm()]
-    return x, (x @ normal).sign()
+    z = (x @ normal) / normal.norm() + 0.5  # the hyperplane misses 0
+    return x[z.abs() > 0.1], z[z.abs() > 0.1].sign()
 
 
 @points(1, of="perceptron_train")
@@ -208,9 +203,8 @@ def test_boolean_functions(student):
         check_table(table, 2 ** (2**n), 2**n, f"boolean_functions({n})")
 
 
-def check_separable(student, x, y, max_epochs, expected):
-    inputs = dict(x=x, y=y, max_epochs=max_epochs)
-    check_result(student, "is_separable", inputs, expected, "separable")
+def check_separable(student, x, y, limit, expected):
+    check_result(student, "is_separable", dict(x=x, y=y, max_epochs=limit), expected, "separable")
 
 
 @public
@@ -239,12 +233,10 @@ def test_two_layer(student, rng):
     """The last unit reads the answers of the hidden ones, and z = 0 fires in both layers."""
     for n in (20, 20, 20, 20, 20, 1):
         x, w, b, v = rng.normal(n, 3), rng.normal(3, 4), rng.normal(4), rng.normal(4)
-        c = rng.normal(1)[0] / 9
-        hidden = torch.nn.functional.linear(x, w.T, b).sign()
-        right = (torch.mv(hidden, v) + c).sign()
-        check_result(student, "two_layer", dict(x=x, w=w, b=b, v=v, c=c), right, "out")
-    # Hidden: z = (0, 1), (−5, −2), (−3, −2), (2, 0). The last: 3 − 3 = 0 where both fire.
-    w, right = double([[1, 1], [-2, -1]]), double([1, -1, -1, 1])
+        inputs = dict(x=x, w=w, b=b, v=v, c=2 * rng.normal(1)[0])
+        check_result(student, "two_layer", inputs, answers_of(**inputs), "out")
+    # Hidden: z = (1, −1), (−2, 2), (−2, 2), (0, 0). The last: 3 − 3 = 0 where both fire, else < 0.
+    w, right = double([[1, -1], [-1, 1]]), double([-1, -1, -1, 1])
     for size in (1, TINY):
         inputs = dict(x=size * CORNERS, w=w, b=double([0, 0]), v=double([2, 1]), c=double(-3))
         check_result(student, "two_layer", inputs, right, "out")
@@ -260,12 +252,13 @@ def encodings(rng):
 @points(1, of="xor_network")
 def test_xor_network(student, rng):
     """Your two_layer answers the rows FF, FT, TF, TT right, whatever numbers F and T are."""
-    for false, true in encodings(rng):
-        network = xor_weights(student, false, true)
-        rows = double(list(product((false, true), repeat=2)))
-        answers = student.two_layer(rows, *network)
-        right = double([-1.0, 1.0, 1.0, -1.0])
-        check_values(answers, right, f"answers for F = {false:.4g}, T = {true:.4g}")
+    answers, pairs = [], encodings(rng)
+    for pair in pairs:
+        rows = double(list(product(pair, repeat=2)))
+        answers.append(student.two_layer(rows, *xor_weights(student, *pair)))
+    right = double([[-1.0, 1.0, 1.0, -1.0]]).expand(len(pairs), 4)
+    names = ", ".join(f"({false:.4g}, {true:.4g})" for false, true in pairs)
+    check_values(torch.stack(answers), right, f"answers, a row for each (F, T) = {names}")
 
 
 @points(1, of="xor_network")
@@ -277,9 +270,8 @@ def test_xor_network_with_noise(student, rng):
         answers = answers_of(false + (true - false) * (bits + 0.1 * noise), *network)
         wrong = int((answers != 2.0 * (bits[:, 0] != bits[:, 1]) - 1).sum())
         text = f"wrong for {wrong} of 16 inputs that are off by a tenth of T − F"
-        more = "Put each cut halfway between two of the sums."
-        here = f"false = {false:.4g}, true = {true:.4g}"
-        require(wrong == 0, text, more, here, diagnosis="margin")
+        how = "Put each cut halfway between two of the sums."
+        require(wrong == 0, text, how, f"F = {false:.4g}, T = {true:.4g}", diagnosis="margin")
 
 
 def xor_weights(student, false, true):
@@ -288,7 +280,8 @@ def xor_weights(student, false, true):
     w, b, v, c = unpack("xor_network", value, "w", "b", "v", "c")
     for name, mine, shape in (("w", w, (2, 2)), ("b", b, (2,)), ("v", v, (2,)), ("c", c, ())):
         number = name == "c" and isinstance(mine, (int, float))
-        fits = isinstance(mine, Tensor) and mine.shape == shape
-        text = f"{name} must be a tensor of shape {shape}, got {kind(mine)}"
-        require(number or fits, text, diagnosis="shape")
+        fits = isinstance(mine, Tensor) and mine.shape == shape and mine.dtype == torch.float32
+        got = f"{kind(mine)}, {getattr(mine, 'dtype', 'no dtype')}"
+        text = f"{name} must be a tensor of shape {shape}, torch.float32, got {got}"
+        require(number or fits, text, diagnosis="shape or dtype")
     return [torch.as_tensor(t).double() for t in (w, b, v, c)]

@@ -10,8 +10,8 @@ threshold_unit = mistakes(
     change("(z >= 0).to(x.dtype) * 2 - 1 -> z.sign()", "where z is 0 it answers 0: it fires, +1"),
     change("(z >= 0).to(x.dtype) * 2 - 1 -> z", "this is z: the threshold is missing"),
     change("z >= 0 -> z < 0", "the answers are the wrong way round: a unit fires where z ≥ 0"),
+    change("z >= 0 -> z > -1e-6", "it fires where z is a little below 0: only from 0 on"),
     change("x @ w + b -> x @ w", "the bias is left out of z: the hyperplane goes through 0"),
-    change(("(z >= 0).to(x.dtype) * 2 - 1 -> torch.where(z < 0, -1.0, 1.0)", "(z >= 0) * 2 - 1")),
 )
 
 perceptron_step = mistakes(
@@ -23,23 +23,25 @@ perceptron_step = mistakes(
         "threshold_unit(x, w, b) == y -> y * (x @ w + b) > 0",
         "z = 0 is taken for a mistake, whatever the label: the unit says +1 there",
     ),
+    change("== y: -> == y or x @ w + b == 0:", "z = 0 is never a mistake: for the label −1 it is"),
+    change("unit(x, w, b) -> unit(x, w, 0 * b)", "the bias is left out where the unit answers"),
     change("w, b, False -> w, b + y, False", "b moves where the unit is right: it must stay too"),
-    change(
-        "w + y * x, b + y, True -> w, b, True", "nothing moves: the unit is wrong here and must"
-    ),
+    change("w + y * x, b + y -> w, b", "nothing moves: the unit is wrong here and must"),
     change("b + y, True -> b, True", "b does not move: it is a weight too, its input is always 1"),
     change("b + y, True -> b + y * x.sum(), True", "b moves by y · sum(x): its input is always 1"),
     change("b + y, True -> b - y, True", "b moves the wrong way: it moves by y, up or down"),
     change("w + y * x -> w + x", "x is added whatever the label: the step is y · x"),
     change("w + y * x -> w - y * x", "w moves the wrong way: y · x is to be added"),
     change(
-        "w + y * x, b + y -> w + 2 * y * x, b + 2 * y",
-        "the step is twice too long: is it (y − answer) · x?",
+        "* x, b + y -> * x * 2, b + 2 * y", "the step is twice too long: is it (y − answer) · x?"
     ),
-    change("w + y * x -> w + 2 * y * x", "the step of w is twice too long: it is y · x"),
     change(
-        "b + y, True -> b + y, False", "mistake says whether the unit was wrong before the step"
+        ("w + y * x, b + y -> w + 0.5 * y * x, b + 0.5 * y", "w + 0.1 * y * x, b + 0.1 * y"),
+        "the step is too short: it is y · x and y, without a learning rate",
     ),
+    change("w + y * x -> w + y * x / x.norm()", "the step of w has the length 1: it is y · x"),
+    change("w + y * x -> w + 2 * y * x", "the step of w is twice too long: it is y · x"),
+    change("y, True -> y, False", "mistake says whether the unit was wrong before the step"),
     change(
         "w, b, False -> w, b, True",
         "mistake is the wrong way round: it says whether the unit was wrong before the step",
@@ -66,6 +68,9 @@ perceptron_epoch = mistakes(
         "            mistakes += mistake",
         "an example is repeated until it is right: each has one turn",
     ),
+    change("zip(x, y -> zip(x.flip(0), y.flip(0)", "the rows' order is another: first to last"),
+    change("+= mistake -> |= mistake", "mistakes says whether there was one: count them"),
+    change("b, mistakes -> b, mistakes / len(x)", "mistakes is a share of the rows: count them"),
     change("+= mistake -> += 1", "every example is counted: only those that were wrong count"),
 )
 
@@ -87,17 +92,14 @@ perceptron_train = mistakes(
         "if wrong == 0: -> if wrong == 0 or mistakes[-2:] == [wrong, wrong]:",
         "it stops where an epoch makes as many mistakes as the last: only 0 and max_epochs end it",
     ),
-    change("x.new_zeros(()) -> x.new_ones(())", "b does not start at zero: both w and b do"),
     change("range(max_epochs) -> range(max_epochs - 1)", "it stops one epoch before max_epochs"),
     change(
-        "w, b, wrong = perceptron_epoch(w, b, x, y) -> "
-        "w, b, wrong = perceptron_epoch(0 * w, 0 * b, x, y)",
-        "every epoch starts from zero: w and b pass from epoch to epoch",
+        ("perceptron_epoch(w, b, -> perceptron_epoch(0 * w, 0 * b,", "perceptron_epoch(w, 0 * b,"),
+        "every epoch starts from zero, with both or with b: w and b pass from epoch to epoch",
     ),
+    change("(wrong) -> (wrong + sum(mistakes[-1:]))", "a running total: each epoch counts anew"),
     change(
-        "mistakes.append(wrong)\n"
-        "        if wrong == 0: -> mistakes += [wrong] if wrong else []\n"
-        "        if wrong == 0:",
+        "mistakes.append(wrong) -> mistakes += [wrong] if wrong else []",
         "the epoch without mistakes is missing: it is made, and listed too",
     ),
     change(
@@ -107,26 +109,29 @@ perceptron_train = mistakes(
         "all rows of an epoch are judged with the same w and b: each must meet the newest",
     ),
     change(
-        "x.new_zeros(x.shape[1]) -> torch.ones_like(x[0])",
-        "it does not start at zero: on paper the first epoch ends at w = (4, 1), b = 0",
+        ("x.new_zeros(x.shape[1]) -> torch.ones_like(x[0])", "x.new_zeros(()) -> x.new_ones(())"),
+        "w or b does not start at zero: on paper the first epoch ends at w = (4, 1), b = 0",
     ),
-    change("return w, b, mistakes -> return w, b, sum(mistakes)"),
 )
 
 boolean_inputs = mistakes(
     change("bits.float() * 2 - 1 -> bits.float()", "false is written as 0: it is −1"),
     change("% 2 -> % 2 * 0", "false is the only value: a table holds −1 and +1"),
     change("torch.arange(2**n) -> torch.arange(2**n) % max(2, 2**n - 1)"),
-    change(("2**n -> 2 * n", "n**2")),
     change("bits.float() -> bits"),
 )
 
 boolean_functions = mistakes(
     change("2**n -> n", "these are the inputs' rows: a function has an output for each of 2ⁿ"),
-    change(("2**n -> 2 * n", "n + 1", "n**2")),
 )
 
 is_separable = mistakes(
+    change("== 0 -> <= 1", "an epoch with one mistake is let through: there must be none"),
+    change(
+        ("mistakes[-1] == 0 -> bool((y * (x @ w + b) > 0).all())", "bool((y * (x @ w) > 0).all())"),
+        "the rows are judged otherwise than the unit does, with its bias and +1 at z = 0",
+        also="_, _, mistakes -> w, b, _",
+    ),
     change("== 0 -> > 0", "the wrong way round: separable means that a hyperplane does separate"),
     change(
         "mistakes[-1] -> mistakes[0]",
@@ -140,15 +145,13 @@ is_separable = mistakes(
 
 two_layer = mistakes(
     change("= threshold_unit(x, w, b) -> = x @ w + b", "the hidden units have no threshold"),
-    change(
-        "= threshold_unit(x, w, b) -> = (threshold_unit(x, w, b) + 1) / 2",
-        "the hidden units answer 0 and 1: false is −1",
-    ),
+    change("x, w, b) -> x, w, b) / 2 + 0.5", "the hidden units answer 0 and 1: false is −1"),
     change(
         "= threshold_unit(x, w, b) -> = (x @ w + b).sign()",
         "a hidden unit whose z is exactly 0 answers 0: it fires, +1",
     ),
     change("= threshold_unit(x, w, b) -> = (x @ w + b).tanh()", "the hidden units are smooth"),
+    change("v, c) -> v, 0 * c)", "c is left out: the last unit has a bias, too"),
     change("threshold_unit(hidden, v, c) -> hidden @ v + c", "the last unit has no threshold"),
 )
 
@@ -169,6 +172,9 @@ xor_network = mistakes(
         "[1.0, -1.0]), torch.tensor(-1.0) -> [-1.0, 1.0]), torch.tensor(1.0)",
         "it computes the negation of XOR: which rows does each hidden unit answer with +1?",
     ),
+    change("tensor(-1.0) -> tensor(0.0)", "c is 0: so is h₁ − h₂ in two rows, and 0 fires"),
+    change(("-scale * sums -> scale * sums", "-sums"), "b is not minus its cut times the weight"),
+    change("-scale * sums, v -> v, -scale * sums", "b and v are swapped: return (w, b, v, c)"),
     change(
         "1 / (true - false) -> 1 / abs(true - false)",
         "wrong when true is the smaller number: which sides of the cuts must answer +1?",
@@ -186,8 +192,7 @@ class Spelled:
         return torch.where(torch.tensordot(x, w, 1) + b < 0, -1.0, 1.0).to(x)
 
     def perceptron_epoch(w, b, x, y):
-        mistakes = torch.tensor(0)
-        w, b = w.clone(), b.clone()
+        w, b, mistakes = w.clone(), b.clone(), torch.tensor(0)
         for n in range(len(x)):
             w, b, mistake = perceptron_step(w, b, x[n], y[n])
             mistakes += int(mistake)
