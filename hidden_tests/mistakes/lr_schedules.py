@@ -38,7 +38,7 @@ step_decay = mistakes(
     ),
     change("t // period -> math.ceil(t / period)", "t / period is rounded up"),
     change(
-        "factor**steps -> factor * steps",
+        ("factor**steps -> factor * steps", "(factor * steps or 1)", "max(0, 1 - factor * steps)"),
         "the factor counts once: the rate is multiplied by it as often as there were steps",
     ),
     change(
@@ -56,6 +56,8 @@ exponential_decay = mistakes(
 )
 
 inverse_time_decay = mistakes(
+    change(("1 + rate * t -> rate * t or 1", "max(1, rate * t)"), "the 1 is not added to rate · t"),
+    change("rate * t -> t / (rate or 1)", "this is lr / (1 + t / rate): rate multiplies t"),
     change("rate * t -> t", "this is lr / (1 + t): where is rate?"),
     change("(1 + rate * t) -> 1 + rate * t", "this is lr / 1 + rate · t: mind the bracket"),
     change("rate * t) -> rate) * t", "this is lr / (1 + rate) · t: mind the bracket"),
@@ -107,6 +109,10 @@ triangular = mistakes(
         "* share -> * share / 2 ** (t // (2 * half_cycle))",
         "the height is halved from cycle to cycle: each cycle is like the first",
     ),
+    change(
+        "lr_min + (lr_max - lr_min) * share -> max(lr_min, lr_max * share)",
+        "this is a triangle from 0, cut off at lr_min: its foot is lr_min",
+    ),
     change("t % -> int(t) %", WHOLE),
     change(("lr_min > lr_max -> lr_min >= lr_max", "False")),
 )
@@ -150,10 +156,15 @@ restart_cycle = mistakes(
         (
             "period *= mult -> period += first",
             "period += first * (mult - 1)",
+            "period += mult",
             "k += 1\n        period = k * mult * first",
         ),
         "the lengths grow by the same amount: each is mult times the one *before*",
         also="while -> first, k = period, 0\n    while",
+    ),
+    change("return t, period -> return t, period / mult", "the length is that of the cycle before"),
+    change(
+        "return t, -> return period - t,", "this is what is left of the cycle: how much is over?"
     ),
     change("return t, -> return t / period,", "asked for in epochs, not as a share of the cycle"),
     change("return t, period -> return period, t"),
@@ -197,6 +208,10 @@ cosine_restarts = mistakes(
     ),
     change(("(t, period -> (int(t), period", "* elapsed -> * int(elapsed)"), WHOLE),
     change("math.pi -> 2 * math.pi", "a whole wave in a cycle: half leads from lr_max to lr_min"),
+    change("math.pi -> math.pi / 2", "a quarter of a wave: it ends halfway, half a wave at lr_min"),
+    change(
+        "1 + math.cos(angle)) / 2 -> 1 - elapsed / length)", "a straight line: half a wave is due"
+    ),
     change("math.pi *  -> ", "the angle must go from 0 to π, not to 1"),
     change(
         ("(1 + math.cos(angle)) / 2 -> math.cos(angle) / 2", "math.cos(angle)"),
@@ -242,6 +257,8 @@ linear_warmup = mistakes(
         "lr * (t + 1) / warmup -> lr * ((t + 1) // warmup)",
         "the share is rounded down (//): the rate must grow at every update",
     ),
+    change("t >= warmup -> t >= warmup - 2", "the full rate comes too early: at t = warmup − 1"),
+    change("/ warmup -> / warmup * (t + 1) / warmup", "the share is squared: equal steps are due"),
     change("t >= warmup -> t >= warmup > 0"),
 )
 
