@@ -9,6 +9,7 @@ cooccurrence = mistakes(
     change("== sentence[d:] -> >= sentence[d:] - 1", "the next sentence is counted, too"),
     change("counts + counts.T -> counts", "only the words after are counted: those before, too"),
     change("window + 1) -> window)", "the farthest distance is left out"),
+    change("range(1, -> range(window or 1, ", "only the farthest distance counts: all count"),
     change(
         "counts.T -> counts.T - torch.bincount(pairs, minlength=vocab**2).view(vocab, vocab)",
         "the farthest place after a word is left out: a range ends before its end",
@@ -26,9 +27,13 @@ cooccurrence = mistakes(
     ),
     change("+ counts.T -> + counts.T.clone().fill_diagonal_(0)", "a word near itself counts once"),
     change(
-        "torch.int64 -> torch.float64",
+        ("torch.bincount( -> 1 / d * torch.bincount(", "(window - d + 1) * torch.bincount("),
         "weighted by the distance: near or far, each pair counts as 1",
-        also="reshape(vocab, vocab) -> reshape(vocab, vocab) / d",
+        also="torch.int64 -> torch.float64",
+    ),
+    change(
+        "counts.T -> counts.T + tokens.bincount(minlength=vocab).diag()",
+        "each place is its own neighbour: only other places are near it",
     ),
     change(
         (
@@ -45,6 +50,7 @@ ppmi = mistakes(
     change(
         (
             "pmi.where(counts > 0, 0) -> ((counts + 1) / (chance + 1)).log()",
+            "((counts + 1) / chance).log().where(counts > 0, 0)",
             "by_word = counts.sum -> counts = counts + 1\n    by_word = counts.sum",
         ),
         "one is added to all counts: pairs that never met have 0, and no PMI",
@@ -55,9 +61,13 @@ ppmi = mistakes(
     change(".log() -> .log2()", "the logarithm has the base 2: the natural one has e"),
     change(".log() -> .log1p()", "the logarithm is of 1 + ratio: a ratio of 1 is chance, gives 0"),
     change(" / counts.sum() -> ", "the total is missing: counts are not probabilities"),
+    change("counts.sum() -> counts.sum() ** 2", "divided by the total twice: once is right"),
+    change("(counts / -> counts / counts.sum() * (counts /", "p_ij is a factor: it is no average"),
+    change("log() -> log() / -(counts / counts.sum()).log()", "normalised PMI: nothing divides it"),
     change("by_word * by_context / counts.sum() -> by_word", "the context's share is missing"),
     change("counts.sum(0) -> counts.sum(1)"),
     change("by_word * by_context -> by_word * by_word.T"),
+    change("sum(0) -> sum(int(len(counts) == len(counts.T)))", "q_j sums over the contexts"),
     change(
         "by_context / counts.sum() -> by_context**0.75 / (by_context**0.75).sum()",
         "the contexts' frequencies are raised to ¾: q_j is as it is",
@@ -69,9 +79,8 @@ equivalent("ppmi", "counts > 0 -> counts != 0", why="counts are not negative")
 equivalent("ppmi", "counts > 0, 0) -> counts > 0, -1)", why="what is negative is cut to 0")
 
 low_rank = mistakes(
-    change(
-        "u[:, :k] * s[:k] -> u[:, :k]", "the singular values are not applied: each term has one"
-    ),
+    change(" * s[:k] -> ", "the singular values are not applied: each term has one"),
+    change("scaled @ vt[:k] -> x - scaled @ vt[:k]", "what is lost, x − out, is returned"),
     change("* s[:k] -> * s[:k] ** 2", "the singular values are applied twice: each term has one σ"),
     change("scaled @ vt[:k] -> u[:, -k:] * s[-k:] @ vt[-k:]", "the last k terms are kept"),
     change("svd(x, -> svd(x - x.mean(0),", "the mean was subtracted first: nearest to x is asked"),
@@ -104,6 +113,7 @@ embed = mistakes(
     ),
     change("s[:k] ** -> s[-k:] **", "the smallest σ are kept", also="u[:, :k] -> u[:, -k:]"),
     change("svd(x, -> svd(x - x.mean(0),", "the mean was subtracted: take lengths from the origin"),
+    change("u[:, -> (u.T if len(u) == len(u.T) else u)[:, ", "rows of U: its columns are the u_i"),
     change("u[:, :k] * weights -> u * s**power"),
 )
 equivalent("embed", "matrices=False -> matrices=True", why="what is more is not used")
@@ -132,6 +142,8 @@ cosine = mistakes(
         "unit_a @ unit_b.T -> (a / a.norm(2, 0)).nan_to_num() @ (b / b.norm(2, 0)).nan_to_num().T",
         "the lengths of the columns are divided out: a vector is a row",
     ),
+    change("a.norm( -> a.norm(1, ", "the length of a is a sum of absolute values: a root it is"),
+    change("/ length_b) -> / length_b**2)", "the root is missing from the length of b"),
     change("unit_a @ unit_b.T -> (a / a.norm()) @ (b / b.norm()).T", "one length for all rows"),
     change(
         "/ length_a) -> / length_a**2)",
