@@ -117,12 +117,13 @@ def encodings(rng):
 @points(1, of="xor_network")
 def test_xor_network(student, rng):
     """Your two_layer answers the rows FF, FT, TF, TT right, whatever numbers F and T are."""
-    for false, true in encodings(rng):
-        network = xor_weights(student, false, true)
-        rows = double(list(product((false, true), repeat=2)))
-        answers = student.two_layer(rows, *network)
-        right = double([-1.0, 1.0, 1.0, -1.0])
-        check_values(answers, right, f"answers for F = {false:.4g}, T = {true:.4g}")
+    answers, pairs = [], encodings(rng)
+    for pair in pairs:
+        rows = double(list(product(pair, repeat=2)))
+        answers.append(student.two_layer(rows, *xor_weights(student, *pair)))
+    right = double([[-1.0, 1.0, 1.0, -1.0]]).expand(len(pairs), 4)
+    names = ", ".join(f"({false:.4g}, {true:.4g})" for false, true in pairs)
+    check_values(torch.stack(answers), right, f"answers, a row for each (F, T) = {names}")
 
 
 def xor_weights(student, false, true):
@@ -131,7 +132,8 @@ def xor_weights(student, false, true):
     w, b, v, c = unpack("xor_network", value, "w", "b", "v", "c")
     for name, mine, shape in (("w", w, (2, 2)), ("b", b, (2,)), ("v", v, (2,)), ("c", c, ())):
         number = name == "c" and isinstance(mine, (int, float))
-        fits = isinstance(mine, Tensor) and mine.shape == shape
-        text = f"{name} must be a tensor of shape {shape}, got {kind(mine)}"
-        require(number or fits, text, diagnosis="shape")
+        fits = isinstance(mine, Tensor) and mine.shape == shape and mine.dtype == torch.float32
+        got = f"{kind(mine)}, {getattr(mine, 'dtype', 'no dtype')}"
+        text = f"{name} must be a tensor of shape {shape}, torch.float32, got {got}"
+        require(number or fits, text, diagnosis="shape or dtype")
     return [torch.as_tensor(t).double() for t in (w, b, v, c)]

@@ -68,15 +68,11 @@ def test_embed(student):
     """Lengths and angles of the vectors, by hand: they say all but signs and rotations."""
     turned = double([[1.8, 0, 2.4], [0, 5, 0], [2.4, 0, 3.2]])
     both = double([[125, 125, 75, 75]] * 2 + [[75, 75, 125, 125]] * 2)
-    for x, k, power, expected in (
-        (TABLE, 2, 1.0, double(GRAM)),
-        (TABLE, 2, 0.5, turned),
-        (TABLE, 2, 0.0, turned / 5),
-        (TALL, 1, 1.0, torch.full((4, 4), 100.0)),
-        (TALL, 2, 1.0, both),
-        (TALL, 1, 0.5, torch.full((4, 4), 5.0)),
-    ):
-        check_embedding(student, double(x), k, power, expected.double())
+    ones = torch.ones(4, 4).double()
+    cases = [(TABLE, 2, 1.0, double(GRAM)), (TABLE, 2, 0.5, turned), (TABLE, 2, 0.0, turned / 5)]
+    cases += [(TALL, 1, 1.0, 100 * ones), (TALL, 2, 1.0, both), (TALL, 1, 0.5, 5 * ones)]
+    for x, k, power, expected in cases:
+        check_embedding(student, double(x), k, power, expected)
 
 
 @public
