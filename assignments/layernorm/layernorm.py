@@ -25,19 +25,19 @@
 #
 # | | example 1 | example 2 |
 # |---|---|---|
-# | $x$ | $1,\ 3,\ 5,\ 7$ | $2,\ 2,\ 2,\ 2$ |
-# | mean $\mu$ | $16 / 4 = 4$ | $8 / 4 = 2$ |
-# | $x - \mu$ | $-3,\ -1,\ 1,\ 3$ | $0,\ 0,\ 0,\ 0$ |
-# | variance $\sigma^2$ | $(9 + 1 + 1 + 9) / 4 = 5$ | $0$ |
-# | $s = 1 / \sqrt{\sigma^2 + \varepsilon}$ | $1 / \sqrt{5 + 4} = \tfrac13$ | $1 / \sqrt{0 + 4} = \tfrac12$ |
-# | $\hat x = s\,(x - \mu)$ | $-1,\ -\tfrac13,\ \tfrac13,\ 1$ | $0,\ 0,\ 0,\ 0$ |
-# | $\gamma \hat x$ | $-3,\ -2,\ 1,\ 4$ | $0,\ 0,\ 0,\ 0$ |
-# | $y = \gamma \hat x + \beta$ | $-1,\ -1,\ 1,\ 3$ | $2,\ 1,\ 0,\ -1$ |
+# | $x$ | $1,\ 3,\ 5,\ 7$ | $0,\ 8,\ 8,\ 8$ |
+# | mean $\mu$ | $16 / 4 = 4$ | $24 / 4 = 6$ |
+# | $x - \mu$ | $-3,\ -1,\ 1,\ 3$ | $-6,\ 2,\ 2,\ 2$ |
+# | variance $\sigma^2$ | $(9 + 1 + 1 + 9) / 4 = 5$ | $(36 + 4 + 4 + 4) / 4 = 12$ |
+# | $s = 1 / \sqrt{\sigma^2 + \varepsilon}$ | $1 / \sqrt{5 + 4} = \tfrac13$ | $1 / \sqrt{12 + 4} = \tfrac14$ |
+# | $\hat x = s\,(x - \mu)$ | $-1,\ -\tfrac13,\ \tfrac13,\ 1$ | $-\tfrac32,\ \tfrac12,\ \tfrac12,\ \tfrac12$ |
+# | $\gamma \hat x$ | $-3,\ -2,\ 1,\ 4$ | $-\tfrac92,\ 3,\ \tfrac32,\ 2$ |
+# | $y = \gamma \hat x + \beta$ | $-1,\ -1,\ 1,\ 3$ | $-\tfrac52,\ 4,\ \tfrac32,\ 1$ |
 #
 # - Each column of the table was computed without a look at the other. Leave example 2 away, and
 #   example 1 has the same $y$.
-# - Example 2 has no spread, so all that is left of it is $\beta$. $(7, 7, 7, 7)$ would give the same:
-#   what all features have in common is lost.
+# - An example without any spread, $(2, 2, 2, 2)$ or $(7, 7, 7, 7)$, has $x - \mu = 0$, so all that is
+#   left of it is $\beta$: what all features have in common is lost.
 # - Example 1 plus 100 in every feature gives the same $y$, too. Plus 100 in one feature changes all
 #   four outputs: that feature moves the mean and the variance of all.
 #
@@ -132,9 +132,9 @@ def layernorm_forward(x, gamma, beta, eps=1e-5):
 #
 # **The example by hand, backward.** For example 1 let $\bar y = (-3, 0, 3, 6)$. Then
 # $g = (-9, 0, 9, 24)$, its average is 6, and that of $g\, \hat x = (9, 0, 3, 24)$ is 9. Your
-# formula must give $(-2, -1, 0, 3)$, which sums to 0: why must it? From $\bar y = (2, 2, 2, 2)$ the
-# second example, where $s = \frac12$, gets $(-1, 2, -1, 0)$. Together the gradient of $\gamma$ is
-# $(3, 0, 1, 6)$ and that of $\beta$ is $(-1, 2, 5, 8)$.
+# formula must give $(-2, -1, 0, 3)$, which sums to 0: why must it? From $\bar y = (4, -2, -4, -1)$ the
+# second example, where $s = \frac14$ and the averages are $-4$ and $-8$, gets $(1, -1, -1, 1)$. Together
+# the gradient of $\gamma$ is $(-3, -1, -1, \frac{11}2)$ and that of $\beta$ is $(1, -2, -1, 5)$.
 
 
 # %%

@@ -19,7 +19,7 @@ def layer(rng, *shape, axes=1, scale=1.0, shift=0.0):
 @public
 @points(1, of="layernorm_forward")
 def test_layernorm_by_hand(recorded):
-    """The worked example comes out: two rows, one of them without any spread."""
+    """The worked example comes out: two rows, each with a mean and a variance of its own."""
     recorded()
 
 

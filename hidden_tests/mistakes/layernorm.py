@@ -13,6 +13,7 @@ SWAPPED = "the gradients of gamma and beta are swapped"
 
 layernorm_forward = mistakes(
     change("x.mean(-1 -> x.mean(0", AXIS, also="square().mean(-1 -> square().mean(0"),
+    change("x.mean(-1 -> x.mean(0", "μ is the mean of a column: it is that of a row"),
     change("x.mean(-1, keepdim=True) -> x.mean(-1)"),
     change(
         "x.mean(-1 -> x.mean(1 % x.ndim",
@@ -52,8 +53,15 @@ layernorm_forward = mistakes(
         "(var + eps).rsqrt() -> 1 / (var.sqrt() + eps)",
         "eps stands outside the root: it is added to the variance",
     ),
-    change("(var + eps).rsqrt() -> var.rsqrt()"),
+    change("(var + eps).rsqrt() -> var.rsqrt()", "eps is missing: without spread the row is 0/0"),
     change("(var + eps) -> var.clamp(min=eps)", "eps is a floor here: it is added to the variance"),
+    change(
+        "x - mean -> x", "the mean is not subtracted, in the variance neither: that is RMS norm"
+    ),
+    change(
+        "centred.square().mean(-1, keepdim=True) -> centred.square().mean()",
+        "one variance for all rows: each row has its own",
+    ),
     change("x - mean -> x - mean + eps", "eps is added to the values: it is added to the variance"),
     change("var + eps -> var + 1e-5", "eps is not used: this is what its default, 1e-5, gives"),
     change("var + eps -> var + eps * eps", "eps is squared: it is added as it is"),
@@ -68,6 +76,7 @@ layernorm_forward = mistakes(
     ),
     change("centred * inv_std -> x * inv_std", "the mean is not subtracted: x̂ is s · (x − μ)"),
     change("centred * inv_std -> centred", "nothing is divided by the standard deviation"),
+    change("gamma * x_hat + beta -> (1 + gamma) * x_hat + beta", "1 + gamma scales x̂: gamma does"),
     change("gamma * x_hat + beta -> x_hat + beta", "gamma is missing from the output"),
     change("gamma * x_hat + beta -> gamma * x_hat", "beta is missing from the output"),
     change("gamma * x_hat + beta -> gamma * (x_hat + beta)", "beta is scaled by gamma as well"),
@@ -100,6 +109,13 @@ layernorm_backward = mistakes(
         "- x_hat * mean_gx -> - x_hat * mean_gx / 2",
         "the path through the variance has half its size: the derivative of a square has a 2",
     ),
+    change(
+        "- x_hat * mean_gx -> - 2 * x_hat * mean_gx",
+        "the path through the variance has twice its size: the root's ½ takes the square's 2 away",
+    ),
+    change("* mean_gx -> * inv_std.square() * mean_gx", "the last term has a factor s² too many"),
+    change("= g.mean(-1 -> = g.mean(0", "g is averaged over the rows: average its features"),
+    change("x_hat).mean(-1 -> x_hat).mean(0", "g · x̂ is averaged over the rows: over the features"),
     change("inv_std * (g -> (g", "the factor s is missing: dividing by σ divides the gradient too"),
     change("x_hat * mean_gx -> inv_std * x_hat * mean_gx", "the last term has the factor s twice"),
     change(
@@ -195,6 +211,8 @@ layernorm2d_forward = mistakes(
         "gamma.flatten(), beta.flatten() -> gamma.T.flatten(), beta.T.flatten()",
         "gamma and beta are joined column by column, the values of x row by row",
     ),
+    change("gamma.flatten() -> gamma.T.flatten()", "gamma alone is joined column by column"),
+    change("beta.flatten() -> beta.T.flatten()", "beta alone is joined column by column"),
     change("x.flatten(-2) -> x"),
     change("x.flatten(-2) -> x.flatten(1)"),
     change("out.reshape(x.shape) -> out"),
@@ -239,6 +257,10 @@ layernorm2d_backward = mistakes(
         "the values come in the order of columns: those of x were joined row by row",
     ),
     change("dgamma.reshape(shape) -> dgamma.reshape(shape).sum(0)"),
+    change(
+        "dgamma.reshape(shape) -> dgamma.reshape(shape).sum(0).expand(shape)",
+        "gamma's gradient is summed over the positions: each has a gamma of its own",
+    ),
     change(
         "dout.flatten(-2), cache -> dout.mT.flatten(-2), cache",
         "dout is joined column by column: the values of x were joined row by row",
