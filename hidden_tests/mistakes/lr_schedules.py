@@ -57,7 +57,7 @@ exponential_decay = mistakes(
 
 inverse_time_decay = mistakes(
     change(("1 + rate * t -> rate * t or 1", "max(1, rate * t)"), "the 1 is not added to rate · t"),
-    change("rate * t -> t / (rate or 1)", "this is lr / (1 + t / rate): rate multiplies t"),
+    change("rate * t -> (t / rate if rate else 0)", "rate divides t: it is a factor of t"),
     change("rate * t -> t", "this is lr / (1 + t): where is rate?"),
     change("(1 + rate * t) -> 1 + rate * t", "this is lr / 1 + rate · t: mind the bracket"),
     change("rate * t) -> rate) * t", "this is lr / (1 + rate) · t: mind the bracket"),
