@@ -80,7 +80,7 @@ maxpool_forward = mistakes(
 
 maxpool_backward = mistakes(
     change("dx.scatter_add( -> dx.scatter(", OVERLAP),
-    change("= cache -> = cache\n    stride = 1", STRIDE),
+    change(("= cache -> = cache\n    stride = 1", "stride * i -> i", "stride * j -> j"), STRIDE),
     change("i - padding -> i", also="j - padding -> j"),
     change(
         "winner // fw -> winner % fw",
@@ -112,6 +112,18 @@ maxpool_backward = mistakes(
     change("dx.reshape(x_shape) -> dx.reshape(n, c, width, height).mT"),
     change("dx.reshape(x_shape) -> dx"),
 )
+
+
+@mistake(OVERLAP)
+def maxpool_backward(dout, cache):
+    (*_, height, width), winner, (fh, fw), stride, padding = cache
+    dx = torch.constant_pad_nd(dout.new_zeros(cache[0]), [padding] * 4)
+    for i in range(dout.shape[2]):
+        for j in range(dout.shape[3]):
+            won = winner[:, :, i, j, None] == torch.arange(fh * fw)
+            part = dx[:, :, stride * i : stride * i + fh, stride * j : stride * j + fw]
+            part[:] = (won * dout[:, :, i, j, None]).reshape(part.shape)
+    return dx[:, :, padding : padding + height, padding : padding + width]
 
 
 @mistake("the last of equal values gets the gradient: the first does", of="maxpool_backward")
@@ -170,9 +182,11 @@ avgpool_forward = mistakes(
     ),
     change("parts.sum(-1) / count -> parts.sum(-1) // count", "the mean is rounded down: use /"),
     change("parts.sum(-1) / count -> parts.sum(-1)", "the sum is returned: a mean is divided by k"),
+    change("parts.sum(-1) / count -> parts.median(-1).values", "the median: the mean is asked for"),
+    change("= inside.sum(-1) -> = fh * fh", "divided by fh²: the window is fh × fw"),
     change("return out, -> return out.mean(1, keepdim=True).expand_as(out),", CHANNELS),
     change(
-        ("/ count -> / count[0, 0, 0, 0]", "/ count.amax(3, keepdim=True)"),
+        ("/ count -> / count[0, 0, 0, 0]", "/ count.amax(3, keepdim=True)", "/ count.amax()"),
         "the pixels of one window are counted for others: each has a number of its own",
     ),
 )
@@ -186,7 +200,7 @@ avgpool_backward = mistakes(
     change("dout / count -> dout / count**2", "divided by k twice: the slope of a mean is 1 / k"),
     change("dout / count -> dout * count", "multiplied by k: the slope of a mean is 1 / k"),
     change(
-        "dout / count -> dout",
+        ("dout / count -> dout", "dout.div(count)"),
         "divided by how many windows a pixel is under: divide by how many pixels the window has",
         also=(
             "bottom, right = -> windows = torch.zeros_like(dx)\n    bottom, right =",
