@@ -50,13 +50,14 @@ class Objective:
     __name__ = "objective"
 
     def __init__(self, loss, gradients):
-        self.loss, self.gradients, self.calls = loss, gradients, 0
+        self.loss, self.gradients, self.calls, self.value = loss, gradients, 0, math.nan
 
     def __call__(self, params):
         self.calls += 1
         if self.calls > CALLS or not isinstance(params, list | tuple):
             raise ValueError(f"params must be a list of tensors, got {kind(params)}")
-        return self.loss(*params), self.gradients(*params)
+        self.value = self.loss(*params)
+        return self.value, self.gradients(*params)
 
 
 def bowl(k=1.0, lowest=0.0):
@@ -82,8 +83,7 @@ def zeros(params):
 @points(3, of="sgd_update")
 def test_sgd_update(student, rng):
     """Each moves by −lr · (gradient + weight_decay · p), first with the example on paper."""
-    by_hand = [double(values) for values in ([8, 1], [8, 4], [4, -1])]
-    w, g, expected = ([x] for x in by_hand)
+    w, g, expected = ([double(values)] for values in ([8, 1], [8, 4], [4, -1]))
     check_update(student, "sgd_update", w, g, None, (expected, None), options=dict(lr=0.5))
     params, grads = tensors(rng), tensors(rng)
     for options in (dict(lr=0.37), dict(lr=2.5, weight_decay=0.0), dict(lr=0.3, weight_decay=0.7)):
@@ -108,7 +108,8 @@ def test_epoch_batches_visit_every_example_once(student, rng):
         text = f"{given} must hold each of 0 … {n - 1} once: {holds}"
         why = "The last batch may be smaller, and counts." if mine == sizes[:-1] else ""
         require(sorted(seen) == list(range(n)), text, why, diagnosis="not a partition")
-        check_values(mine, sizes, f"{given}, the batches' sizes")
+        text = f"{given} must have batches of {sizes}, the short one last, and has {mine}"
+        require(mine == sizes, text, "Each holds batch_size examples.", diagnosis="sizes")
 
 
 @points(1, of="epoch_batches")
@@ -206,13 +207,18 @@ def check_rates(student, params, objective, *cases):
             rate = call(student, "line_search", params, objective, *case)
         finally:  # the objective ends an endless search by an error: say what it means
             square = sum((g * g).sum() for g in objective.gradients(*params))
-            require_end(objective, f" for {given}, from a gradient with ‖g‖² = {square:g}")
+            how = (
+                "The last trials are not at params: each is params − rate · g, from params itself."
+            )
+            if math.isclose(objective.value, objective.loss(*params), rel_tol=1e-5):
+                how = "The last trials are at params: is a decrease of c · rate · ‖g‖² asked for?"
+            require_end(objective, f" for {given}, from a gradient with ‖g‖² = {square:g}", how)
         check_values(rate, float(right), f"rate for {given}")
 
 
-def require_end(objective, given=""):
+def require_end(objective, given="", how=""):
     text = f"the search does not end{given}: it has called the objective hundreds of times"
-    require(objective.calls <= CALLS, text, diagnosis="endless")
+    require(objective.calls <= CALLS, text, how, diagnosis="endless")
 
 
 @public
@@ -236,6 +242,7 @@ def test_line_search(student, rng):
     barrier = Objective(lambda w: -(1 - w * w).log().sum(), lambda w: [2 * w / (1 - w * w)])
     check_rates(student, one(0.5), barrier, (8, 0.5, 0.05, 0.5))
     check_rates(student, one(0.0), bowl(), (8, 0.5, 0.05, 8.0))
+    check_rates(student, one(1.0), bowl(1e12), (1, 0.5, 0.5, 2**-40))
 
 
 @points(1, of="line_search")
@@ -245,7 +252,7 @@ def test_line_search_raises(student):
         *((1.0, lr, 0.5, 0.1) for lr in (0.0, -0.1)),
         *((1.0, 0.1, shrink, 0.1) for shrink in (0.0, -0.5, 1.0, 1.5)),
         *((1.0, 0.1, 0.5, c) for c in (0.0, -0.5, 1.0, 1.5)),
-        *((k, 0.1, 0.5, 0.1) for k in (math.nan, math.inf)),
+        *((k, 0.1, 0.5, 0.1) for k in (math.nan, math.inf, -math.inf)),
     ):
         objective = bowl(k)
         given = "lr={:g}, shrink={:g}, c={:g} and the loss {:g} at params".format(*case, k / 2)

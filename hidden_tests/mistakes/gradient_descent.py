@@ -34,14 +34,13 @@ sgd_update = momentum_update = mistakes(
     change("decay * p -> decay * 0", "the weights are not decayed"),
     change("weight_decay -> lr * weight_decay", "the decay has a factor lr too many"),
     change("decay * p -> decay * p * (p.ndim > 1)", "only matrices decay: all are penalised alike"),
-    change("g = g + -> g +="),
-    change("strict=True -> strict=False"),
+    change("decay * p -> decay * p / p.norm()", "the penalty is ‖p‖: the gradient of ½α‖p‖² is αp"),
+    change(("g = g + -> g +=", "strict=True -> strict=False")),
 )
 
 sgd_update = mistakes(
     change("p - lr * g -> p + lr * g", "the step goes uphill: subtract lr · gradient"),
     change("p - lr * g -> p - g", "the learning rate is missing"),
-    change("p - lr * g -> p - lr * lr * g"),
     change("p - lr * g -> -lr * g", "the step is returned: add it to the parameter"),
     change(
         "g = g + weight_decay * p -> q = p - g * lr",
@@ -55,7 +54,7 @@ sgd_update = mistakes(
     change("g + weight -> g + 2 * weight", "the decay is doubled: the derivative of ½αp² is αp"),
     change("decay * p -> decay / 2 * p * p", "the penalty is added to g: add its derivative"),
     change("decay * p -> decay * p.sign()", "the decay is that of α|p|: ½αp² is asked for"),
-    change("p - lr * g -> p.sub_(lr * g)"),
+    change(("p - lr * g -> p - lr * lr * g", "p.sub_(lr * g)")),
 )
 
 momentum_update = mistakes(
@@ -63,8 +62,7 @@ momentum_update = mistakes(
     change("state, strict -> zero_velocity(params), strict", PAST),
     change("beta * u -> u", FADE),
     change("* u + g -> * (u + g)", "the new gradient fades at once: β is for the old u alone"),
-    change("beta * u + g -> beta * u + (1 - beta) * g", MIXED),
-    change("beta * u + g -> (1 - beta) * u + beta * g", MIXED),
+    change(("beta * u + g -> beta * u + (1 - beta) * g", "(1 - beta) * u + beta * g"), MIXED),
     change("beta * u + g -> beta * u + lr * g", INSIDE),
     change("u + g -> u + lr * g", INSIDE, also="lr * u -> u"),
     change("u + g -> u - lr * g", INSIDE, also="- lr * u -> + u"),
@@ -126,9 +124,7 @@ line_search = mistakes(
     change("return lr -> return lr / shrink", "the rate before the good one is returned"),
     change("while -> lr *= shrink\n    while", "the first rate to try is lr itself"),
     change("lr *= shrink -> lr /= 2", "the rate is halved, whatever shrink is"),
-    change("loss - c * lr * slope -> loss", LESS),
-    change("loss - c -> loss + c", LESS),
-    change("square() -> abs()", LESS),
+    change(("loss - c * lr * slope -> loss", "loss - c -> loss + c", "square() -> abs()"), LESS),
     change(
         "after, _ = -> after, there =",
         "‖g‖² is that at the trial: take the gradient at params, once",
@@ -141,19 +137,15 @@ line_search = mistakes(
     ),
     change("grads) -> grads[:1])", "‖g‖² is that of the first tensor: it is over all parameters"),
     change("after <= -> not after >", "a loss of NaN is accepted: no comparison with NaN is true"),
-    change("None, lr) -> None, -lr)", ROUNDING),
-    change("c * lr -> lr", ROUNDING),
+    change(("None, lr) -> None, -lr)", "c * lr -> lr"), ROUNDING),
     change("after <= -> after <"),
     change("c * lr -> c"),
     change("trial, _ = -> params, _ =", also="(trial) -> (params)"),
     change("while True: -> first = lr\n    while True:", also="None, lr) -> None, first)"),
     change("lr > 0 and  -> "),
-    change("0 < shrink < 1 and  -> "),
-    change("0 < shrink < 1 -> 0 < shrink <= 1"),
-    change(" and 0 < c < 1 -> "),
-    change("0 < c < 1 -> 0 <= c < 1"),
-    change("not math.isfinite -> math.isinf"),
-    change("not math.isfinite -> math.isnan"),
+    change(("0 < shrink < 1 and  -> ", "0 < shrink < 1 -> 0 < shrink <= 1")),
+    change((" and 0 < c < 1 -> ", "0 < c < 1 -> 0 <= c < 1")),
+    change(("math.isfinite(loss) -> loss < math.inf", "loss == loss", "abs(loss) != math.inf")),
 )
 
 train = mistakes(
@@ -184,9 +176,12 @@ train = mistakes(
     change("(x[batch], y[batch]) -> (x, y)", "every step uses all examples, not its batch"),
     change("epoch_batches(len(x), batch_size, seed + epoch) -> [torch.arange(len(x))]", ONE_STEP),
     change("beta) -> beta)\n            break", ONE_STEP),
-    change("epoch) -> epoch)[:-1]", "the last batch of an epoch is left out"),
-    change("    r ->         r", ONE_EPOCH),
-    change("(epochs) -> (epochs)[-1:]", ONE_EPOCH),
+    change(
+        ("epoch) -> epoch)[:-1]", "epoch)[: len(x) // batch_size or 1]"),
+        "the last batch of an epoch is left out",
+    ),
+    change("y[batch] -> y[batch.msort()]", "x and y are taken in different orders: a batch is one"),
+    change(("    r ->         r", "(epochs) -> (epochs)[-1:]"), ONE_EPOCH),
     change("    r ->             r", "only the first step counts: is return in the inner loop?"),
     change("seed + epoch -> seed", "every epoch has the first one's order: k's seed is seed + k"),
     change("seed + epoch -> seed + epoch + 1", "epoch 0 must have the seed itself"),
@@ -198,10 +193,8 @@ train = mistakes(
 class Loops:
     def epoch_batches(n, batch_size, seed):
         generator = torch.Generator().manual_seed(seed + 1)
-        order, batches = torch.rand(n, generator=generator).argsort(), []
-        for start in range(0, n, batch_size):
-            batches.append(order[start : start + batch_size])
-        return tuple(batches)
+        order = torch.rand(n, generator=generator).argsort()
+        return tuple(order[start : start + batch_size] for start in range(0, n, batch_size))
 
     def sgd_update(params, grads, state, lr, weight_decay=0.0):
         if len(params) != len(grads):
