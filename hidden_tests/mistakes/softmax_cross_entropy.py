@@ -52,8 +52,7 @@ softmax_forward = mistakes(
     ),
     change("e.sum(1, keepdim=True) -> (x - x.max()).exp().sum()", SUM_OF_BATCH),
     change("e / e.sum(1, keepdim=True) -> x.exp() / x.exp().sum()", SUM_OF_BATCH),
-    change("e.sum(1 -> x.exp().sum(1", HALF_SHIFTED),
-    change("p = e -> p = x.exp()", HALF_SHIFTED),
+    change(("e.sum(1 -> x.exp().sum(1", "p = e -> p = x.exp()"), HALF_SHIFTED),
     change(
         ("e = -> d, e = 1e-4,", "d, e = 1e-5,", "d, e = 1e-6,"),
         "something is added to the sum: it is 1 at least, and the row must sum to 1",
@@ -62,6 +61,7 @@ softmax_forward = mistakes(
     change("return p, p -> return p.exp() / p.exp().sum(1, keepdim=True), p", TWICE),
     change("(x - m).exp() -> (x / m).exp()", DIVIDED),
     change(("e / e.sum(1, keepdim=True) -> e", "x.exp()"), UNDIVIDED),
+    change("(x - m).exp() -> 2 ** (x - m)", "this is 2ˣ / Σ 2ˣ: the base is e"),
     change("return p -> return log_softmax_forward(x)[0]", "this is the logarithm of softmax"),
     change("m = x -> x = -x\n    m = x", "softmax of −x: the largest logit must get most"),
     change("return p -> return (x == m) * 1.0", "0 and 1: softmax is the smooth version"),
@@ -78,8 +78,9 @@ NO_P = "the factor p_i is missing: δ_ij − p_j is the derivative of ln p_i"
 softmax_jacobian = mistakes(
     change(("diag_embed(p) - outer -> diag_embed(p * (1 - p))", "diag_embed(p)"), DIAGONAL_ONLY),
     change(("torch.diag_embed(p) -> 0", "torch.diag_embed(p * p)"), NO_DIAGONAL),
-    change("p[:, :, None] * p[:, None, :] -> p.T @ p", OF_BATCH),
+    change(("p[:, :, None] * p[:, None, :] -> p.T @ p", "(p.T @ p)[None] / len(p)"), OF_BATCH),
     change("- outer -> + outer", ADDED),
+    change("- outer -> + outer - 2 * torch.diag_embed(p * p)", "off the diagonal it is −p_i p_j"),
     change("embed(p) - -> embed(p - p * p) -", "on the diagonal, p_i² is subtracted twice"),
     change("torch.diag_embed(p) -> torch.eye(p.shape[1])", BARE),
     change("torch.diag_embed(p) - outer -> torch.eye(p.shape[1]) - outer / p[:, :, None]", NO_P),
@@ -104,6 +105,7 @@ softmax_backward = mistakes(
     change("(p * dout) -> dout", SUM_WITHOUT_P),
     change(("p * (dout - total) -> dout - total", "p * dout - total"), NO_P_IN_FRONT),
     change("p * (dout - total) -> dout - p * dout.sum(1, keepdim=True)", OF_LOG),
+    change("p * (dout - -> dout - p * (", "p_j multiplies the sum alone: dout has it as well"),
     change("dout - total -> dout + total", SIGN_OF_SUM),
     change("p = cache -> p = softmax_forward(cache)[0]", TWICE),
     change("return p * (dout - total) -> p *= dout - total\n    return p"),
@@ -166,15 +168,13 @@ cross_entropy_backward = softmax_cross_entropy_backward = mistakes(
     change("/ len(y) -> / log_p.shape[1]", DIVIDED_BY_C),
 )
 
-NO_MINUS = "the minus is missing: ln p is negative"
 LARGEST = "the largest log-probability of each row: the one of its label is meant"
-ENTROPY = "the entropy of p: y plays no part"
 EXCHANGED = "−ln of the mean of p: the mean of the logarithms is asked for"
 CUT_OFF = "ln p is cut off below: the loss has no largest value"
 BINARY = "the classes are treated as C yes-no questions: only the right class of a row has a term"
 LOG_OF_LOG = "the loss is NaN: log_p holds logarithms already, and a negative number has none"
 cross_entropy_forward = mistakes(
-    change("-log_p -> log_p", NO_MINUS),
+    change("-log_p -> log_p", "the minus is missing: ln p is negative"),
     change(".mean() -> .exp().mean().log()", EXCHANGED),
     change(("-log_p -> -log_p.clamp(min=-100)", "-log_p.clamp(-20)", "-log_p.clamp(-50)"), CUT_OFF),
     change("mean() -> sum()"),
@@ -182,7 +182,7 @@ cross_entropy_forward = mistakes(
     change("mean() -> mean() / c", ALL_ENTRIES),
     change("log_p[rows, y] -> log_p.max(1).values", LARGEST),
     change(("[rows, y] -> ", ".sum(1)"), EVERY_CLASS),
-    change("log_p[rows, y] -> (log_p.exp() * log_p).sum(1)", ENTROPY),
+    change("log_p[rows, y] -> (log_p.exp() * log_p).sum(1)", "the entropy of p: y plays no part"),
     change(("-log_p[rows, y] -> log_p.exp()[rows, y]", "-log_p.exp()[rows, y]"), NO_LOG),
     change(
         "log_p[rows, y] -> torch.where(torch.eye(c)[y] > 0, log_p, (1 - log_p.exp()).log()).sum(1)",
@@ -203,10 +203,9 @@ cross_entropy_backward = mistakes(
 )
 
 UNSHIFTED = "log_softmax_forward -> (lambda x: (x - x.exp().sum(1, True).log(), 0))"
-NO_SOFTMAX = "the logits are used as if they were log-probabilities"
 softmax_cross_entropy_forward = mistakes(
     change("forward(logits) -> forward(softmax_forward(logits)[0])", TWICE),
-    change("forward(log_p -> forward(logits", NO_SOFTMAX),
+    change("d(log_p -> d(logits", "the logits are used as if they were log-probabilities"),
     change("forward(log_p -> forward(log_p.clamp(-20)", CUT_OFF),
     change("forward(log_p -> forward(log_p.clamp(-50)", CUT_OFF),
     change("forward(log_p -> forward(log_p.clamp(-100)", CUT_OFF),
@@ -247,6 +246,8 @@ softmax_cross_entropy_backward = mistakes(
     change("[rows, y] -= 1 ->  -= y[:, None]", "the target is one-hot, not y itself"),
     change("log_p.exp() -> log_p.exp() * dout", ON_P_ONLY, also="difference * dout -> difference"),
     change("[rows, y] -> [rows, difference.argmax(1)]", AT_LARGEST),
+    change("-= 1 -> = 1 - difference[rows, y]", "1 − p at the right class: p − 1 is due there"),
+    change("-= 1 -> -= len(y) / dout", "the 1 is subtracted last: dout and 1/N multiply it, too"),
     change("difference[rows, y] -= 1 -> ", "the 1 of the right class is not subtracted"),
     change("log_p.exp() -> torch.zeros_like(log_p)", ONE_STEP),
     change("log_p.exp() -> log_p.clone()", LOG_FOR_P),
