@@ -160,7 +160,8 @@ def bce_with_logits_backward(dout, cache):
     """
     # BEGIN SOLUTION
     z, y = cache
-    return dout * (sigmoid(z) - y) / len(z)
+    a = sigmoid(z)
+    return dout * (a - y) / len(y)
     # END SOLUTION
 
 
@@ -252,7 +253,7 @@ def gd_update(params, grads, state, lr):
 def predict(x, params):
     """The more probable label of each row: 1 where the probability is ≥ 0.5, else 0.
 
-    x: (N, D), params: (w, b) of shapes (D,) and (). Returns (N,) integers; a tie counts as 1.
+    x: (N, D), params: (w, b) of shapes (D,) and (). Returns (N,) integers or bool; a tie counts as 1.
     """
     # BEGIN SOLUTION
     return (logits(x, params) >= 0).long()

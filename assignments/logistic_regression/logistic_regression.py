@@ -230,7 +230,7 @@ def gd_update(params, grads, state, lr):
 def predict(x, params):
     """The more probable label of each row: 1 where the probability is ≥ 0.5, else 0.
 
-    x: (N, D), params: (w, b) of shapes (D,) and (). Returns (N,) integers; a tie counts as 1.
+    x: (N, D), params: (w, b) of shapes (D,) and (). Returns (N,) integers or bool; a tie counts as 1.
     """
     raise NotImplementedError
 

@@ -6,8 +6,8 @@ from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
 OVERFLOWS = "exp overflows, and ∞/∞ is NaN: write σ without positive exponents, in float32 too"
 HIDDEN = (
-    "log(0) is hidden behind a wrong number (a small number added, or a limit to a, z or the "
-    "logarithm): do the logarithm on paper, in terms of z"
+    "log(0) is hidden behind a wrong number (a small number added, or a limit to a, z, the "
+    "logarithm or the loss): do the logarithm on paper, in terms of z"
 )
 NO_N = "the 1/N is missing: the loss is a mean over the batch, and differentiating keeps the factor"
 ONE_N = "1/N stands in it twice: it is in ∂L/∂z already, and the sums over n bring no second one"
@@ -22,30 +22,38 @@ HARD = "targets are taken for hard ones: they may lie between 0 and 1, and weigh
 ROUNDED = "the prediction is rounded to 0 or 1, as the perceptron's: here it is a"
 LINEAR = "z − y is linear regression's: the prediction is a probability, σ(z)"
 N_LESS = "divided by N − 1: the mean is over N"
+TWICE = "what is a probability already goes through the sigmoid again: once is enough"
+PLUS_MINUS = "the labels are turned into ±1, as the perceptron's: here they are 0 and 1"
+HALF = "half of it: the squared error's ½ cancels a 2, and here there is neither"
 CAME = "the parameters are returned as they came: the ones after the step are asked for"
 
+ODDS = "these are the odds, not the probability: solve odds = a / (1 − a) for a"
+NO_SIGN = "the sign of z is lost: with |z| in the exponent the numerator depends on the sign"
+TANH = "this is the hyperbolic tangent: it lies between −1 and 1, a probability between 0 and 1"
+LIMITED = "there is a limit to z or to a: σ comes as near to 0 and to 1 as z says"
+
 sigmoid = mistakes(
+    change("torch.where(z >= 0, 1, e) / (1 + e) -> z.exp()", ODDS),
     change(
-        "torch.where(z >= 0, 1, e) / (1 + e) -> z.exp()",
-        "these are the odds, not the probability: solve odds = a / (1 − a) for a",
+        ("e =  -> d, e = 1e-5, ", "d, e = 1e-6, ", "d, e = 1e-7, "),
+        LIMITED,
+        also="torch.where(z >= 0, 1, e) / (1 + e) -> (1 / (1 + (-z).exp())).clamp(d, 1 - d)",
     ),
     change("z >= 0 -> z < 0", "this is the probability of y = 0: σ(−z) = 1 − σ(z)"),
     change(
         (
             "torch.where(z >= 0, 1, e) / (1 + e) -> z.exp() / (1 + z.exp())",
             "(z >= 0) / (1 + (-z).exp()) + (z < 0) * z.exp() / (1 + z.exp())",
+            "(z.exp() / (1 + z.exp())).nan_to_num()",
         ),
         OVERFLOWS,
     ),
-    change(
-        "torch.where(z >= 0, 1, e) -> e",
-        "the sign of z is lost: with |z| in the exponent the numerator depends on the sign",
-    ),
-    change(
-        "torch.where(z >= 0, 1, e) / (1 + e) -> torch.tanh(z)",
-        "this is the hyperbolic tangent: it lies between −1 and 1, a probability between 0 and 1",
-    ),
+    change("torch.where(z >= 0, 1, e) -> e", NO_SIGN),
+    change("torch.where(z >= 0, 1, e) / (1 + e) -> torch.tanh(z)", TANH),
 )
+
+PULLED_OUT = "exp(z) overflows: pull the larger of exp(0) and exp(z) out of the logarithm"
+LARGER = "|z| or the smaller is pulled out: the larger of 0 and z is asked for"
 
 bce_with_logits_forward = mistakes(
     change(
@@ -63,9 +71,10 @@ bce_with_logits_forward = mistakes(
     change("losses.mean() -> (y * (softplus - z)).mean()", "the term of y = 0 is missing"),
     change("losses.mean() -> ((1 - y) * softplus).mean()", "the term of y = 1 is missing"),
     change("z * y -> z * (1 - y)", "the labels 0 and 1 are mixed up: a is the probability of 1"),
-    change("softplus =  -> z = sigmoid(z)\n    softplus = ", "z goes through the sigmoid twice"),
+    change("softplus =  -> z = sigmoid(z)\n    softplus = ", TWICE),
+    change("softplus - z * y -> softplus - z * (2 * y - 1)", PLUS_MINUS),
     change(("z * y -> z * (y == 1)", "z * (y >= 0.5)"), HARD),
-    change("z.clamp(min=0) -> z.abs()", "|z| is pulled out: the larger of 0 and z is asked for"),
+    change(("z.clamp(min=0) -> z.abs()", "z.clamp(max=0)"), LARGER),
     change(
         "softplus - z * y -> (-z * y).clamp(min=0) + (1 + (-(z * y).abs()).exp()).log()",
         "this loss is that of the labels ±1: here every 0 costs ln 2, whatever z is",
@@ -79,52 +88,39 @@ bce_with_logits_forward = mistakes(
         "    losses = -(y * a.log() + (1 - y) * (1 - a).log())",
         "0 · log(0) is NaN: do the logarithm on paper, in terms of z",
     ),
-    change(
-        "z.clamp(min=0) + torch.log1p((-z.abs()).exp()) -> (1 + z.exp()).log()",
-        "exp(z) overflows: pull the larger of exp(0) and exp(z) out of the logarithm",
-    ),
+    change("z.clamp(min=0) + torch.log1p((-z.abs()).exp()) -> (1 + z.exp()).log()", PULLED_OUT),
     change(
         (
-            "softplus =  -> e = 1e-5\n    softplus = ",
-            "e = 1e-6\n    softplus = ",
-            "e = 1e-7\n    softplus = ",
-            "e = 1e-8\n    softplus = ",
-            "e = 1e-9\n    softplus = ",
-            "e = 1e-10\n    softplus = ",
-            "e = 1e-11\n    softplus = ",
-            "e = 1e-12\n    softplus = ",
-            "e = 1e-13\n    softplus = ",
-            "e = 1e-14\n    softplus = ",
-            "e = 1e-15\n    softplus = ",
-            "e = 1e-16\n    softplus = ",
+            "softplus =  -> a, b = sigmoid(z) + 1e-5, 1 - sigmoid(z) + 1e-5\n    softplus = ",
+            "a, b = sigmoid(z) + 1e-6, 1 - sigmoid(z) + 1e-6\n    softplus = ",
+            "a, b = sigmoid(z) + 1e-7, 1 - sigmoid(z) + 1e-7\n    softplus = ",
+            "a, b = sigmoid(z) + 1e-8, 1 - sigmoid(z) + 1e-8\n    softplus = ",
+            "a, b = sigmoid(z) + 1e-9, 1 - sigmoid(z) + 1e-9\n    softplus = ",
+            "a, b = sigmoid(z) + 1e-10, 1 - sigmoid(z) + 1e-10\n    softplus = ",
+            "a, b = sigmoid(z) + 1e-11, 1 - sigmoid(z) + 1e-11\n    softplus = ",
+            "a, b = sigmoid(z) + 1e-12, 1 - sigmoid(z) + 1e-12\n    softplus = ",
+            "a, b = sigmoid(z) + 1e-13, 1 - sigmoid(z) + 1e-13\n    softplus = ",
+            "a, b = sigmoid(z) + 1e-14, 1 - sigmoid(z) + 1e-14\n    softplus = ",
+            "a, b = sigmoid(z) + 1e-15, 1 - sigmoid(z) + 1e-15\n    softplus = ",
+            "a, b = sigmoid(z) + 1e-16, 1 - sigmoid(z) + 1e-16\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-5, 1 - 1e-5)\n    b = 1 - a\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-6, 1 - 1e-6)\n    b = 1 - a\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-7, 1 - 1e-7)\n    b = 1 - a\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-8, 1 - 1e-8)\n    b = 1 - a\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-9, 1 - 1e-9)\n    b = 1 - a\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-10, 1 - 1e-10)\n    b = 1 - a\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-11, 1 - 1e-11)\n    b = 1 - a\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-12, 1 - 1e-12)\n    b = 1 - a\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-13, 1 - 1e-13)\n    b = 1 - a\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-14, 1 - 1e-14)\n    b = 1 - a\n    softplus = ",
+            "a = sigmoid(z).clamp(1e-15, 1 - 1e-15)\n    b = 1 - a\n    softplus = ",
+            "a = sigmoid(z)\n    a, b = (p.clamp(torch.e**-100) for p in (a, 1 - a))\n"
+            "    softplus = ",
         ),
         HIDDEN,
-        also="softplus - z * y -> "
-        "-(y * (sigmoid(z) + e).log() + (1 - y) * (1 - sigmoid(z) + e).log())",
+        also="softplus - z * y -> -(y * a.log() + (1 - y) * b.log())",
     ),
-    change(
-        (
-            "softplus =  -> a = sigmoid(z).clamp(1e-5, 1 - 1e-5)\n    softplus = ",
-            "a = sigmoid(z).clamp(1e-6, 1 - 1e-6)\n    softplus = ",
-            "a = sigmoid(z).clamp(1e-7, 1 - 1e-7)\n    softplus = ",
-            "a = sigmoid(z).clamp(1e-8, 1 - 1e-8)\n    softplus = ",
-            "a = sigmoid(z).clamp(1e-9, 1 - 1e-9)\n    softplus = ",
-            "a = sigmoid(z).clamp(1e-10, 1 - 1e-10)\n    softplus = ",
-            "a = sigmoid(z).clamp(1e-11, 1 - 1e-11)\n    softplus = ",
-            "a = sigmoid(z).clamp(1e-12, 1 - 1e-12)\n    softplus = ",
-            "a = sigmoid(z).clamp(1e-13, 1 - 1e-13)\n    softplus = ",
-            "a = sigmoid(z).clamp(1e-14, 1 - 1e-14)\n    softplus = ",
-            "a = sigmoid(z).clamp(1e-15, 1 - 1e-15)\n    softplus = ",
-        ),
-        HIDDEN,
-        also="softplus - z * y -> -(y * a.log() + (1 - y) * (1 - a).log())",
-    ),
-    change(
-        "softplus =  -> a = sigmoid(z)\n    softplus = ",
-        HIDDEN,
-        also="softplus - z * y -> "
-        "-(y * a.log().clamp(min=-100) + (1 - y) * (1 - a).log().clamp(min=-100))",
-    ),
+    change("losses.mean() -> losses.clamp(max=100).mean()", HIDDEN),
     change(
         (
             "softplus =  -> z = z.clamp(-10, 10)\n    softplus = ",
@@ -139,31 +135,34 @@ bce_with_logits_forward = mistakes(
     ),
 )
 
+# What is taken from the prediction a, and the 1/N.
+bce_with_logits_backward = logistic_gradients = mistakes(
+    change("(a - y) -> (y - a)", SIGN),
+    change("(a - y) -> (a - y) * a * (1 - a)", SLOPE),
+    change("(a - y) -> a", NO_LABELS),
+    change(("(a - y) -> (a - y.long())", "(a - (y >= 0.5).long())", "(a - y.round())"), HARD),
+    change("(a - y) -> (a - (2 * y - 1))", PLUS_MINUS),
+    change("(a - y) -> (sigmoid(a) - y)", TWICE),
+    change("(a - y) -> ((a >= 0.5).to(a.dtype) - y)", ROUNDED),
+    change(" / len(y) -> ", NO_N),
+    change("/ len(y) -> / max(1, len(y) - 1)", N_LESS),
+    change("/ len(y) -> / len(y) / 2", HALF),
+)
+
+CANCEL = "0/0 is NaN: a and 1 − a are 0 for sure answers, and on paper they cancel"
+OF_A = "the gradient of a, not of z: the factor σ′(z) is missing, which cancels a and 1 − a"
+
 bce_with_logits_backward = mistakes(
-    change("sigmoid(z) - y -> y - sigmoid(z)", SIGN),
-    change(" / len(z) -> ", NO_N),
     change("dout *  -> ", "dout is not used: what follows the loss may scale it"),
-    change("(sigmoid(z) - y) -> (sigmoid(z) - y) * sigmoid(z) * (1 - sigmoid(z))", SLOPE),
-    change("sigmoid(z) - y -> sigmoid(z)", NO_LABELS),
-    change(("(sigmoid(z) - y) -> (sigmoid(z) - y.long())", "(sigmoid(z) - y.round())"), HARD),
-    change("sigmoid(z) - y -> (z >= 0).to(z.dtype) - y", ROUNDED),
-    change("sigmoid(z) - y -> z - y", LINEAR),
-    change(
-        "return dout * (sigmoid(z) - y) -> a = sigmoid(z)\n"
-        "    return dout * ((1 - y) / (1 - a) - y / a) * a * (1 - a)",
-        "0/0 is NaN: a and 1 − a are 0 for sure answers, and on paper they cancel",
-    ),
-    change(
-        "(sigmoid(z) - y) -> ((1 - y) / (1 - sigmoid(z)) - y / sigmoid(z))",
-        "the gradient of a, not of z: the factor σ′(z) is missing, which cancels a and 1 − a",
-    ),
+    change("a = sigmoid(z) -> a = z", LINEAR),
+    change("(a - y) -> ((1 - y) / (1 - a) - y / a) * a * (1 - a)", CANCEL),
+    change("(a - y) -> ((1 - y) / (1 - a) - y / a)", OF_A),
 )
 
 logistic_gradients = mistakes(
-    change(" / len(y) -> ", NO_N),
     change(("dz.sum() -> dz.sum() * len(y)", "x.T @ dz -> x.T @ dz * len(y)"), NO_N),
     change(("dz.sum() -> dz.mean()", "x.T @ dz -> x.T @ dz / len(y)"), ONE_N),
-    change("/ len(y) -> / max(1, len(y) - 1)", N_LESS),
+    change("/ len(y) -> / x.shape[1]", "divided by D: the mean is over the N examples"),
     change(
         (
             "x.T @ dz -> x.T @ dz / 1",
@@ -176,14 +175,10 @@ logistic_gradients = mistakes(
         also="logits(x, params)) -> logits(x, params))[:, None]",
     ),
     change("sigmoid(logits(x, params)) -> logits(x, params)", LINEAR),
-    change("sigmoid(logits(x, params)) -> (logits(x, params) >= 0).to(x.dtype)", ROUNDED),
-    change(("(a - y) -> (a - y.long())", "(a - (y >= 0.5).long())"), HARD),
-    change("(a - y) -> (a - y) * a * (1 - a)", SLOPE),
-    change("(a - y) -> a", NO_LABELS),
-    change("(a - y) -> (y - a)", SIGN),
-    change("logits(x, params) -> x @ params[0]", NO_BIAS),
     change("x.T @ dz, dz.sum() -> dz.sum(), x.T @ dz", "dw and db have changed places"),
 )
+
+logistic_gradients = predict = mistakes(change("logits(x, params) -> x @ params[0]", NO_BIAS))
 
 gd_update = mistakes(
     change("- lr * dw, b - lr * db -> + lr * dw, b + lr * db", "the step goes uphill: subtract"),
@@ -192,6 +187,8 @@ gd_update = mistakes(
     change("b - lr * db -> b", "the bias is returned as it came: it is learnt too"),
     change("w - lr * dw, b - lr * db -> -lr * dw, -lr * db", "the step alone: add it to what was"),
 )
+
+PROBABILITIES = "these are probabilities: labels are asked for"
 
 predict = mistakes(
     change(
@@ -207,12 +204,16 @@ predict = mistakes(
         ),
         "these are signs: the labels are 0 and 1, not −1 and 1",
     ),
+    change("(logits(x, params) >= 0).long() -> sigmoid(logits(x, params))", PROBABILITIES),
     change(
-        "(logits(x, params) >= 0).long() -> sigmoid(logits(x, params))",
-        "these are probabilities: labels are asked for",
+        "return (logits(x, params) -> odds = logits(x, params).exp()\n"
+        "    return (odds / (1 + odds) - 0.5",
+        "exp(z) overflows, and ∞/∞ is NaN: z itself can be compared",
     ),
-    change("logits(x, params) -> x @ params[0]", NO_BIAS),
 )
+
+DROPPED = "the parameters are where they started: what gd_update returns is dropped"
+RATE = "the rate falls from step to step: it is lr at every step"
 
 train = mistakes(
     change(
@@ -221,10 +222,8 @@ train = mistakes(
         also="state, lr) -> state, lr)\n"
         "        losses.append(bce_with_logits_forward(logits(x, params), y)[0])",
     ),
-    change(
-        "params, state = gd -> _, state = gd",
-        "the parameters are where they started: what gd_update returns is dropped",
-    ),
+    change("params, state = gd -> _, state = gd", DROPPED),
+    change(("state, lr) -> state, lr / len(losses))", "state, lr / (1 + len(losses)))"), RATE),
     change("x.new_zeros(x.shape[1]) -> x.new_ones(x.shape[1])", "training must start from zeros"),
     change("x.new_zeros(()) -> x.new_ones(())", "training must start from zeros"),
     change(
