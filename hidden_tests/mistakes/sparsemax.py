@@ -10,8 +10,9 @@ COLUMNS = "taken down the columns: the classes of an example are a row, axis 1"
 ALL = "threshold over all scores: only those of the support count, for the others get 0, not less"
 ONE_MORE = "k is one too large: the next score is below the threshold and would get less than 0"
 ONE_LESS = "k is one too small: count up to the last place that meets the condition"
-
 TOTAL = "the total is taken for 1: it is an argument"
+WITHIN = "all within the total of the largest are counted: the larger ones are taken together"
+POSITIVE = "these are the scores above 0: it is those above τ"
 
 support_size = mistakes(
     change(("> ordered -> >= ordered", "total + k -> total + 1e-6 + k"), "a score at τ is counted"),
@@ -23,19 +24,17 @@ support_size = mistakes(
     change("inside.sum(1) -> inside.long().argmin(1)", "0 where all are in: count what is inside"),
     change("return inside.sum(1) -> return inside.sum(1) + 1", ONE_MORE),
     change("total + k * ordered -> k * ordered", "the total is missing from the condition"),
-    change(
-        "total + k * ordered > ordered.cumsum(1) -> ordered > ordered[:, :1] - total",
-        "all within the total of the largest are counted: the larger ones are taken together",
-    ),
-    change(
-        "total + k * ordered > ordered.cumsum(1) -> "
-        "ordered > (z.sum(1, keepdim=True) - total) / z.shape[1]",
-        ALL,
-    ),
+    change("total + k * ordered -> k * (total + ordered)", "the total is multiplied by k, too"),
+    change("cumsum(1) -> cumsum(1) - ordered", "the sum has one score too few: z_(k) is in it"),
+    change("total + k * ordered > ordered.cumsum(1) -> ordered > 0", POSITIVE),
+    change("total + k * ordered > ordered.cumsum(1) -> ordered > ordered[:, :1] - total", WITHIN),
+    change("ordered.cumsum(1) -> total + k * (z.sum(1, True) - total) / z.shape[1]", ALL),
     change("inside.sum(1) -> inside.sum(0)"),
     change("inside.sum(1) -> inside.sum(1).double()"),
     change("total + k -> 1 + k", TOTAL),
 )
+
+LARGEST = "the largest score less the total: that is so for k = 1 only"
 
 threshold = mistakes(
     change("descending=True -> descending=False", ASCENDING),
@@ -46,6 +45,8 @@ threshold = mistakes(
     change("/ k -> / (k + 1)", "divided by k + 1: the sum has k terms"),
     change("sums - total -> sums", "the total is not subtracted: the excesses would sum to 0"),
     change("(sums - total) / k -> sums / k - total", "the total is not divided by k: it is shared"),
+    change("(sums - total) / k -> z.max(1, keepdim=True).values - total", LARGEST),
+    change("k - 1 -> (k - 2).clamp(min=0)", "the sum has one score too few"),
     change("(sums - total) / k -> ordered.gather(1, k - 1)", "this is z_(k), the last of the k"),
     change("k - 1 -> k.clamp(max=z.shape[1] - 1)", "the sum has one score too many"),
     change("[:, None] -> [:, None].add(1).clamp(max=z.shape[1])", ONE_MORE),
@@ -59,20 +60,18 @@ threshold = mistakes(
     change("return (sums - total) / k -> return ((sums - total) / k)[:, 0]"),
 )
 
+UNSHIFTED = "digits are lost where a row is far from 0: subtract its largest score first"
+MEAN = "digits are lost where one score is far below: subtract the largest, not the mean"
+OF_COLUMNS = "the largest of each column is subtracted: that moves the scores of a row apart"
+HALF = "only one of the row and its τ is shifted: shift both"
+SOFTMAX = "this is softmax of the support: it is z − τ there"
+
 sparsemax_forward = mistakes(
-    change(
-        "z - z.max(1, keepdim=True).values -> z",
-        "digits are lost where a row is far from 0: subtract its largest score first",
-    ),
-    change(
-        "z.max(1, keepdim=True).values -> z.mean(1, keepdim=True)",
-        "digits are lost where one score is far below: subtract the largest, not the mean",
-    ),
+    change("z - z.max(1, keepdim=True).values -> z", UNSHIFTED),
+    change("z.max(1, keepdim=True).values -> z.mean(1, keepdim=True)", MEAN),
     change("z.max(1, keepdim=True).values -> z.max()", "the batch's maximum is subtracted"),
-    change(
-        ("threshold(shifted) -> threshold(z)", "(shifted - tau) -> (z - tau)"),
-        "only one of the row and its τ is shifted: shift both",
-    ),
+    change("z.max(1, keepdim=True).values -> z.max(0).values", OF_COLUMNS),
+    change(("threshold(shifted) -> threshold(z)", "(shifted - tau) -> (z - tau)"), HALF),
     change(".clamp(min=0) -> ", "negative entries are left: below the threshold p is 0"),
     change(".clamp(min=0) -> .abs()", "the sign is dropped: below the threshold p is 0"),
     change("threshold(shifted) -> (shifted.sum(1, keepdim=True) - 1) / z.shape[1]", ALL),
@@ -86,6 +85,9 @@ sparsemax_forward = mistakes(
         "cut at 0 and divided by the sum: the nearest point is reached by subtraction",
     ),
     change("(shifted - tau).clamp(min=0) -> shifted.softmax(1)", "this is softmax: it has no 0"),
+    change(
+        "(shifted - tau).clamp(min=0) -> (shifted - 1e9 * (shifted <= tau)).softmax(1)", SOFTMAX
+    ),
     change("shifted = z - -> shifted = z.sub_(z.max(1, keepdim=True).values) + 0 *"),
 )
 
@@ -98,30 +100,30 @@ def sparsemax_forward(z):
     return p, right > threshold(right)
 
 
+NO_MEAN = (
+    "the mean over the support is not subtracted: a larger score raises τ, and so lowers all p"
+)
+PASSES = "the gradient passes outside of the support: p stays 0 there, whatever z does"
+ALL_SUMMED = "the sum is over all classes: it is over those of the support"
+ONE_K = "one k for all rows: each has its own"
+DIAGONAL = "only the diagonal of the Jacobian is used: z_j moves every p of the support"
+
 sparsemax_backward = mistakes(
-    change(
-        "(dout - mean) -> dout",
-        "the mean over the support is not subtracted: a larger score raises τ, and so lowers all p",
-    ),
-    change(
-        "* inside).sum(1, keepdim=True) / size -> ).mean(1, keepdim=True)", "the mean is over all"
-    ),
-    change(
-        "inside * (dout - mean) -> dout - mean",
-        "the gradient passes outside of the support: p stays 0 there, whatever z does",
-    ),
+    change("(dout - mean) -> dout", NO_MEAN),
+    change("* inside).sum(1, keepdim=True) / size -> ).mean(1, True)", "the mean is over all"),
+    change("(dout * inside).sum -> dout.sum", ALL_SUMMED),
+    change("inside).sum(1 -> inside).sum(0", COLUMNS),
+    change("inside * (dout - mean) -> dout - mean", PASSES),
+    change("(dout - mean) -> (dout - mean) / size", "all is divided by k: only the sum of dout is"),
     change("inside * (dout - mean) -> inside * dout - mean", "the mean is subtracted outside, too"),
     change("/ size -> / size / dout.shape[1]", "divided by C as well: the mean has k terms"),
     change("/ size -> / dout.shape[1]", "divided by C: the mean is over the k of the support"),
-    change("inside.sum(1, keepdim=True) -> inside.sum() / len(inside)", "one k for all rows"),
+    change(("inside.sum(1, keepdim=True) -> inside.sum() / len(inside)", "inside.sum()"), ONE_K),
     change(".sum(1, keepdim=True) / size -> .sum() / size.sum()", "one mean for all rows"),
     change("- mean -> - mean * (size > 1)", "dout is passed on where k = 1: p is 1, and stays so"),
     change("dout - mean -> dout + mean", "the mean is added: a larger τ makes p smaller"),
     change(" / size -> ", "the sum over the support is subtracted: its mean is, for τ has 1/k"),
-    change(
-        "inside * (dout - mean) -> inside * dout * (1 - 1 / size)",
-        "only the diagonal of the Jacobian is used: z_j moves every p of the support",
-    ),
+    change("inside * (dout - mean) -> inside * dout * (1 - 1 / size)", DIAGONAL),
 )
 
 
@@ -153,13 +155,13 @@ class OfSoftmax:
         return cache * (dout - (cache * dout).sum(1, keepdim=True))
 
 
+COSTLY = "the mean is over the examples that cost something: it is over all N"
+FAR = "digits are lost where a row is far from 0: subtract z_y before weighting with p"
+
 sparsemax_loss_forward = mistakes(
     change("losses.mean() -> losses.sum()"),
     change("losses.mean() -> losses.mean() / c", "a mean over all N·C: it is over the N examples"),
-    change(
-        "losses.mean() -> losses.sum() / (losses > 0).sum().clamp(min=1)",
-        "the mean is over the examples that cost something: it is over all N",
-    ),
+    change("losses.mean() -> losses.sum() / (losses > 0).sum().clamp(min=1)", COSTLY),
     change("0.5 - 0.5 -> -0.5", "the constant ½ is missing: a sure right answer costs 0"),
     change("0.5 * p.square() -> p.square()", "the ½ in front of ‖p‖² is missing"),
     change("p.square().sum(1) -> p.norm(dim=1)", "‖p‖ for ‖p‖²: the square is missing"),
@@ -178,15 +180,17 @@ sparsemax_loss_forward = mistakes(
         "this is the squared error of p: where p of the right class is 0 it has no gradient",
     ),
     change("z[rows, y] -> z[rows, y - 1]", "the score before the right one: labels count from 0"),
-    change(
-        "+ (p * gap).sum(1) -> + (p * z).sum(1) - z[rows, y]",
-        "digits are lost where a row is far from 0: subtract z_y before weighting with p",
-    ),
+    change("+ (p * gap).sum(1) -> + (p * z).sum(1) - z[rows, y]", FAR),
     change(("y.min() < 0 or y.max() >= c -> y.max() >= c", "y.max() >= c -> y.max() > c")),
 )
 
+CUT = "cut outside of the support: where p of the right class is 0, the gradient is −1"
+ADDED = "1 is added at the right class: there it is p − 1"
+
 sparsemax_loss_backward = mistakes(
     change("return difference -> return -difference", "y − p for p − y"),
+    change("difference[rows, y] -= 1 -> difference[rows, y] += 1", ADDED),
+    change("p.clone() -> (p > 0) / (p > 0).sum(1, keepdim=True)", "1/k stands on the support: p"),
     change("* dout  -> ", "dout is not used: the chain rule multiplies by what arrives from above"),
     change(" / len(y) -> "),
     change("/ len(y) -> / p.numel()", "divided by N · C: the mean is over the N examples"),
@@ -203,10 +207,7 @@ sparsemax_loss_backward = mistakes(
         "    return difference",
         "passed through the Jacobian as well: p − y is the gradient in the scores already",
     ),
-    change(
-        "return difference -> return (p > 0) * difference",
-        "cut outside of the support: where p of the right class is 0, the gradient is −1",
-    ),
+    change("return difference -> return (p > 0) * difference", CUT),
 )
 
 
