@@ -2,7 +2,9 @@
 
 import torch
 
-from gradus.mistakes.written import alternative, change, equivalent, mistakes
+from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
+
+BELOW = "the shares of the layers below are multiplied in: each layer has its own"
 
 scale_weights = mistakes(
     change("(1 - drop) * w -> drop * w", "scaled by drop: a weight is there with 1 − drop"),
@@ -10,6 +12,7 @@ scale_weights = mistakes(
     change("* w, b -> * w, (1 - drop) * b", "the bias is scaled: it is never left out"),
     change("(1 - drop) * w -> w", "they are as they were: in training part of them was missing"),
     change("(1 - drop) -> (1 - drops[0])", "all are scaled by drops[0]: each layer has its own"),
+    change("params, drops -> params, 1 - (1 - torch.tensor(drops, dtype=float)).cumprod(0)", BELOW),
 )
 
 keep_mask = mistakes(
@@ -19,16 +22,17 @@ keep_mask = mistakes(
     change("=generator) -> =generator).argsort(-1).argsort(-1) / shape[-1]"),
     change("torch.rand(shape, -> torch.randint(100, shape,", also=">= drop -> >= 100 * drop"),
     change("torch.Generator().manual_seed(seed) -> None"),
-    change("manual_seed(seed) -> manual_seed(0)"),
-    change("if not 0 <= drop <= 1 -> if drop < 0"),
+)
+
+dropout_forward = dropblock_forward = mistakes(
+    change("return x, -> return x * (1 - drop),", "scaled at inference, too: training has done it"),
+    change("if not train: -> if drop < 0:", "the mask is active at inference"),
 )
 
 dropout_forward = mistakes(
     change("kept * factor -> kept", "what is kept is not scaled: divide it by 1 − drop"),
     change("(1 - drop) if drop < 1 -> drop if drop > 0", "divided by drop: 1 − drop are kept"),
     change("1 / (1 - drop) -> 1 - drop", "multiplied by 1 − drop: the mean is x if you divide"),
-    change("return x, -> return x * (1 - drop),", "scaled at inference, too: training has done it"),
-    change("if not train: -> if drop < 0:", "the mask is active at inference"),
     change("else 0.0 -> else torch.nan", "0 / 0 where drop is 1: nothing is kept, and out is 0"),
     change("if not train: -> if not train or drop == 1:", "with drop = 1 all is kept: nothing is"),
     change("mask = kept * factor -> mask = kept / kept.mean().clamp(min=1e-9)"),
@@ -36,7 +40,6 @@ dropout_forward = mistakes(
     change("keep_mask(x.shape, drop, seed) -> keep_mask(x.shape[1:], drop, seed).expand(x.shape)"),
     change("kept * factor -> kept * factor + (kept.sum(-1, True) == 0) * (drop < 1)"),
     change("drop, seed).to(x) -> drop, seed).double()"),
-    change("drop, seed) -> drop, 0)"),
     change("x * mask -> x.mul_(mask)"),
 )
 
@@ -47,67 +50,67 @@ dropout_backward = mistakes(
     change("dout * mask -> dout * keep_mask(mask.shape, 0.3, 99) / 0.7", "a new mask is drawn"),
 )
 
+
+@mistake("the mask is read from out: an x that is 0 is kept, too", of="dropout_backward")
+def dropout_forward(x, drop, seed, train=True):
+    factor = max(1 - drop, 1e-9) if train else 1
+    out = x * keep_mask(x.shape, drop if train else 0, seed) / factor
+    return out, (out != 0) / factor
+
+
+DIGITS = "mean(f²) − μ² loses its digits where passes hardly differ: subtract μ, then square"
+DISTANCE = "the mean distance is used: the standard deviation is the root of the mean square"
+
 monte_carlo = mistakes(
-    change("own = k * seed + j -> own = seed"),
+    change(
+        "outs.mean(0), outs.std(0, correction=0) -> outs.std(0, correction=0), outs.mean(0)",
+        "mean and std have changed places",
+    ),
+    change("correction=0) -> correction=0) / k**0.5", "this is the error of the mean, std / √k"),
     change("own = k * seed + j -> own = seed + j"),
     change("own = k * seed + j -> own = 100 * seed + j"),
     change("own = k * seed + j -> own = (seed + 1) * j"),
     change("drops, own) -> drops, own, False)", "dropout is off: then all passes are one"),
     change("drops, own -> drops[:1] + [0.0] * len(drops), own", "only the first layer has masks"),
-    change(
-        "drops, own -> [0.0 * p for p in drops[1:]] + drops[-1:], own", "only the last has masks"
-    ),
+    change("drops, own -> [0 * p for p in drops[1:]] + drops[-1:], own", "only the last has masks"),
     change("drops, own -> drops[::-1], own", "drops is used in reverse: the first is the inputs'"),
     change("append(out -> append(out.softmax(-1)", "probabilities are averaged: it is outputs"),
     change("outs.mean(0) -> outs.median(0).values"),
     change("std(0, correction=0) -> std(0)", "the spread is over k − 1: here it is over k"),
     change("std( -> var(", "this is the variance: the root is missing"),
-    change(
-        "outs.std(0, correction=0) -> (outs - outs.mean(0)).abs().mean(0)",
-        "the mean distance is used: the standard deviation is the root of the mean square",
-    ),
-    change(
-        "outs.std(0, correction=0) -> (outs.square().mean(0) - outs.mean(0) ** 2).relu().sqrt()",
-        "mean(f²) − μ² loses its digits where passes hardly differ: subtract μ first, then square",
-    ),
+    change("outs.std(0, correction=0) -> (outs - outs.mean(0)).abs().mean(0)", DISTANCE),
+    change("std(0, correction=0) -> square().mean(0).sub(outs.mean(0) ** 2).relu().sqrt()", DIGITS),
     change("outs.mean(0) -> outs.sum(0)", "the passes are summed"),
 )
+
+ONE_LESS = "one place too few: a block of 2 fits 4 times into 5"
+AREAS = "two areas are missing: a map has more numbers than places for a corner"
 
 block_rate = mistakes(
     change("size**2 * places -> size * places", "a block has size² numbers, not size"),
     change("return drop -> return (1 - drop)", "this is for 1 − drop: drop is the share that goes"),
-    change(
-        "height - size + 1 -> height - size",
-        "one place too few: a block of 2 fits 4 times into 5",
-        also="width - size + 1 -> width - size",
-    ),
+    change("height - size + 1 -> height - size", ONE_LESS, also="width - size + 1 -> width - size"),
     change("size**2 * places -> places", "a corner takes size² numbers with it"),
-    change(
-        "drop * height * width / (size**2 * places) -> drop / size**2",
-        "two areas are missing: a map has more numbers than places for a corner",
-    ),
+    change("drop * height * width / (size**2 * places) -> drop / size**2", AREAS),
     change("* width / -> * height /", "the map is taken for square", also="(width - -> (height -"),
-    change("if not 1 <= size <= min(height, width) -> if size < 1"),
 )
+
+OF_BATCH = "counted over the batch: each example has its own factor"
+UPSIDE_DOWN = "the factor is upside down: less that is kept is scaled up more"
 
 drop_blocks = mistakes(
     change("kept * kept[0].numel() / count.clamp(min=1) -> kept", "the mean of a mask is not 1"),
     change("count.clamp(min=1) -> count", "0 / 0 where nothing is kept: such an example is 0"),
-    change(
-        "kept.sum((1, 2, 3), keepdim=True) -> kept.sum() / len(x)",
-        "counted over the batch: each example has its own factor",
-    ),
+    change("kept.sum((1, 2, 3), keepdim=True) -> kept.sum() / len(x)", OF_BATCH),
     change(
         "kept[0].numel() -> kept[0, 0].numel()",
         "counted in each map: the count is over all channels of an example",
         also="(1, 2, 3) -> (2, 3)",
     ),
-    change(
-        "kept[0].numel() / count.clamp(min=1) -> count / kept[0].numel()",
-        "the factor is upside down: less that is kept is scaled up more",
-    ),
+    change("kept[0].numel() / count.clamp(min=1) -> count / kept[0].numel()", UPSIDE_DOWN),
     change("(~dropped).to(x) -> dropped.to(x)", "what should go is kept, and the rest is left out"),
     change("i in range(size) -> i in [0]", "only corners go", also="j in range(size) -> j in [0]"),
+    change("|= corners -> ^= corners", "numbers come back where two blocks overlap"),
     change("|= corners -> = corners", "a later shift overwrites an earlier one"),
     change("|= corners -> |= corners.any(1, True)", "a corner counts in all channels: in its own"),
     change(
@@ -123,9 +126,7 @@ dropblock_forward = mistakes(
     change("(places, rate, -> (places, drop,", "drawn with drop: a corner takes a block with it"),
     change("block_rate(drop, height, width -> block_rate(drop, height, height"),
     change("(n, c, height -> (n, 1, height", also=").to(x.device) -> ).expand(n, c, -1, -1)"),
-    change("if not train: -> if drop < 0:"),
     change("x, torch.ones_like(x) -> x, None"),
-    change("rate, seed) -> rate, 0)"),
 )
 
 
