@@ -68,8 +68,10 @@ import torch
 #   \frac{\partial L}{\partial x_{nd}} = \sum_m \bar y_{nm}\, w_{dm}, \qquad
 #   \frac{\partial L}{\partial b_m} = \sum_n \bar y_{nm}.$$
 #
-# Write the first two as matrix products: the shapes leave only one way to do it. The bias gradient
-# is a *sum* over the batch. If the loss is a mean, its $1/N$ is already inside $\bar Y$.
+# Write the first two as matrix products: the shapes leave only one way to do it. (Loops over single
+# numbers are right and too slow: a check ends after ten seconds, and the last one trains a network.)
+# The bias gradient is a *sum* over the batch. If the loss is a mean, its $1/N$ is already inside
+# $\bar Y$.
 
 
 # %%

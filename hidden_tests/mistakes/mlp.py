@@ -4,10 +4,14 @@ import torch
 
 from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
 
+ONE_BIAS = "all biases are added to every unit, or their mean: unit m has b[m]"
+AVERAGED = "averaged over the batch: if the loss is a mean, its 1/N is in dout already"
+EXCHANGED = "the gradients of x and w are swapped: they come back in the order of the inputs"
+
 linear_forward = mistakes(
     change("x @ w + b -> x @ w", "the bias is missing: y = xW + b"),
     change("x @ w + b -> x + w + b"),
-    change("x @ w + b -> x @ w + b.sum()", "all biases are added to every unit: unit m has b[m]"),
+    change(("x @ w + b -> x @ w + b.sum()", "x @ w + b.mean()"), ONE_BIAS),
 )
 
 linear_backward = mistakes(
@@ -16,27 +20,22 @@ linear_backward = mistakes(
         "summed over the features: the bias of unit m collects dout[n, m] over the examples n, "
         "that is over axis 0",
     ),
-    change(
-        "dout.sum(0) -> dout.mean(0)",
-        "the bias gradient is averaged over the batch: if the loss is a mean, its 1/N is in dout "
-        "already",
-    ),
+    change("dout.sum(0) -> dout.mean(0)", AVERAGED),
     change("dout.sum(0) -> dout", "the bias gradient is not summed over the batch"),
     change("dout.sum(0) -> dout.sum(0, keepdim=True)"),
     change("dout.sum(0) -> dout.sum()", "summed over everything: each unit has a bias of its own"),
     change("dout @ w.T -> dout @ w"),
     change("x.T @ dout -> dout.T @ x", "the weight gradient is transposed: w is (D, M)"),
-    change(
-        "x.T @ dout -> x.T @ dout / len(x)",
-        "the weight gradient is averaged over the batch: if the loss is a mean, its 1/N is in dout "
-        "already",
-    ),
-    change(
-        "dout @ w.T, x.T @ dout -> x.T @ dout, dout @ w.T",
-        "the gradients of x and w are swapped: they come back in the order of the inputs",
-    ),
+    change("x.T @ dout -> x.T @ dout / len(x)", AVERAGED),
+    change("dout @ w.T, x.T @ dout -> x.T @ dout, dout @ w.T", EXCHANGED),
     change("dout @ w.T, x.T @ dout, dout.sum(0) -> x.T @ dout, dout.sum(0)"),
 )
+
+LEAKY = "negative values come out smaller, as of a leaky ReLU: they become 0"
+NEGATED = "where x was negative dout comes back negated, as for |x|: the slope is 0 there"
+OF_DOUT = "the mask is taken from dout: it must say where the *input* x was positive"
+NEGATIVE = "negative gradients are cut off as well: what dout looks like has no say"
+CUT = "the gradient is cut off where it is large: nobody asked for that"
 
 relu_forward = mistakes(
     change("x.clamp(min=0) -> x.abs()", "negative values lose their sign: they become 0"),
@@ -47,21 +46,14 @@ relu_forward = mistakes(
         "large values are cut off as well: max(x, 0) has no upper end",
     ),
     change("x.clamp(min=0) -> x", "nothing is cut off: negative values become 0"),
+    change(("x.clamp(min=0) -> torch.max(x, 0.01 * x)", "torch.max(x, 0.1 * x)"), LEAKY),
 )
 
 relu_backward = mistakes(
-    change(
-        "dout * cache -> dout * (dout > 0)",
-        "the mask is taken from dout: it must say where the *input* x was positive",
-    ),
-    change(
-        "dout * cache -> dout.clamp(min=0) * cache",
-        "negative gradients are cut off as well: what dout looks like has no say",
-    ),
-    change(
-        ("dout * cache -> dout.clamp(-1, 1) * cache", "dout.clamp(-5, 5) * cache"),
-        "the gradient is cut off where it is large: nobody asked for that",
-    ),
+    change("dout * cache -> dout * (dout > 0)", OF_DOUT),
+    change("dout * cache -> dout.clamp(min=0) * cache", NEGATIVE),
+    change(("dout * cache -> dout.clamp(-1, 1) * cache", "dout.clamp(-5, 5) * cache"), CUT),
+    change("dout * cache -> torch.where(cache, dout, -dout)", NEGATED),
     change("dout * cache -> dout", "the mask is missing: where x was not positive, dx is 0"),
     change("dout * cache -> cache * 1.0", "dout is not used: this is the slope alone"),
     change("dout * cache -> dout * ~cache", "the mask is inverted: x > 0 lets the gradient pass"),
@@ -114,6 +106,12 @@ mlp_forward = mistakes(
         "        x = x if w is params[-2][0] else out",
         "the last hidden layer has no ReLU: only the logits go without",
     ),
+    change(
+        "x, relu_cache = relu_forward(x) -> out, relu_cache = relu_forward(x)\n"
+        "        x = x if caches else out",
+        "only the first hidden layer has a ReLU: only the logits go without",
+    ),
+    change("linear_forward(x, w, b) -> linear_forward(x, w, 0 * b)", "only the last bias is added"),
     change("linear_forward(x, *params[-1]) -> linear_forward(x, *params[0])"),
 )
 
@@ -127,6 +125,10 @@ mlp_backward = mistakes(
         "relu_backward(dx, relu_cache), -> "
         "dx if linear_cache is caches[0][0] else relu_backward(dx, relu_cache),",
         "the first layer's ReLU is left out of the way back",
+    ),
+    change(
+        "relu_backward(dx, relu_cache), -> dx if grads[1:] else relu_backward(dx, relu_cache),",
+        "only the last hidden layer's ReLU is on the way back: each has its own",
     ),
     change("grads.append((dw, db)) -> grads.append((dw, dx))"),
     change("linear_cache, relu_cache in reversed(caches): -> linear_cache, relu_cache in caches:"),
@@ -183,16 +185,16 @@ minibatches = mistakes(
     ),
 )
 
+DROPPED = "the parameters are those of he_init: what sgd_update returns is dropped"
+SOFTMAX = "softmax comes before the loss, which does it itself: it takes the logits"
+
 train = mistakes(
     change(
         "for epoch in range(epochs): -> for epoch in range(epochs):\n"
         "        params = he_init(sizes, seed, x.dtype, x.device)",
         "only the last epoch counts: the parameters are set anew in each",
     ),
-    change(
-        "params, state = sgd_update( -> _, state = sgd_update(",
-        "the parameters are those of he_init: what sgd_update returns is dropped",
-    ),
+    change("params, state = sgd_update( -> _, state = sgd_update(", DROPPED),
     change(
         ("state, lr) -> state, lr / (1 + epoch))", "state, lr * 0.9**epoch)"),
         "the rate falls from epoch to epoch: it is lr at every step",
@@ -205,15 +207,11 @@ train = mistakes(
         "state, lr) -> state, lr if epoch < 10 else lr / 10)",
         "the rate drops after some epochs: it is lr at every step",
     ),
+    change("cross_entropy(logits, -> cross_entropy(logits.softmax(1),", SOFTMAX),
     change("seed + epoch -> seed * epoch"),
     change("(dlogits, cache), state, lr -> (-dlogits, cache), state, lr", "the steps go uphill"),
     change("seed + epoch -> seed"),
-    change(
-        "params, state = sgd_update(params, mlp_backward(dlogits, cache), state, lr) -> "
-        "params, state = sgd_update(params, mlp_backward(dlogits, cache), state, lr)\n"
-        "            break",
-        "only the first batch of an epoch is used",
-    ),
+    change("seed + epoch) -> seed + epoch)[:1]", "only the first batch of an epoch is used"),
 )
 
 
