@@ -119,7 +119,8 @@ def bootstrap_samples(n, count, seed):
     """Indices of bootstrap samples: each row holds n draws from 0 … n − 1, with replacement.
 
     All indices are equally likely at each draw, and all draws are independent, within a sample and between
-    samples. n ≥ 1, count ≥ 1. Returns (count, n), int64. Efron, 1979.
+    samples. Equal seeds give equal samples, and every seed, seed + 1 too, has draws of its own. n ≥ 1,
+    count ≥ 1. Returns (count, n), int64. Efron, 1979.
     """
     raise NotImplementedError
 

@@ -9,19 +9,20 @@ ROOT = "this is a standard deviation: it is variances that add up"
 EACH = "one number for all points: each has its own"
 ONCE = "who was drawn is taken for missing: only those drawn not even once are"
 
+MEDIAN = "the median: it is the mean"
+NOISE = "the bias has the noise in it: take it against the truth, or noise counts twice"
+VARIANCE = "the bias has the variance in it: average the predictions first, then square"
+AROUND = "taken around the mean of the targets: the truth is known here"
+S_LESS = "divided by S − 1: the truth is known, and no mean was estimated"
+VAR = "taken around the mean of the targets, and divided by S − 1: the truth is known here"
+
 decompose = mistakes(
     change(
         ("mean - truth) -> mean - targets.mean(0))", "mean - targets[0])"),
         "the bias is taken against observed targets: the truth, without noise, is known here",
     ),
-    change(
-        "(mean - truth).square() -> (mean - targets).square().mean(0)",
-        "the bias has the noise in it: take it against the truth, or noise counts twice",
-    ),
-    change(
-        "(mean - truth).square() -> (predictions - truth).square().mean(0)",
-        "the bias has the variance in it: average the predictions first, then square",
-    ),
+    change("(mean - truth).square() -> (mean - targets).square().mean(0)", NOISE),
+    change("(mean - truth).square() -> (predictions - truth).square().mean(0)", VARIANCE),
     change("(mean - truth).square() -> mean - truth", SQUARES),
     change("(mean - truth).square() -> (mean - truth).abs()", SQUARES),
     change("- mean).square().mean(0) -> - mean).square().mean(0).sqrt()", ROOT),
@@ -47,17 +48,12 @@ decompose = mistakes(
         "digits are lost where values are large: subtract the mean first, then square",
     ),
     change("truth).square().mean(0) -> truth).square().mean(0).sqrt()", ROOT),
-    change(
-        "targets - truth -> targets - targets.mean(0)",
-        "taken around the mean of the targets: the truth is known here",
-    ),
+    change("targets - truth -> targets - targets.mean(0)", AROUND),
+    change("(targets - truth).square().mean(0) -> targets.var(0)", VAR),
     change(
         "targets - truth -> targets - mean", "taken around the prediction: noise knows no model"
     ),
-    change(
-        "truth).square().mean(0) -> truth).square().sum(0) / (len(targets) - 1)",
-        "divided by S − 1: the truth is known, and no mean was estimated",
-    ),
+    change("truth).square().mean(0) -> truth).square().sum(0) / (len(targets) - 1)", S_LESS),
     change("truth).square().mean(0) -> truth).square().mean().expand_as(truth)", EACH),
     change(
         "targets - truth).square().mean(0) -> targets - truth)[1:].square().sum(0) / len(targets)",
@@ -66,7 +62,7 @@ decompose = mistakes(
     change("targets - truth).square() -> targets - truth)", SQUARES),
     change("return bias2, variance -> return variance, bias2", "bias² and variance are swapped"),
     change("predictions.mean(0) -> predictions.mean()", EACH),
-    change("predictions.mean(0) -> predictions.median(0).values", "the median: it is the mean"),
+    change("predictions.mean(0) -> predictions.median(0).values", MEDIAN),
     change("(mean - truth).square() -> (mean - truth).square().mean()"),
 )
 
@@ -99,6 +95,8 @@ bagged_predictions = mistakes(
             "y[samples] -> y[samples.sort(1).values]",
             "y[samples.roll(1, 1)]",
             "y[torch.arange(samples.shape[1]) % len(y)]",
+            "y.expand(len(samples), -1)[:, : samples.shape[1]]",
+            "x[samples] -> x[samples.sort(1).values]",
         ),
         "an input and its target are torn apart: both come from the same place of the sample",
     ),
@@ -145,6 +143,11 @@ out_of_bag = mistakes(
 mean_prediction = mistakes(
     change("total / number -> predictions.mean(0)", "all models are averaged: only some count"),
     change("total / number -> total / len(predictions)", "divided by all models: only some count"),
+    change(
+        "total / number -> torch.where(counted, predictions, torch.nan).nanmedian(0)[0]", MEDIAN
+    ),
+    change("predictions * counted -> predictions", "all models are summed: only some count"),
+    change("predictions * counted -> predictions * ~counted", "those that do not count are summed"),
     change("total / number -> total", "the sum is returned: divide by how many count"),
     change(
         "predictions * counted -> predictions * ~counted",
