@@ -12,19 +12,22 @@ adam_init = mistakes(
     change('"t": 0 -> "t": 1', "t starts at 1: it counts the updates made so far, none yet"),
     change('v": [torch.zeros_like(p) -> v": [torch.ones_like(p)', "v starts at 1: 0 is asked for"),
     change('"m": [torch.zeros_like(p) for p in params] -> "m": torch.zeros_like(params[0])'),
+    change('m": [torch.zeros_like(p) -> m": [p.clone()', "m starts at the parameters: 0 is due"),
     change(
         'm": [torch.zeros_like(p) -> m": [torch.zeros(p.shape)',
         "an average has torch's default dtype: make it like the parameter, not only of its shape",
     ),
 )
 
+REVERSED = "m gives the past the weight of what is new, and the reverse"
+EVERY_PARAMETER = "t grows with every parameter: an update of all parameters counts once"
+TOO_SMALL = "the averages are used as they are: having started at zero, they are too small still"
+CORRECTED = "the state holds the corrected m: keep m itself, from which the next update goes on"
+
 # What all three count, correct, average and step alike.
 adam_update = adamax_update = nadam_update = mistakes(
     change('"t": t -> "t": state["t"]', "t is as it came: the new state counts this update"),
-    change(
-        "m = beta1 -> t += bool(ms)\n        m = beta1",
-        "t grows with every parameter: an update of all parameters counts once",
-    ),
+    change("m = beta1 -> t += bool(ms)\n        m = beta1", EVERY_PARAMETER),
     change(
         '"t"] + 1 -> "t"]',
         "corrected for t as it came: an update counts itself first, and 1 − beta^0 would be 0",
@@ -33,23 +36,13 @@ adam_update = adamax_update = nadam_update = mistakes(
     change(
         'state["t"] + 1 -> 1', "corrected as if this were the first update: take beta^t", also=COUNT
     ),
-    change(
-        'state["t"] + 1 -> float("inf")',
-        "the averages are used as they are: having started at zero, they are too small still",
-        also=COUNT,
-    ),
+    change('state["t"] + 1 -> float("inf")', TOO_SMALL, also=COUNT),
     change("updated, ms -> beta1, beta2 = beta2, beta1\n    updated, ms", SWAPPED),
     change("updated, ms -> beta1, beta2 = 0.9, 0.999\n    updated, ms", DEFAULTS),
-    change(
-        "beta1 * m + (1 - beta1) * -> (1 - beta1) * m + beta1 *",
-        "m gives the past the weight of what is new, and the reverse",
-    ),
+    change("beta1 * m + (1 - beta1) * -> (1 - beta1) * m + beta1 *", REVERSED),
     change("+ (1 - beta1) * -> +", "g enters m with weight 1: the weights of an average sum to 1"),
     change("beta1 * m +  -> ", "m starts from zero in every update: go on from the one in state"),
-    change(
-        "append(m) -> append(m / (1 - beta1**t))",
-        "the state holds the corrected m: keep m itself, from which the next update goes on",
-    ),
+    change("append(m) -> append(m / (1 - beta1**t))", CORRECTED),
     change(
         'updated, ms -> of = {p.shape: m for p, m in zip(params, state["m"])}\n    updated, ms',
         "parameters of one shape share their averages: each has its own",
@@ -62,23 +55,21 @@ adam_update = adamax_update = nadam_update = mistakes(
     change("p - lr * -> -lr *", "the step is returned: the parameter after the step is asked for"),
     change(" + eps -> ", "eps is missing: it keeps 0 / 0 out of the step"),
     change(" + eps -> .clamp(min=eps)", "eps is a lower bound: it is to be added"),
+    change(" + eps -> * (1 + eps)", "eps is a share of what is there: it is to be added"),
 )
+
+REVERSED_V = "v gives the past the weight of what is new, and the reverse"
+SQUARED = "the whole average is squared: v averages the squares of the gradients"
 
 # What the two have in common that average the squares and divide by the root.
 adam_update = nadam_update = mistakes(
     change("beta2 * v +  -> ", "v starts from zero in every update: go on from the one in state"),
     change("+ (1 - beta2) * -> +", "g² enters v with weight 1: the weights of an average sum to 1"),
-    change(
-        "beta2 * v + (1 - beta2) * -> (1 - beta2) * v + beta2 *",
-        "v gives the past the weight of what is new, and the reverse",
-    ),
+    change("beta2 * v + (1 - beta2) * -> (1 - beta2) * v + beta2 *", REVERSED_V),
     change("append(v) -> append(v_hat)", "the state holds the corrected v: keep v itself"),
     change("g**2 -> g", "v averages the gradient: it must average the squares"),
     change("g**2 -> m**2", "v averages the squares of m: it must average those of the gradients"),
-    change(
-        "beta2 * v + (1 - beta2) * g**2 -> (beta2 * v + (1 - beta2) * g) ** 2",
-        "the whole average is squared: v averages the squares of the gradients",
-    ),
+    change("beta2 * v + (1 - beta2) * g**2 -> (beta2 * v + (1 - beta2) * g) ** 2", SQUARED),
     change(
         "beta2 * v + (1 - beta2) * g**2 -> torch.maximum(v, beta2 * v + (1 - beta2) * g**2)",
         "v never falls, as in AMSGrad: it is an average, and no maximum",
@@ -89,6 +80,7 @@ adam_update = nadam_update = mistakes(
         "nothing is done where the gradient is zero: m and v fade, and the step goes on",
     ),
     change(" / (1 - beta2**t) -> ", "m is corrected and v is not: divide by the root of v̂"),
+    change("beta2**t -> beta2 ** (t + 1)", "v is corrected for t + 1: it averages t squares"),
     change("beta2**t -> beta1**t", "v is corrected with beta1: its own is beta2"),
     change("beta2**t -> beta2 * t", "v is corrected with beta2 · t: beta2 to the power t"),
     change("v_hat.sqrt() -> v.sqrt() / (1 - beta2**t)", "correct v first, then take the root: √v̂"),
@@ -101,6 +93,7 @@ adam_update = nadam_update = mistakes(
 
 adam_update = mistakes(
     change(" / (1 - beta1**t) -> ", "v is corrected and m is not: the step follows m̂"),
+    change("beta1**t -> beta1 ** (t + 1)", "m is corrected for t + 1: it averages t gradients"),
     change("beta1**t -> beta2**t", "m is corrected with beta2: its own is beta1"),
     change("beta1**t -> beta1 * t", "m is corrected with beta1 · t: beta1 to the power t"),
     change("m / (1 - beta1**t) -> g", "the step follows the new gradient alone: it must follow m̂"),
@@ -113,30 +106,27 @@ adam_update = mistakes(
     change(" + eps ->  + 1e-8", "computed with eps = 1e-8, whatever eps is"),
 )
 
+AVERAGE = "u is a running average of |g|: take the larger of the two, not a mixture"
+INSIDE = "eps is inside the maximum and gets into the state, as in PyTorch: add it to u"
+AS_IN_ADAM = "u is the running average of g², as in Adam: it is a maximum of sizes"
+
 adamax_update = mistakes(
     change("beta2 * u -> u", "the largest gradient keeps its full size: u fades by beta2"),
     change("beta2 * u -> 0 * u", "u is |g| of this update alone: the past counts, faded"),
     change("g.abs() -> g", "g may be negative: its size is |g|"),
+    change("g.abs() -> g**2", "g² stands for |g|: u is a maximum of sizes, and takes no root"),
     change("g.abs() -> m.abs()", "u is a maximum of |m|: take that of the gradients, |g|"),
     change("g.abs() -> beta2 * g.abs()", "|g| is multiplied by beta2 too: only what is old fades"),
     change("g.abs() -> (1 - beta2) * g.abs()", "|g| has the weight 1 − beta2: a maximum has none"),
     change("g.abs() -> g.abs().max()", "one maximum of the whole tensor: each element has one"),
-    change(
-        "torch.maximum(beta2 * u, g.abs()) -> beta2 * u + (1 - beta2) * g.abs()",
-        "u is a running average of |g|: take the larger of the two, not a mixture",
-    ),
-    change(
-        "torch.maximum(beta2 * u, g.abs()) -> beta2 * u + (1 - beta2) * g**2",
-        "u is the running average of g², as in Adam: it is a maximum of sizes",
-    ),
+    change("torch.maximum(beta2 * u, g.abs()) -> beta2 * u + (1 - beta2) * g.abs()", AVERAGE),
+    change("torch.maximum(beta2 * u, g.abs()) -> beta2 * u + (1 - beta2) * g**2", AS_IN_ADAM),
     change(" + eps ->  / (1 - beta2**t) + eps", "u is corrected: u_1 = |g_1| is right already"),
     change("u + eps -> u.sqrt() + eps", "the step is divided by √u: u is a size already"),
-    change(
-        "g.abs() -> g.abs() + eps",
-        "eps is inside the maximum and gets into the state, as in PyTorch: add it to u",
-        also="(u + eps) -> u",
-    ),
+    change("g.abs() -> g.abs() + eps", INSIDE, also="(u + eps) -> u"),
 )
+
+DIVISORS = "the divisors are swapped: t + 1 goes with the momentum, t with the gradient"
 
 nadam_update = mistakes(
     change("(ahead + now) -> m / (1 - beta1**t)", "this is the step of Adam: nothing looks ahead"),
@@ -144,18 +134,16 @@ nadam_update = mistakes(
     change("(ahead + now) -> ahead", "the gradient's own term is missing"),
     change("(t + 1) -> t", "both terms are divided by 1 − beta1^t: the momentum by that of t + 1"),
     change("beta1**t -> beta1 ** (t + 1)", "both divisors have t + 1: the gradient's has t"),
-    change(
-        "(t + 1) -> t",
-        "the divisors are swapped: t + 1 goes with the momentum, t with the gradient",
-        also="beta1**t -> beta1 ** (t + 1)",
-    ),
+    change("(t + 1) -> t", DIVISORS, also="beta1**t -> beta1 ** (t + 1)"),
     change("(t + 1) -> t + 1", "beta1 ** t + 1 is (beta1 ** t) + 1: t + 1 needs a bracket"),
     change("g / (1 - beta1**t) -> g", "the gradient's term is not divided by 1 − beta1^t"),
     change(" / (1 - beta1 ** (t + 1)) -> ", "the momentum's term lacks its 1 − beta1^(t+1)"),
     change("now = (1 - beta1) * -> now =", "the gradient's term lacks its factor 1 − beta1"),
     change("ahead = beta1 * -> ahead =", "the momentum's term lacks its factor beta1"),
-    change("append(m) -> append(ahead + now)", "the state holds m̄: keep m itself"),
-    change("beta2**t -> beta2 ** (t + 1)", "v is corrected for t + 1: only the momentum is ahead"),
+    change(
+        ("append(m) -> append(ahead + now)", "append(beta1 * m + (1 - beta1) * g)"),
+        "the state holds m̄: keep m itself",
+    ),
     change(
         'ahead = beta1 * m -> ahead = beta1 * state["m"][len(ms)]',
         "the momentum is not moved forward: m after this update goes with 1 − beta1^(t+1)",
@@ -222,6 +210,8 @@ adam_l2_update = adamw_update = mistakes(
     change("beta1, beta2, -> beta2, beta1,", SWAPPED),
 )
 
+OTHER = "this is another of this topic's updates: use adam_update"
+
 train = mistakes(
     change("params, state -> _, state", "the parameters are as they came: go on from the new ones"),
     change("params, state -> params, _", "every update has a new state: carry it to the next one"),
@@ -255,18 +245,23 @@ train = mistakes(
         "adam_update(params, grads, state, lr) -> [p - lr * g for p, g in zip(params, grads)], {}",
         "this is plain gradient descent: use adam_update",
     ),
+    change(("= adam_up -> = adamax_up", "= nadam_up", "= adam_l2_up", "= adamw_up"), OTHER),
 )
+
+EACH_ROUND = "divided by the norm in every round: once is meant, before the first"
+ELEMENTWISE = "powers of each number: the polynomial is one of matrices, X Xᵀ X and (X Xᵀ)² X"
 
 newton_schulz = mistakes(
     change("g / (g.norm() + 1e-7) -> g", "the matrix is not divided by its norm first"),
     change("norm() -> svd()[1].max()", "divided by the largest singular value: Frobenius is meant"),
+    change("norm() -> abs().max()", "divided by the largest entry: Frobenius is meant"),
+    change("gram = -> x = x / (x.norm() + 1e-7)\n        gram =", EACH_ROUND),
+    change("(b * gram + c * gram @ gram) @ x -> b * x**3 + c * x**5", ELEMENTWISE),
     change("norm() -> norm() ** 2", "divided by the squared Frobenius norm: the root is missing"),
     change("norm() -> norm(dim=1, keepdim=True)", "each row is divided by its own norm"),
     change("a, b, c -> a, c, b", "b and c are swapped: b belongs to the third power"),
     change("gram @ gram -> gram * gram", "XXᵀ is squared elementwise: multiply the matrices"),
-    change(
-        "c * gram @ gram -> c * gram", "c is at the third power: it belongs to the fifth, (XXᵀ)² X"
-    ),
+    change("gram @ gram) -> gram)", "c is at the third power: it belongs to the fifth, (XXᵀ)² X"),
     change("steps -> steps + 1", "a round too many"),
     change("steps -> 5", "five rounds, whatever steps is"),
     change(" + 1e-7 -> ", "0 / 0 for a matrix of zeros: add 1e-7 to the norm before you divide"),
