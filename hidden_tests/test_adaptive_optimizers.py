@@ -155,7 +155,7 @@ def test_adagrad_count(student, rng):
 @points(1, of="rmsprop_update")
 def test_rmsprop_by_hand(student):
     """From v = 12, a gradient 8 with beta = 3/4: v = 25 and the step is 8/5 lr."""
-    params, lr = doubles([1, 2, 3], [4, 5, 6]), 0.25
+    params, lr = doubles([1, 2, 3], [4, 5, 6]), 0.4
     grads, state = doubles([-4, 8, 0], [2, 2, -10]), {"v": doubles([0, 12, 4], [0, 20, 32])}
     steps = [2 * lr, -1.6 * lr, 0], [-2 * lr, -0.5 * lr, lr * 10 / 7]
     right = plus(params, *steps), {"v": doubles([4, 25, 3], [1, 16, 49])}

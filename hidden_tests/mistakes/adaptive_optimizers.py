@@ -10,8 +10,21 @@ REVERSED = "v gives the past the weight of what is new, and the reverse"
 ANEW = "v starts from zero in every update: go on from the one in state"
 NO_SQUARE = "v averages the gradients themselves: it averages their squares"
 ROOT = "the root of v is kept: take roots in the step, v holds squares"
+FOREVER = "the past does not fade: v is an average, AdaGrad's adds up"
+SIZES = "v averages the sizes |g|: it averages their squares"
 FADES = "v stays where the gradient is 0: the average fades there, too"
 BOUND = "eps is a lower bound here: it is to be added"
+WEIGHT_U = "what is new enters u with weight 1: the weights of an average sum to 1"
+REVERSED_U = "u gives the past the weight of what is new, and the reverse"
+ANEW_U = "u starts from zero in every update: go on from the one in state"
+ROOT_U = "the root of u is kept: take roots in the step, u holds squares"
+FADES_U = "u stays where the gradient is 0: the average fades there, too"
+OF_GRADIENTS = "u averages the squares of the gradients: those of the steps Δ are asked for"
+NEW_U = "Δ needs the old u: the new one is made from Δ, after it"
+NO_U = "the root of u is missing above the fraction line: this is RMSProp with lr = 1"
+ROOTS = "a root is missing: u and v are squared sizes, divide √(u + eps) by √(v + eps)"
+UPSIDE_DOWN = "the fraction is upside down: √(u + eps) above, √(v + eps) below"
+EPS_OUTSIDE = "eps is added to a root: here it is added to u and v, under the roots"
 RATE = "there is a learning rate in the step: AdaDelta has none"
 
 init_state = mistakes(
@@ -34,7 +47,10 @@ adagrad_update = rmsprop_update = mistakes(
     ),
     change(" + eps -> ", "eps is missing: it keeps 0 / 0 out of the step"),
     change("v.sqrt() + eps -> v.sqrt().clamp(min=eps)", BOUND),
+    change("v.sqrt() + eps -> (v + eps**2).sqrt()", "eps is squared, and under the root: √v + eps"),
+    change("v.sqrt() + eps -> v.sqrt() + eps * (v == 0)", "eps is added only where v is 0"),
     change(".sqrt() -> ", "the step is divided by v, which is a squared size: divide by its root"),
+    change("lr * g / -> lr * g.clamp(-1, 1) /", "the gradient is cut off at ±1: take it as it is"),
     change(
         "v =  -> old, v = v, ",
         "the step is divided by the v that came in: it needs the new one",
@@ -74,12 +90,10 @@ rmsprop_update = mistakes(
     change("(1 - beta) * -> ", WEIGHT),
     change("beta * v + (1 - beta) -> (1 - beta) * v + beta", REVERSED),
     change("beta * v + ( -> (", ANEW),
-    change("beta * v -> v", "the past does not fade: v is an average, AdaGrad's adds up"),
+    change("beta * v -> v", FOREVER),
     change("g**2 -> g", NO_SQUARE),
-    change(
-        "beta * v + (1 - beta) * g**2 -> (beta * v.sqrt() + (1 - beta) * g.abs()) ** 2",
-        "v averages the sizes |g|: it averages their squares",
-    ),
+    change("g**2 -> g.abs()", SIZES),
+    change("beta * v + (1 - beta) * g**2 -> (beta * v.sqrt() + (1 - beta) * g.abs()) ** 2", SIZES),
     change("g**2 -> torch.where(g == 0, v, g**2)", FADES),
     change("beta * v -> beta * next((w for w in vs if w.shape == v.shape), v)", SHARED),
     change(
@@ -87,64 +101,48 @@ rmsprop_update = mistakes(
         "v is corrected for its start at zero, as in Adam: RMSProp leaves it",
     ),
     change("v = beta * v + (1 - beta) -> v = 0.9 * v + 0.1"),
+    change("* g / -> * (1 - beta) * g /", "the step is multiplied by 1 − beta: v has that weight"),
 )
 
 adadelta_update = mistakes(
     change("(1 - rho) * g -> g", WEIGHT),
     change("rho * v + (1 - rho) -> (1 - rho) * v + rho", REVERSED),
     change("rho * v + ( -> (", ANEW),
+    change("rho * v -> v", FOREVER),
     change("g**2 -> g", NO_SQUARE),
+    change("g**2 -> g.abs()", SIZES),
     change("* g**2 -> * torch.where(g == 0, v, g**2)", FADES),
     change("vs.append(v) -> vs.append(v.sqrt())", ROOT),
     change("rho * v -> rho * next((w for w in vs if w.shape == v.shape), v)", SHARED),
     change("rho * v + (1 - rho) -> 0.95 * v + 0.05", "v is computed with 0.95, whatever rho is"),
     change('"v": vs -> "v": state["v"]', "v is as it came: it averages what is new, too"),
-    change(
-        "(1 - rho) * delta -> delta",
-        "what is new enters u with weight 1: the weights of an average sum to 1",
-    ),
-    change(
-        "rho * u + (1 - rho) -> (1 - rho) * u + rho",
-        "u gives the past the weight of what is new, and the reverse",
-    ),
-    change("rho * u + ( -> (", "u starts from zero in every update: go on from the one in state"),
+    change("(1 - rho) * delta -> delta", WEIGHT_U),
+    change("rho * u + (1 - rho) -> (1 - rho) * u + rho", REVERSED_U),
+    change("rho * u + ( -> (", ANEW_U),
+    change("rho * u -> u", "the past of u does not fade: u is an average, too"),
     change("delta**2 -> delta", "u averages the steps themselves: it averages their squares"),
-    change(
-        "us.append(u) -> us.append(u.sqrt())",
-        "the root of u is kept: take roots in the step, u holds squares",
-    ),
+    change("delta**2 -> delta.abs()", "u averages the sizes |Δ|: it averages their squares"),
+    change("* delta**2 -> * torch.where(g == 0, u, delta**2)", FADES_U),
+    change("us.append(u) -> us.append(u.sqrt())", ROOT_U),
     change(
         "delta =  -> u = next((w for w in us if w.shape == u.shape), u)\n        delta = ",
         "parameters of one shape share their u: each has its own",
     ),
     change("rho * u + (1 - rho) -> 0.95 * u + 0.05", "u is computed with 0.95, whatever rho is"),
     change('"u": us -> "u": state["u"]', "u is as it came: it averages what is new, too"),
-    change(
-        "delta**2 -> g**2",
-        "u averages the squares of the gradients: those of the steps Δ are asked for",
-    ),
+    change("delta**2 -> g**2", OF_GRADIENTS),
     change(
         "v = rho -> old, v = v, rho",
         "Δ needs the new v: average the square of this gradient first, then step",
         also="(v + eps) -> (old + eps)",
     ),
-    change(
-        "p - delta -> p - ((u + eps) / (v + eps)).sqrt() * g",
-        "Δ needs the old u: the new one is made from Δ, after it",
-    ),
-    change(
-        "(u + eps) / -> 1 /",
-        "the root of u is missing above the fraction line: this is RMSProp with lr = 1",
-    ),
-    change(
-        "(u + eps) / (v + eps) -> (v + eps) / (u + eps)",
-        "the fraction is upside down: √(u + eps) above, √(v + eps) below",
-    ),
-    change(").sqrt() -> )", "the roots are missing: u and v are squared sizes"),
-    change(
-        "((u + eps) / (v + eps)).sqrt() -> (u.sqrt() + eps) / (v.sqrt() + eps)",
-        "eps is added to the roots: here it is added to u and v, under the roots",
-    ),
+    change("p - delta -> p - ((u + eps) / (v + eps)).sqrt() * g", NEW_U),
+    change("(u + eps) / -> 1 /", NO_U),
+    change("(u + eps) / (v + eps) -> (v + eps) / (u + eps)", UPSIDE_DOWN),
+    change(("(v + eps)).sqrt() -> (v + eps)).sqrt() / (v + eps).sqrt()", "(v + eps))"), ROOTS),
+    change("(u + eps) / -> (u + eps) ** 2 /", ROOTS),
+    change("((u + eps) / (v + eps)).sqrt() -> (u.sqrt() + eps) / (v.sqrt() + eps)", EPS_OUTSIDE),
+    change("((u + eps) / (v + eps)).sqrt() -> (u + eps).sqrt() / (v.sqrt() + eps)", EPS_OUTSIDE),
     change("(u + eps) -> u", "there is no eps beside u: the first step is 0, and all after it"),
     change("(v + eps) -> v.clamp(min=eps)", BOUND),
     change("(v + eps) -> v", "there is no eps beside v: it keeps 0 / 0 out of the step"),
@@ -179,6 +177,10 @@ train = mistakes(
         "AdaGrad is used, whatever the optimiser is",
     ),
     change(
+        "(x_batch, y_batch, params) -> (x, y, params)",
+        "the gradients are those of all data: take those of the mini-batch",
+    ),
+    change(
         '**settings -> **{k: s for k, s in settings.items() if k == "lr"}',
         "of the settings lr alone is handed on: hand on all of them",
     ),
@@ -191,10 +193,7 @@ train = mistakes(
         "float(loss) -> float(network_gradient(x_batch, y_batch, params)[0])",
         "this is the loss after the update: the one before it is asked for",
     ),
-    change(
-        "            losses.a ->         losses.a",
-        "an epoch has one loss: every mini-batch has one",
-    ),
+    change("    losses.a -> losses.a", "an epoch has one loss: every mini-batch has one"),
     change("    return ->         return", "only one epoch counts: is return in the loop?"),
 )
 
