@@ -12,6 +12,7 @@ WIDTH = "divided by the width of the bag: only the words that are there count"
 LIMITS = "the scores have limits: beyond them the loss no longer says how wrong the model is"
 ALL_ROWS = "only the rows of targets move: with the full softmax each row has a gradient"
 INFINITE = "infinite for large scores: an exponential overflows, or is 0 and has the logarithm −∞"
+ADDED = "the vector of word 0 is added for an empty place"
 SKIPPED = "a negative that is the target is left out: it counts like others"
 
 context_windows = mistakes(
@@ -19,9 +20,7 @@ context_windows = mistakes(
     change("window + 1 :] -> window:-1]", "the word itself is in its context: no distance is 0"),
     change("around[:, :window] -> around[:, :window].flip(1)", "those before are turned round"),
     change("-1) -> 0)", "0 where there is no word: 0 is a word, −1 is none"),
-    change(
-        "+ 1, 1) -> + 1, 1)\n        around = around.where(around != sentence[:, None], -1)", AGAIN
-    ),
+    change("1, 1) -> 1, 1)\n        around = around.where(around != sentence[:, None], -1)", AGAIN),
 )
 equivalent("context_windows", "unfold(0 -> unfold(-1", why="a sentence has one axis")
 
@@ -47,6 +46,7 @@ draw_negatives = mistakes(
     change("torch.arange(len(targets)), targets] -> :, targets.unique()]"),
     change("k, replacement=True, generator=generator) -> 1, generator=generator).repeat(1, k)"),
     change("= noise.repeat -> = (noise > 0).to(noise).repeat", "all are drawn alike: use noise"),
+    change("replacement=True, gen -> gen", "no word comes twice: draw with replacement"),
     change("= noise.repeat -> = (noise**0.75).repeat", "the power again: noise has it already"),
 )
 
@@ -55,21 +55,18 @@ bag_forward = mistakes(
     change("present.sum(1, keepdim=True) -> bags.shape[1]", WIDTH),
     change("(bags >= 0).to( -> torch.ones_like(bags).to(", "−1 is taken for the last word"),
     change("out = ( -> out = vectors[bags.clamp(0)].mean(1) + 0 * (", "empty places are word 0"),
-    change(
-        "out = ( -> out = vectors[bags.clamp(0)].sum(1) / present.sum(1)[:, None] + 0 * (",
-        "the vector of word 0 is added for an empty place",
-    ),
+    change("out = ( -> out = vectors[bags.clamp(0)].sum(1) / present.sum(1, True) + 0 * (", ADDED),
     change("bags >= 0 -> bags > 0", "word 0 is taken for no word: only −1 is none"),
+    change("to(vectors.dtype) -> to(vectors) / (bags[..., None] == bags[:, None]).sum(2)", TWICE),
     change("present / -> present * ~(bags.unsqueeze(2) == bags[:, None]).tril(-1).any(2) /", TWICE),
 )
 
 bag_backward = mistakes(
+    change(".index_add_( -> [bags[bags >= 0]] += shares[bags >= 0]  # (", OVERWRITTEN),
+    change(".index_add_( -> [bags.clamp(0)] += shares  # (", OVERWRITTEN),
     change(
-        (
-            "dvectors.index_add_( -> dvectors[bags[bags >= 0]] += shares[bags >= 0]  # (",
-            "dvectors[bags.clamp(0)] += shares  # (",
-            "for n, b in enumerate(bags):\n        dvectors[b[b >= 0]] += shares[n, b >= 0]  # (",
-        ),
+        "dvectors.index_add_( -> "
+        "for n, b in enumerate(bags):\n        dvectors[b[b >= 0]] += shares[n, b >= 0]  # (",
         OVERWRITTEN,
     ),
     change("= weights[:, :, None] -> = (weights > 0)[:, :, None]", "each gets all of it, not 1/m"),
@@ -90,6 +87,7 @@ full_softmax_backward = mistakes(
     change("error * dout / -> error / ", "dout is not used: the chain rule needs it"),
     change("targets] -= 1 -> targets] -= 0", "the 1 of the target is not subtracted: p − [w = t]"),
     change("targets] -= 1 -> targets] += 1", "1 is added for the target: p − [w = t]"),
+    change("[torch.arange(len(h), device=h.device) -> [:", "1 is subtracted from whole columns"),
     change("error.T @ h -> (error * torch.eye(len(vectors)).to(h)[targets]).T @ h", ALL_ROWS),
     change("error = error -> error = -error", "the sign is turned: p − [w = t], not the reverse"),
 )
@@ -118,6 +116,8 @@ negative_sampling_backward = mistakes(
     ),
     change("error[:, 0] -= 1 -> error -= 1", "the negatives are pulled: their error is σ(s)"),
     change("error[:, 0] -= 1 -> ", "the target is pushed: its error is σ(s) − 1"),
+    change("[:, 0] -= 1 -> [:, 0] = 1 - error[:, 0]", "the target's sign is turned: σ(s) − 1"),
+    change("-= 1 -> -= 1\n    error[:, 1:] *= -1", "the sign of the negatives is turned: σ(s)"),
     change("pushes = -> error[:, 0] = 0\n    pushes =", "the target's row has no gradient"),
     change("-= 1 -> -= 1\n    error[:, 1:] *= words[:, 1:] != words[:, :1]", SKIPPED),
     change("(error * dout -> (-error * dout", "the sign is turned: σ(s) less what is true"),
