@@ -7,6 +7,12 @@ from gradus.mistakes.written import alternative, change, equivalent, mistakes
 HARD = "a hard step: where is the steepness?"
 VERTICAL = "the sides are vertical, whatever the steepness"
 WAIT = "the height must wait until after the threshold, which compares counts"
+GENTLE = "its sides are too gentle for its width: where is the steepness?"
+STRETCHED = "stretched until its highest value is the height: with gentle sides it stays below"
+WIDER = "the steepness is taken from the first tower: it is wider than a piece"
+MEANS = "the heights are the means of the pieces: right for vertical sides only"
+OTHER_ENDS = "the pieces are those of the smallest to the largest x: they go from low to high"
+ORDER = "examples come in any order: on which piece one lies, its x says"
 TANH = "this is the hyperbolic tangent: it begins at −1, the sigmoid at 0"
 
 step_neuron = mistakes(
@@ -17,6 +23,9 @@ step_neuron = mistakes(
     change("steepness * (x - p -> 1 / steepness * (x - p", "a larger steepness makes it gentler"),
     change("steepness * (x - p -> (x - p", "the steepness is not used"),
     change(("torch.sigmoid(z) -> (z >= 0).to(x.dtype)", "(z.sign() + 1) / 2"), HARD),
+    change("torch.sigmoid(z) -> (z > 0).to(x.dtype)", HARD),
+    change("torch.sigmoid(z) -> (z / 4 + 0.5).clamp(0, 1)", "three straight lines: σ is curved"),
+    change("sigmoid(z) -> sigmoid(z / 2)", "half as steep as asked: the slope at ½ is k/4"),
     change("(x - position) -> (position - x)", "it falls: 0 is before the position, 1 after it"),
     change("torch.sigmoid -> torch.tanh", TANH),
 )
@@ -26,13 +35,11 @@ tower = mistakes(
     change("up - down -> up + down", "the second neuron must take away again"),
     change("up - down -> up * (1 - down)", "are they multiplied? A neuron only adds"),
     change("height * ( -> (", "the height is 1, whatever height is given"),
-    change(
-        "up =  -> steepness = 1\n    up = ",
-        "its sides are too gentle for its width: where is the steepness?",
-    ),
+    change("up =  -> steepness = 1\n    up = ", GENTLE),
     change("up =  -> steepness = 1e6\n    up = ", VERTICAL),
     change("(up - down) -> ((x >= left) & (x <= right)).to(x.dtype)", VERTICAL),
     change("(up - down) -> up - down", "the height is the first neuron's: what remains behind?"),
+    change("(up - down) -> (up - down) / (up - down).max()", STRETCHED),
     change("up - down -> torch.minimum(up, 1 - down)", "the lower one is taken: neurons add"),
 )
 
@@ -47,6 +54,7 @@ tower_2d = mistakes(
     change("high[d], 1, -> high[d], height,", WAIT, also="height * inside -> inside"),
     change("high[d], 1, -> high[d], height,", WAIT, also="1.5, s -> 1.5 * height, s"),
     change("high[d], 1, steepness -> high[d], 1, 1e6", VERTICAL),
+    change("x[:, d] -> x[:, 1 - d]", "the two inputs are exchanged: each has its own low and high"),
     change(("x[:, d] -> x[:, 0]", "x[:, 1]"), "both walls look at one input: there are two"),
     change("* inside -> * (first + second > 1.5).double()", "a hard step: where is the strength?"),
     change("* inside -> * first * second", "the walls are multiplied: neurons only add"),
@@ -107,10 +115,7 @@ approximate = mistakes(
     ),
     change("* n / length -> * n", "the length is taken for 1: a piece is (high − low) / n wide"),
     change(("* n -> * max(1, n - 1)", "* (n + 1)"), "the steepness is that of n ± 1 pieces"),
-    change(
-        "* n / length -> / (sides[1] - sides[0]).item()",
-        "the steepness is taken from the first tower: it is wider than a piece",
-    ),
+    change("* n / length -> / (sides[1] - sides[0]).item()", WIDER),
     change("linspace(low, high -> linspace(0, length", "the pieces begin at 0: low is not used"),
     change("linspace(low, high -> linspace(low, low + 1", "the pieces are 1/n wide, not length/n"),
     change("* n / length -> * length / n", "gentler for narrower pieces: k δ is the sharpness"),
@@ -139,10 +144,8 @@ approximate = mistakes(
 )
 
 fit = mistakes(
-    change(
-        "(height, low, high, sharpness) -> (height, low, high, 1e5)",
-        "the heights are the means of the pieces: right for vertical sides only",
-    ),
+    change("(height, low, high, sharpness) -> (height, low, high, 1e5)", MEANS),
+    change("single =  -> low, high = x.min().item(), x.max().item()\n    single = ", OTHER_ENDS),
     change(
         (
             "return approximate(heights -> piece = ((x - low) / (high - low) * n).long()\n"
@@ -153,10 +156,7 @@ fit = mistakes(
         ),
         "a height is one example's, with its noise",
     ),
-    change(
-        "(heights -> (torch.stack([part.mean() for part in y.tensor_split(n)])",
-        "examples come in any order: on which piece one lies, its x says",
-    ),
+    change("(heights -> (torch.stack([part.mean() for part in y.tensor_split(n)])", ORDER),
     change("y[:, None] -> y[x[:, 0].argsort(), None]", "y is sorted, x is not: they are pairs"),
     change("(heights -> (towers.T @ y", "this is Φᵀy: where is (ΦᵀΦ)⁻¹?"),
     change("(heights -> (towers.T @ y / len(y)", "this is Φᵀy: where is (ΦᵀΦ)⁻¹?"),
