@@ -69,6 +69,7 @@ adagrad_update = mistakes(
     change("v + g -> 0.9 * v + 0.1 * g", "v forgets, as RMSProp's average does: AdaGrad adds up"),
     change("g**2 -> g", "v adds up the gradients themselves: it adds up their squares"),
     change("g**2 -> g.abs()", "v adds up the sizes |g|: it adds up their squares"),
+    change("g**2 -> g**2 / 2", "half of each square is added: v adds up the squares themselves"),
     change("g**2 -> (lr * g) ** 2", "lr is in v: the squares are those of g alone"),
     change("= v -> = next((w for w in vs if w.shape == v.shape), v)", SHARED),
     change("v = v + g**2 -> v += g**2"),
