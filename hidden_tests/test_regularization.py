@@ -176,6 +176,8 @@ def test_add_noise_none(student, rng):
 @points(1.5, of="add_noise")
 def test_add_noise(student, rng):
     """What is added is normal, with the std that is asked for, and is drawn for each entry."""
+    for seed in (rng.seed(), rng.seed()):
+        check_seed(lambda s: drawn(student, "add_noise", double([BY_HAND] * 9), 0.5, s), seed)
     for std, shape in ((0.3, (300, 310)), (2.0, (310, 15, 20))):
         x, seed = rng.uniform(*shape, low=0.5, high=5), rng.seed()
         x[shape[0] // 2 :] = 0
@@ -198,8 +200,6 @@ def test_add_noise(student, rng):
         share = float((noise.abs() > 1).double().mean())
         text = f"{share:.2f} of the noise is beyond one standard deviation, of normal numbers 0.32"
         require(abs(share - 0.317) < 0.03, text, diagnosis="not normal")
-    for seed in (0, rng.seed()):
-        check_seed(lambda s: drawn(student, "add_noise", x[:20], 0.5, s), seed)
     alone = [call(student, "add_noise", double([0]), 1.0, rng.seed()) for _ in range(20)]
     sizes = torch.cat(alone).abs()
     text = f"the noise of 20 single numbers is {sizes.min():.3f} to {sizes.max():.3f} in size"
@@ -212,8 +212,8 @@ def test_shift_images(student, rng):
     """Each image moves by its own offsets, and nothing comes back in on the other side."""
     inputs = dict(x=double([[[1, 2, 3], [4, 5, 6]]]), dy=torch.tensor([1]), dx=torch.tensor([-1]))
     check_result(student, "shift_images", inputs, double([[[0, 0, 0], [2, 3, 0]]]), "out")
-    # Where there are images enough, each offset comes up once, 0 among them.
-    for (n, h, w), reach in (((5, 6, 7), 2), ((11, 4, 3), 5), ((1, 6, 5), 3)):
+    # Each offset comes up once, 0 among them; some rows leave altogether, then some columns.
+    for (n, h, w), reach in (((5, 6, 7), 2), ((11, 4, 6), 5), ((9, 7, 3), 4)):
         dy, dx = (rng.permutation(2 * reach + 1)[:n] - reach for _ in range(2))
         inputs = dict(x=rng.normal(n, h, w), dy=dy, dx=dx)
         check_result(student, "shift_images", inputs, shifted(**inputs), "out")

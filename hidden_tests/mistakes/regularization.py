@@ -6,6 +6,8 @@ from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
 WATCHED = "the training loss decides: it falls as long as you train; ask the validation set"
 PENALTIES = "the validation loss has penalties: it says how well the model predicts, no more"
+BIASES = "the biases are penalised: a bias moves all outputs alike and fits no noise"
+OTHERS = "eps is spread over the others: here it is spread over all K"
 LAST_ALONE = "only the last layer is in it: all weights are penalised"
 LAST = "the last layer is not penalised: all weights are"
 SIGNS = "signs cancel: the penalty is of absolute values"
@@ -36,6 +38,7 @@ l1_penalty = mistakes(
 lp_norm = mistakes(
     change("return norm, -> norm **= p\n    return norm,", "the root is missing: it is a length"),
     change(".sum().pow(1 / p) -> .sum()", "the root is missing from the sum: a norm is a length"),
+    change("sum().pow(1 -> mean().pow(1", "the powers are averaged: they are summed"),
     change("pow(1 / p) -> sqrt()", "the square root is taken: for other p it is the p-th"),
     change("= largest * (size / largest) -> = size", "powers overflow: divide by the largest"),
     change("size = w.abs() -> size, p = w.abs(), int(p)", "p is cut: it need not be whole"),
@@ -55,11 +58,7 @@ lp_norm = mistakes(
 add_penalty = mistakes(
     change("dw + dfirst + dsecond -> dw", "the penalty is in the loss alone: no step knows of it"),
     change("loss + first + second -> loss", "the penalty is in the gradient alone"),
-    change(
-        "(w, _) -> (w, b)",
-        "the biases are penalised: a bias moves all outputs alike and fits no noise",
-        also="dsecond, db) -> dsecond, db + l1 * b.sign() + l2 * b)",
-    ),
+    change("(w, _) -> (w, b)", BIASES, also="cond, db) -> cond, db + l1 * b.sign() + l2 * b)"),
     change("penalised = [] -> penalised, l1, l2 = [], l2, l1", "l1 and l2 have changed places"),
     change(" + dsecond -> ", "the gradient lacks the squares' part: it is in the loss"),
     change("dw + dfirst -> dw", "the gradient lacks the absolute values' part: the loss has it"),
@@ -75,10 +74,7 @@ add_penalty = mistakes(
 
 smooth_labels = mistakes(
     change("+= 1 - eps -> = 1 - eps", "the rows sum to 1 − eps / K: the label has its part, too"),
-    change(
-        "targets[rows, y] += -> targets *= classes / (classes - 1)\n    targets[rows, y] =",
-        "eps is spread over the others: here it is spread over all K",
-    ),
+    change("rows = -> targets *= classes / (classes - 1)\n    rows =", OTHERS, also="+= -> ="),
     change("eps / classes -> eps / (classes - 1)", "divided by K − 1: the right class gets a part"),
     change("eps / classes -> eps / len(y)", "divided by N: the K classes share eps"),
     change("eps / classes -> eps", "eps is given to each class: they share it"),
@@ -112,10 +108,16 @@ shift_images = mistakes(
     change("- dy -> + dy", "the rows move the other way: positive dy is down"),
     change("- dx -> + dx", "the columns move the other way: positive dx is to the right"),
     change("n, h, w = x.shape -> dy, dx, (n, h, w) = dx, dy, x.shape", "dy and dx are swapped"),
+    change("- dy[:, -> - dx[:,", "the rows move by dx, as the columns do: dy is theirs"),
+    change("- dx[:, -> - dy[:,", "the columns move by dy, as the rows do: dx is theirs"),
+    change("- dy[:, -> - dy.clamp(1 - h, h - 1)[:,", "no image leaves below or above"),
+    change("- dx[:, -> - dx.clamp(1 - w, w - 1)[:,", "no image leaves on the left or right"),
     change("- dy[:, -> - dy[:1,", "all images move like the first", also="- dx[:, -> - dx[:1,"),
     change("- dy[:, -> - dy.relu()[:,", "none moves up or left", also="- dx[:, -> - dx.relu()[:,"),
     change("(rows >= 0) -> (rows > 0)", "the first row is lost"),
     change("(cols >= 0) -> (cols > 0)", "the first column is lost"),
+    change("(rows < h) -> (rows < h - 1)", "the last row is lost"),
+    change("(cols < w) -> (cols < w - 1)", "the last column is lost"),
     change("(cols < w) -> (cols < h)", "columns are compared with the height"),
     change("[:, :, None] -> [:, :, None] % h", "rows wrap around: what leaves is gone"),
     change("[:, None, :] -> [:, None, :] % w", "columns wrap around: what leaves is gone"),
@@ -148,9 +150,7 @@ train = mistakes(
     change("b - lr * db -> b", "the biases are not trained: it is penalties that spare them"),
     change("w - lr * dw, b - lr * db -> w + lr * dw, b + lr * db", "the steps go uphill"),
     change("params, l1, l2) -> params, l1 / lr, l2 / lr)", "lr is missing in the penalty's step"),
-    change(
-        "append(loss) -> append(loss := add_penalty(loss, grads, params, l1, l2)[0])", PENALTIES
-    ),
+    change("(loss) -> (loss := add_penalty(loss, grads, params, l1, l2)[0])", PENALTIES),
 )
 
 
