@@ -30,7 +30,7 @@ from gradus.checks import (
 WORDS = torch.tensor([3, 1, 4, 1, 5, 2])
 ROWS = [[-1, -1, 1, 4], [-1, 3, 4, 1], [3, 1, 1, -1], [1, 4, -1, -1]]
 CONTEXTS = torch.tensor([*ROWS, [-1, -1, 2, -1], [-1, 5, -1, -1]])
-PAPER = dict(h=double([[2, 0]]), vectors=double([[0, 4], [5, 7], [0, -2]]))
+PAPER = dict(h=double([[2, 4]]), vectors=double([[4, -2], [5, 7], [-2, 1]]))
 PAPER |= dict(targets=torch.tensor([0]), negatives=torch.tensor([[2, 2]]))
 NOISE = [0.1, 0.4, 0, 0.3, 0.045, 0.15, 0.005]
 EACH, DRAWS = 10_000, 4  # examples with the target 1, as many with 3; fewer draws than words

@@ -44,17 +44,17 @@
 # of $\frac34$: 64, 27, 8 and 1, together 100. So the last is drawn once in 100 times, and not once in
 # 354.
 #
-# **One step.** $D = 2$. The bag holds one word, with the vector $h = (2, 0)$. Its target has
-# $u_t = (0, 4)$, and one word with $u_n = (0, -2)$ has been drawn *twice*. All scores $h \cdot u$ are 0:
+# **One step.** $D = 2$. The bag holds one word, with the vector $h = (2, 4)$. Its target has
+# $u_t = (4, -2)$, and one word with $u_n = (-2, 1)$ has been drawn *twice*. All scores $h \cdot u$ are 0:
 # whether each is the target or a drawn word, the model says ½.
 #
 # | | target | drawn | drawn again | together |
 # |---|---|---|---|---|
 # | loss | $\ln 2$ | $\ln 2$ | $\ln 2$ | $3 \ln 2$ |
 # | ∂loss/∂score: what it says less what is true | $\frac12 - 1 = -\frac12$ | $\frac12$ | $\frac12$ | |
-# | gradient of $h$ | $-\frac12 (0, 4)$ | $\frac12 (0, -2)$ | $\frac12 (0, -2)$ | $(0, -4)$ |
-# | gradient of $u_t$ | $-\frac12 (2, 0)$ | | | $(-1, 0)$ |
-# | gradient of $u_n$ | | $\frac12 (2, 0)$ | $\frac12 (2, 0)$ | $(2, 0)$ |
+# | gradient of $h$ | $-\frac12 (4, -2)$ | $\frac12 (-2, 1)$ | $\frac12 (-2, 1)$ | $(-4, 2)$ |
+# | gradient of $u_t$ | $-\frac12 (2, 4)$ | | | $(-1, -2)$ |
+# | gradient of $u_n$ | | $\frac12 (2, 4)$ | $\frac12 (2, 4)$ | $(2, 4)$ |
 #
 # A step against the gradient turns $h$ to $u_t$ and away from $u_n$. The word that was drawn twice is
 # pushed twice: its row of the gradient is a *sum*. `gradus check` asks for the windows first.
