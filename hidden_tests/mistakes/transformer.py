@@ -4,12 +4,20 @@ import torch
 
 from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
+AFTER_RELU = "the bias b1 is added after the ReLU: it shifts what the ReLU cuts off"
+MASK = "the mask is taken from the gradient: it must say where the ReLU's *input* was positive"
+AT_ZERO = "the gradient passes where the ReLU's input is exactly 0: by convention it does not"
+NO_KEY = "NaN for a query that may attend to no key: its weights in the cache, too, are to be zero"
+NO_WEIGHTS = "the gradient of the weights stands where the weights belong: dv = Pᵀ dout"
+
 feed_forward_forward = mistakes(
     change(".clamp(min=0) -> ", "the ReLU is missing: without it both layers are one linear layer"),
     change("out, ( -> out.relu(), (", "the second layer has a ReLU: what a block adds may be < 0"),
+    change(' + params["b1"]).clamp(min=0) -> ).clamp(min=0) + params["b1"]', AFTER_RELU),
     change(
-        ' + params["b1"]).clamp(min=0) -> ).clamp(min=0) + params["b1"]',
-        "the bias b1 is added after the ReLU: it shifts what the ReLU cuts off",
+        "out =  -> hidden = hidden.where(hidden > 0, 0.01 * hidden)\n    out = ",
+        "negative values leak through the ReLU: it makes them 0",
+        also=".clamp(min=0) -> ",
     ),
     change(' + params["b1"] -> ', "the bias b1 is missing"),
     change(' + params["b2"] -> ', "the bias b2 is missing"),
@@ -17,14 +25,8 @@ feed_forward_forward = mistakes(
 
 feed_forward_backward = mistakes(
     change(" * (hidden > 0) -> ", "the ReLU is left out of the way back"),
-    change(
-        "hidden > 0 -> dout @ params['w2'].T > 0",
-        "the mask is taken from the gradient: it must say where the ReLU's *input* was positive",
-    ),
-    change(
-        "hidden > 0 -> x @ params['w1'] + params['b1'] >= 0",
-        "the gradient passes where the ReLU's input is exactly 0: by convention it does not",
-    ),
+    change("hidden > 0 -> dout @ params['w2'].T > 0", MASK),
+    change("hidden > 0 -> x @ params['w1'] + params['b1'] >= 0", AT_ZERO),
     change(
         ("dout.sum((0, 1)) -> dout.sum(1)[0]", "dout.sum(1)[-1]"),
         "only one example counts: the sum runs over the batch, too",
@@ -114,6 +116,7 @@ attention_backward = mistakes(
         ("(weights * d -> (d", "(weights * dweights).sum( -> dweights.mean("),
         "a plain sum or mean of a row of dP is subtracted: weight it with P",
     ),
+    change("weights.mT @ -> dweights.mT @", NO_WEIGHTS),
     change("weights.mT @ -> (scale * weights).mT @", "dv has a root: values meet no score"),
     change("scale * weights -> scale", "the softmax's factor P before the bracket is missing"),
     change("weights * (dweights - mean) -> dweights", "the softmax is left out of the way back"),
@@ -122,10 +125,7 @@ attention_backward = mistakes(
         "the mask is forgotten on the way back: use the weights of the forward",
     ),
     change("dscores @ k, dscores.mT @ q -> dscores.mT @ q, dscores @ k", "dq and dk are swapped"),
-    change(
-        "dweights =  -> weights = weights / weights.sum(-1, keepdim=True)\n    dweights = ",
-        "NaN for a query that may attend to no key: its weights in the cache, too, are to be zero",
-    ),
+    change("dweights =  -> weights = weights / weights.sum(-1, True)\n    dweights = ", NO_KEY),
 )
 
 split_heads = mistakes(
