@@ -369,7 +369,7 @@ def dead_and_saturated(slopes, tol=0.0):
 
     slopes: (N, M) values of f'(x) for N examples and M units, tol ≥ 0. An entry with |slope| ≤ tol
     is saturated, a unit all of whose N entries are is dead. Returns (dead, saturated): two numbers
-    in [0, 1]. Raises ValueError unless slopes has two axes.
+    in [0, 1], or tensors of the dtype of slopes. Raises ValueError unless slopes has two axes.
     """
     # BEGIN SOLUTION
     if slopes.ndim != 2:

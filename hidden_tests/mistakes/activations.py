@@ -6,11 +6,13 @@ import torch
 
 from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
 
+NOT_A_NUMBER = "NaN for a large x: exp(x) is infinite there, and ∞ / ∞ is NaN"
+VALUE = "dout is multiplied by f(x): it should be by f′(x)"
+MASK = "the mask is taken from dout: it is x that decides"
+LEFT_SIDE = "at x = 0 the slope is that of the left side"
+
 sigmoid_forward = mistakes(
-    change(
-        "1 / (1 + (-x).exp()) -> x.exp() / (1 + x.exp())",
-        "NaN for a large x: exp(x) is infinite there, and ∞ / ∞ is NaN",
-    ),
+    change("1 / (1 + (-x).exp()) -> x.exp() / (1 + x.exp())", NOT_A_NUMBER),
     change("-x -> x", "this is σ(−x): the exponent is −x"),
 )
 
@@ -18,7 +20,7 @@ sigmoid_backward = mistakes(
     change("y = cache -> y = sigmoid_forward(cache)[0]", "σ of its own output: y is in the cache"),
     change("y * (1 - y) -> (1 - y * y)", "1 − y² is the slope of tanh: σ has y (1 − y)"),
     change("* y -> ", "the factor y is missing: y (1 − y)"),
-    change("* (1 - y) -> ", "dout is multiplied by f(x): it should be by f′(x)"),
+    change("* (1 - y) -> ", VALUE),
     change("dout * y -> y", "dout is not used: this is f′(x) alone"),
 )
 
@@ -37,21 +39,20 @@ tanh_backward = mistakes(
     change("y * y -> torch.tanh(y) ** 2", "tanh is applied to its own output: the cache holds y"),
     change("1 - y * y -> y * (1 - y)", "y (1 − y) is the slope of the sigmoid: tanh has 1 − y²"),
     change("y * y -> y", "the square is missing: 1 − y²"),
-    change("1 - y * y -> y", "dout is multiplied by f(x): it should be by f′(x)"),
+    change("1 - y * y -> y", VALUE),
     change("dout * ( -> (", "dout is not used: this is f′(x) alone"),
 )
 
 leaky_relu_backward = mistakes(
-    change("x > 0 -> dout > 0", "the mask is taken from dout: it is x that decides"),
+    change("x > 0 -> dout > 0", MASK),
     change("slope * -> 0 *", "nothing leaks where x < 0: is the slope lost in an integer mask?"),
-    change(
-        ("x > 0 -> x >= 0", "dout, slope * dout -> dout, slope * dout * (x < 0)"),
-        "at x = 0 the slope is that of the left side",
-    ),
+    change(("x > 0 -> x >= 0", "dout, slope * dout -> dout, slope * dout * (x < 0)"), LEFT_SIDE),
+    change("x > 0 -> (x > 0) & (dout > 0)", "negative gradients are cut off: x alone decides"),
+    change("slope * -> slope * x *", "left of 0 dout is multiplied by f(x): take the slope alone"),
     change("slope * -> (slope or 0.01) *", "a slope of 0 is a number like any other"),
     change("slope * -> 0.01 *", "the slope is the one that the forward got"),
     change("slope * -> ", "the slope is left out where x < 0"),
-    change("return -> return x *", "dout is multiplied by f(x): it should be by f′(x)"),
+    change("return -> return x *", VALUE),
     change("dout, slope * dout -> x**0, slope", "dout is not used: this is f′(x) alone"),
 )
 
@@ -72,6 +73,7 @@ elu_forward = mistakes(
     change("x, left -> x / scale, left", "the scale multiplies both sides of 0"),
     change("scale * torch -> torch", "the scale is missing"),
     change("alpha * torch -> torch", "alpha is missing"),
+    change("alpha * torch.expm1( -> torch.expm1(alpha * ", "α multiplies x, not exp(x) − 1"),
     change("x, left -> x, 0 * x", "negative inputs are cut off: ELU is not a ReLU"),
     change("torch.expm1(x) -> x.exp() - 1", "the brackets are missing: α multiplies exp(x) − 1"),
     change("torch.expm1(x) -> x.exp()", "the −1 is missing: the two sides meet at 0"),
@@ -89,12 +91,14 @@ elu_backward = mistakes(
     change("1, left -> 1, left / scale", "the scale is missing for x ≤ 0"),
     change("x.exp() -> (torch.expm1(x) + 1 / scale)", "y has the scale in it: what must be added?"),
     change("x.exp() -> (scale * torch.expm1(x) + 1)", "y has the scale in it: what must be added?"),
-    change("1, left -> x, left - alpha", "dout is multiplied by f(x): it should be by f′(x)"),
-    change("x > 0 -> dout > 0", "the mask is taken from dout: it is x that decides"),
-    change("x > 0 -> x >= 0", "at x = 0 the slope is that of the left side"),
+    change("1, left -> x, left - alpha", VALUE),
+    change("x > 0 -> dout > 0", MASK),
+    change("x > 0 -> x >= 0", LEFT_SIDE),
     change("dout * scale -> scale", "dout is not used: this is f′(x) alone"),
 )
 
+OF_SIGMOID = "g (1 − g) is the slope of the sigmoid: this gate is Φ"
+NOT_DONE = "the chain rule goes through u: its derivative is missing or incomplete"
 TANH_FORM = "this is GELU's tanh form, and the exact GELU is wanted"
 SWISH_1 = "this is Swish, and the exact GELU is wanted"
 SWISH_2 = "this is Swish, and GELU's tanh form is wanted"
@@ -109,6 +113,7 @@ gated_forward = mistakes(
     change("(1 + torch.erf(x / math.sqrt(2))) / 2 -> sigmoid_forward(1.702 * x)[0]", ROUGH),
     change("x * g -> g", "this is the gate, not x times the gate"),
     change("x / math.sqrt(2) -> x", "Φ(x) is ½ [1 + erf(x / √2)]: the √2 is missing"),
+    change("math.sqrt(2 / math.pi) -> 2 / math.pi", "the root of √(2/π) is missing"),
     change("math.sqrt(2 / math.pi) * -> ", "√(2/π) is missing: u = √(2/π) (x + 0.044715 x³)"),
     change("raise ValueError( -> g = str("),
 )
@@ -118,11 +123,8 @@ gated_backward = mistakes(
     change("g + x * dg -> x * dg", "product rule: the gate itself is the other term"),
     change("x * dg -> dg", "product rule: the second term is x·g′(x)"),
     change("dout * ( -> (", "dout is not used: this is f′(x) alone"),
-    change("g + x * dg -> x * g", "dout is multiplied by f(x): it should be by f′(x)"),
-    change(
-        "(-x * x / 2).exp() / math.sqrt(2 * math.pi) -> g * (1 - g)",
-        "g (1 − g) is the slope of the sigmoid: this gate is Φ",
-    ),
+    change("g + x * dg -> x * g", VALUE),
+    change("(-x * x / 2).exp() / math.sqrt(2 * math.pi) -> g * (1 - g)", OF_SIGMOID),
     change(
         "(-x * x / 2).exp() / math.sqrt(2 * math.pi) -> "
         "g * (1 - g) * math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * x * x)",
@@ -130,13 +132,16 @@ gated_backward = mistakes(
     ),
     change("(-x * x / 2).exp -> (-x * x).exp", "φ has exp(−x²/2): the ½ is missing"),
     change("/ math.sqrt(2 * math.pi) -> ", "φ has the factor 1/√(2π)"),
+    change("math.sqrt(2 * math.pi) -> (2 * math.pi)", "φ has 1/√(2π): the root is missing"),
+    change("math.sqrt(8 / math.pi) -> (8 / math.pi)", "the root is missing: u begins with √(2/π)"),
+    change(
+        '"swish":\n            dg = g * -> "swish":\n            dg = ',
+        "1 − g is only a part of the sigmoid's slope: it is g (1 − g)",
+    ),
     change("math.sqrt(8 / math.pi) -> 2", "the chain rule goes through u: √(2/π) is missing"),
     change("* (1 + 3 * 0.044715 * x * x) -> ", "the chain rule goes through u: so does x³"),
     change("3 * 0.044715 -> 0.044715", "the derivative of x³ is 3x²: the 3 is missing"),
-    change(
-        "* math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * x * x) -> ",
-        "the chain rule goes through u: its derivative is missing or incomplete",
-    ),
+    change("* math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * x * x) -> ", NOT_DONE),
     change('= cache -> = gated_forward(cache[0], "gelu")[1]', "this is the exact GELU's slope"),
     change('= cache -> = gated_forward(cache[0], "gelu_tanh")[1]', "this is GELU's tanh form's"),
     change('= cache -> = gated_forward(cache[0], "swish")[1]', "this is the slope of Swish"),
@@ -151,15 +156,14 @@ maxout_backward = mistakes(
     change("* first -> * first * cache", "dout is multiplied by the piece, whose slope is 1"),
 )
 
+UNDER_ROOT = "1/r is subtracted under the root: it is outside"
 bru_forward = mistakes(
     change("root, left -> root + 1 / r, left", "1/r is missing right of 0: take it from both"),
     change("root, left -> root, left + 1 / r", "1/r is missing left of 0: take it from both"),
     change(" - 1 / r -> ", "1/r is missing: it is outside the root and outside the exponential"),
     change("(1 / r) -> 1 / r", "the power 1/r needs brackets: a ** 1 / r is a divided by r"),
-    change(
-        "* x + 1) ** (1 / r) -> * x + 1 - 1 / r) ** (1 / r) + 1 / r",
-        "1/r is subtracted under the root: it is outside",
-    ),
+    change("* x + 1) ** (1 / r) -> * x + 1 - 1 / r) ** (1 / r) + 1 / r", UNDER_ROOT),
+    change("** (1 / r) -> ** 0.5", "the square root is taken: the power is 1/r, whatever r is"),
     change(
         "torch.where(right, root, left) - 1 / r -> "
         "x.sign() * ((r * r * x.abs() + 1) ** (1 / r) - 1)",
@@ -172,19 +176,18 @@ bru_forward = mistakes(
 )
 
 bru_backward = mistakes(
+    change("root, -> root / r,", "a factor r is missing right of 0: r² comes down, and 1/r"),
     change("root, -> root / r**2,", "differentiate r²x + 1 too: it brings a factor r²"),
     change("left) -> left / r)", "differentiate r·x too: it brings a factor r"),
     change("r * t -> t", "differentiate the insides too: r²x + 1 and r·x each bring a factor"),
-    change("1 / r - 1 -> 1 / r", "the power goes down by one: from 1/r to 1/r − 1"),
+    change(("1 / r - 1 -> 1 / r", "1 / r + 1"), "the power goes down by one: from 1/r to 1/r − 1"),
     change("dout * r -> r", "dout is not used: this is f′(x) alone"),
-    change(
-        "r * torch.where(right, root, left) -> bru_forward(x, r)[0]",
-        "dout is multiplied by f(x): it should be by f′(x)",
-    ),
+    change("r * torch.where(right, root, left) -> bru_forward(x, r)[0]", VALUE),
 )
 
 dead_and_saturated = mistakes(
     change("amin(0) -> amax(0)", "flat for one example is not dead: it must be flat for all"),
+    change("flat.amin(0) -> (slopes.abs().mean(0) <= tol).double()", "flat on average is not dead"),
     change("amin(0) -> amin(1)", "these are examples that are flat in all units: *units* are dead"),
     change("amin(0).mean -> amin(0).sum", "a count of units: shares are wanted"),
     change("flat.mean -> flat.sum", "a count of entries: shares are wanted"),
@@ -194,16 +197,12 @@ dead_and_saturated = mistakes(
     change("!= 2 -> < 2"),
 )
 
+EARLY = "w2 is changed before the gradient has gone down through it"
+RELU_FOR_ALL = "ReLU's slope is taken for every activation: each has its own backward"
 train = mistakes(
     change("params = tuple( -> tuple(", "the parameters stay where they are"),
-    change(
-        "dz = backward -> w2 = w2 - lr * h.T @ dlogits\n        dz = backward",
-        "w2 is changed before the gradient has gone down through it",
-    ),
-    change(
-        "backward(dlogits @ w2.T, cache) -> (dlogits @ w2.T) * (h > 0)",
-        "ReLU's slope is taken for every activation: each has its own backward",
-    ),
+    change("dz = backward -> w2 = w2 - lr * h.T @ dlogits\n        dz = backward", EARLY),
+    change("backward(dlogits @ w2.T, cache) -> (dlogits @ w2.T) * (h > 0)", RELU_FOR_ALL),
     change("backward(dlogits @ w2.T, cache) -> dlogits @ w2.T", "f′ is left out on the way down"),
     change(
         "losses.append(loss) -> w1, b1, w2, b2 = params\n"
