@@ -177,7 +177,7 @@ def test_head_backward(student, rng):
 
 def network(rng, flat, scale=1.0):
     """Parameters for images of two channels; filters of 3 × 2 and 2 × 3, and 4 classes."""
-    shapes = dict(conv1=(5, 2, 3, 2), conv2=(3, 5, 2, 3), linear1=(flat, 6), linear2=(6, 4))
+    shapes = dict(conv2=(3, 5, 2, 3), conv1=(5, 2, 3, 2), linear1=(flat, 6), linear2=(6, 4))
     units = dict(conv1=5, conv2=3, linear1=6, linear2=4)
     return {n: (scale * rng.normal(*shapes[n]), scale * rng.normal(units[n])) for n in shapes}
 

@@ -324,8 +324,8 @@ def head_backward(dout, cache):
 def cnn_forward(x, params, padding=0):
     """Two stages and the head, with the same padding in both stages.
 
-    x: (N, C, H, W), params: dict of "conv1", "conv2", "linear1", "linear2", each a pair (w, b).
-    Returns (out, cache), out: (N, classes), the logits.
+    x: (N, C, H, W), params: dict of "conv1", "conv2", "linear1", "linear2", in any order, each a pair
+    (w, b). Returns (out, cache), out: (N, classes), the logits.
     """
     # BEGIN SOLUTION
     x, first = stage_forward(x, *params["conv1"], padding)

@@ -9,6 +9,9 @@ FROM_ABOVE = "negative gradients are cut off: ReLU stops them where its *input* 
 PROBABILITIES = "probabilities come back: the loss has the softmax inside, so it is taken twice"
 LOGARITHMS = "logarithms of probabilities come back: the logits are asked for as they are"
 SHIFTED = "the row's maximum is subtracted: the logits are asked for as they are"
+MEAN = "the mean of a window is taken: the maximum is asked for"
+ONE_PLACE = "the same pixel of each window is taken: the largest is asked for, wherever it is"
+ONCE = "the padding counts in the first stage only: both stages have it"
 LEAKS = "negative values leak through: ReLU makes them 0"
 
 stage_forward = mistakes(
@@ -18,10 +21,12 @@ stage_forward = mistakes(
     change("w, b, padding -> w, b", "the padding is not handed on to the convolution"),
     change("w, b, padding -> w, 0 * b, padding", "the biases are missing: they come before ReLU"),
     change("x, w, b, -> x, w.flip(2, 3), b,", "the filters are flipped: take them as they are"),
-    change(
-        "return out, -> out = a.unfold(2, 2, 2).unfold(3, 2, 2).mean((4, 5))\n    return out,",
-        "the mean of a window is taken: the maximum is asked for",
-    ),
+    change("forward(x, -> forward(x.clamp(min=0),", "x is cut at 0: ReLU comes after the filters"),
+    change("return out, -> return a.unfold(2, 2, 2).unfold(3, 2, 2).mean((4, 5)),", MEAN),
+    change("return out, -> return a.unfold(2, 2, 2).unfold(3, 2, 2)[..., 0, 0],", ONE_PLACE),
+    change("return out, -> return a.unfold(2, 2, 2).unfold(3, 2, 2)[..., 0, 1],", ONE_PLACE),
+    change("return out, -> return a.unfold(2, 2, 2).unfold(3, 2, 2)[..., 1, 0],", ONE_PLACE),
+    change("return out, -> return a.unfold(2, 2, 2).unfold(3, 2, 2)[..., 1, 1],", ONE_PLACE),
     change(
         "w, b, padding -> w, 0 * b, padding",
         "the biases come after ReLU: they are to decide what it lets pass",
@@ -54,10 +59,7 @@ flat_features = mistakes(
     change("2 * padding -> padding", "the padding is counted once: it is on both sides of an axis"),
     change("range(2) -> range(1)", "only one stage is counted: there are two"),
     change("return filters * height -> return height", "the maps are not counted: there are K"),
-    change(
-        "(width + grows) // 2 -> (width + grows) // 2\n        grows = 1 - field",
-        "the padding counts in the first stage only: both stages have it",
-    ),
+    change("(width + grows) // 2 -> (width + grows) // 2\n        grows = 1 - field", ONCE),
     change("- field + 1 -> - field", "one place too few: a filter fits H + 2P − F + 1 times"),
     change("= 2 * padding - field + 1 -> = 0", "only the pooling is counted: filters need room"),
     change(") // 2, (width + grows) // 2 -> ), (width + grows)", "the pooling is left out"),
@@ -185,6 +187,7 @@ confusion_matrix = mistakes(
         (
             "classes**2) -> classes**2) / len(y)",
             "reshape(classes, classes) -> reshape(classes, -1) / torch.bincount(y)[:, None]",
+            "reshape(classes, -1) / torch.bincount(y, minlength=classes).clamp(1)[:, None]",
         ),
         "shares come back: how many there are is asked for",
     ),
