@@ -7,7 +7,7 @@ from gradus.mistakes.written import alternative, change, mistake, mistakes
 NO_BIASES = "the biases are missing: every filter has one"
 ONE_PIXEL_APART = "the windows are one pixel apart: window (i, j) starts at pixel (S·i, S·j)"
 ONE_STRIDE = "the stride is used along one axis only: window (i, j) starts at pixel (S·i, S·j)"
-CHANNEL_FIRST = "the rows are read in the order (fh, fw, C): the channel comes first"
+CHANNEL_FIRST = "the rows have the order (fh, fw, C): the channel comes first"
 STILL_PADDED = "the padding, or one side of it, is still there: cut it off on all four sides"
 MOVES_NO_AXES = (
     "right numbers in the wrong places: reshape keeps the order in memory and moves no axes; "
@@ -61,7 +61,11 @@ receptive_field = mistakes(
     ),
     change("(seen - 1) * stride + field -> seen * field", MULTIPLIED),
     change("+ field -> + field + 1", "each layer adds F steps: one of the F was there already"),
-    change("(seen - 1) -> seen", "the first unit takes a step: only each further one does"),
+    change(
+        ("(seen - 1) -> seen", "+ field -> + field + stride - 1"),
+        "the first unit takes a step: only each further one does",
+    ),
+    change("* stride -> * min(stride, field)", "pixels that no window covers count, too"),
 )
 
 PADDED_BEFORE = ")).shape -> )).shape\n    padding = 0"
@@ -115,6 +119,7 @@ conv2d_naive_forward = conv2d_forward = conv2d_backward = mistakes(
     ),
     change("w.flatten(1) -> w.flip(2).flatten(1)", UPSIDE_DOWN),
     change("w.flatten(1) -> w.flip(3).flatten(1)", MIRRORED),
+    change("w.flatten(1) -> w.mT.flatten(1)", "each filter is transposed: it is used as it is"),
 )
 
 ONE_CHANNEL = "only one channel counts: the sum runs over the channels as well"
@@ -133,7 +138,7 @@ conv2d_naive_forward = conv2d_forward = mistakes(
         "the answers of all filters are added up: each filter makes an output channel of its own; "
         "over which axes does the sum run?",
     ),
-    change("w.flatten(1) -> w.flatten(1).div(w[0].numel())", MEAN),
+    change(("w.flatten(1) -> w.flatten(1).div(w[0].numel())", "w.flatten(1).div(fh * fw)"), MEAN),
     change("+ b -> + 0 * b", NO_BIASES),
     change("+ b -> + b[0] + 0 * b", FIRST_BIAS),
     change(("+ b -> + w.shape[1] * b", "+ w[0].numel() * b"), BIAS_IN_SUM),
@@ -171,13 +176,11 @@ im2col = col2im = mistakes(
 )
 
 BY_COLUMN = "the columns are in the order j · OH + i: windows are read row by row"
-ONE_MATRIX = "all examples are in one matrix: each has its own, the result is (N, D, L)"
 WINDOW_TURNED = "the window is fw × fh: the first number is its height"
-FIELD_FIRST = "the rows are in the order (fh, fw, C): the channel comes first"
-ROWS_FASTEST = "the rows are in the order (C, fw, fh): v runs fastest"
+V_FASTEST = "the rows have the order (C, fw, fh): v runs fastest"
 im2col = mistakes(
-    change("return cols -> return cols.permute(0, 2, 3, 1, 4, 5)", FIELD_FIRST),
-    change("return cols -> return cols.transpose(2, 3)", ROWS_FASTEST),
+    change("return cols -> return cols.permute(0, 2, 3, 1, 4, 5)", CHANNEL_FIRST),
+    change("return cols -> return cols.transpose(2, 3)", V_FASTEST),
     change("return cols -> return cols.transpose(4, 5)", BY_COLUMN),
     change(
         (
@@ -193,16 +196,13 @@ im2col = mistakes(
             "out_h * out_w).permute(1, 2, 0).flatten(1)",
             "out_h * out_w).mT.flatten(0, 1)",
         ),
-        ONE_MATRIX,
+        "all examples are in one matrix: each has its own, the result is (N, D, L)",
     ),
     change("out_h * out_w) -> out_h * out_w).mT", "there is a row for each window: it is a column"),
     change("width = x.shape -> width = x.shape\n    fh, fw = fw, fh", WINDOW_TURNED),
     change("x.new_empty -> torch.empty"),
 )
 
-NOT_ADDED = "some offsets of the window are never added: does each loop run over its own size?"
-V_FASTEST = "the rows are read in the order (C, fw, fh): v runs fastest"
-TURNED = "the windows are turned or mirrored: row (c · fh + u) · fw + v belongs to offset (u, v)"
 col2im = mistakes(
     change(
         "+= -> =",
@@ -222,7 +222,7 @@ col2im = mistakes(
     ),
     change(
         ("in range(fw) -> in range(min(fw, fh))", "in range(fh) -> in range(min(fw, fh))"),
-        NOT_ADDED,
+        "some offsets of the window are never added: does each loop run over its own size?",
     ),
     change(
         "] += cols[:, :, u, v] -> ].clamp_(min=cols[:, :, u, v])",
@@ -242,11 +242,12 @@ col2im = mistakes(
         ),
         STILL_PADDED,
     ),
+    change("(out_h, out_w)) -> (out_w, out_h)).mT", BY_COLUMN),
     change("(c, fh, fw)) -> (fh, fw, c)).permute(0, 3, 1, 2, 4)", CHANNEL_FIRST),
     change("(c, fh, fw)) -> (c, fw, fh)).transpose(2, 3)", V_FASTEST),
     change(
         ("(c, fh, fw)) -> (c, fh, fw)).flip(2, 3)", "(c, fh, fw)).flip(2)", "(c, fh, fw)).flip(3)"),
-        TURNED,
+        "the windows are turned or mirrored: row (c · fh + u) · fw + v belongs to offset (u, v)",
     ),
 )
 
@@ -265,7 +266,7 @@ conv2d_forward = mistakes(
 conv2d_backward = mistakes(
     change("reshape(w.shape) -> reshape(w.movedim(1, 3).shape).movedim(3, 1)", CHANNEL_FIRST),
     change(
-        "db = dout.sum((0, 2, 3)) -> db = dout.sum((0, 2, 3)) * stride",
+        ("db = dout.sum -> db = stride * dout.sum", "return dx, -> return stride * dx,"),
         "multiplied by the stride: every position counts once",
     ),
     change(
