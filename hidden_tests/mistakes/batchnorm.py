@@ -36,6 +36,7 @@ HALF = "the path through σ² counts half: the square brings a 2, the root a 1/2
 SUMS = "averaged over the batch: all rows share gamma and beta, so their gradients are sums"
 NOT_MOVED = "reshape does not move axes: in memory a channel's values are not every C-th ones"
 NOT_BACK = "put back into (N, C, H, W) by a reshape: in the rows the channels are last"
+ROWS = "n is the number of features, or that of all values: it is that of the rows"
 IMAGES = "n is the number of images: the statistics are over n = N·H·W values"
 PIXEL = "every pixel has statistics of its own, over the batch: a channel's are over N, H and W"
 IMAGE = "every image is normalised by itself (instance norm): a channel's are over N, H and W"
@@ -75,7 +76,9 @@ batch_statistics = mistakes(
     change("squares.mean(0) -> x.var(0)", N_1),
     change(("squares.mean(0) -> squares.mean(0).sqrt()", "x.std(0)"), NO_ROOT),
     change("squares.mean(0) -> x.square().mean(0) - mean.square()"),
-    change("(x - mean) -> x", "the mean is not subtracted before squaring"),
+    change(("(x - mean) -> x", "(x - x[0])"), "the mean is not subtracted before squaring"),
+    change("squares.mean(0) -> (x - mean).abs().mean(0)", "the mean distance: square it first"),
+    change("mean = x.mean(0) -> mean = x.median(0).values", "this is the median: take the mean"),
     change("squares.mean(0) -> (x - mean).mean(0).square()", "averaged first: square before that"),
     change("squares.mean(0) -> squares.sum(0)"),
     change("mean, squares.mean(0) -> x.mean(1), x.var(1, False)", AXIS),
@@ -99,10 +102,12 @@ batchnorm_forward = mistakes(
     change("len(x), retention) -> len(x), retention)\n        var = x.var(0)", INSIDE),
     change("running = update -> (mean, var), running = running, update", RUNNING),
     change("running = update -> running = mean, var = update", RUNNING),
+    change("retention) -> retention)\n        mean = running[0]", RUNNING),
     change(("var = running -> var = x.mean(0), x.var(0, False)", "var = x.mean(0), x.var(0)"), OWN),
     change("= running -> = running[0], running[1] * len(x) / (len(x) - 1)", UNBIASED),
     change("= running -> = running[0], running[1] * len(x) / max(len(x) - 1, 1)", UNBIASED),
-    change("(var + eps).sqrt() -> var.sqrt() + eps", OUTSIDE),
+    change(("(var + eps).sqrt() -> var.sqrt() + eps", "(var + eps).sqrt() + eps"), OUTSIDE),
+    change("(var + eps).sqrt() -> var.sqrt().clamp(min=eps)", "eps is a lower bound: it is added"),
     change("var + eps -> var", "eps is missing"),
     change("var + eps -> var + 1e-5", EPS),
     change(("(var + eps).sqrt() -> var + eps", "var"), "divided by the variance: take the root"),
@@ -120,9 +125,8 @@ batchnorm_forward = mistakes(
     change(", retention) -> )", DEFAULT),
     change("len(x), retention) -> 10**12, retention)", BIASED),
     change("(mean, var), len(x) -> (mean, x.var(0)), len(x)", TWICE),
-    change("len(x), ret -> x.shape[1], ret", "n is the number of features: it is that of the rows"),
+    change(("len(x), ret -> x.shape[1], ret", "x.numel(), ret"), ROWS),
     change(MOVES, TEST_DATA),
-    change("= batch_statistics(x) -> = x.mean(0), x.var(0, False)"),
     change("update_running(running -> update_running([r.mul_(retention) for r in running]"),
 )
 batchnorm_backward = mistakes(
