@@ -177,7 +177,7 @@ def test_head_backward(student, rng):
 
 def network(rng, flat, scale=1.0):
     """Parameters for images of two channels; filters of 3 × 2 and 2 × 3, and 4 classes."""
-    shapes = dict(conv2=(3, 5, 2, 3), conv1=(5, 2, 3, 2), linear1=(flat, 6), linear2=(6, 4))
+    shapes = dict(conv1=(5, 2, 3, 2), conv2=(3, 5, 2, 3), linear1=(flat, 6), linear2=(6, 4))
     units = dict(conv1=5, conv2=3, linear1=6, linear2=4)
     return {n: (scale * rng.normal(*shapes[n]), scale * rng.normal(units[n])) for n in shapes}
 
@@ -198,6 +198,7 @@ def networks(rng):
 def test_cnn(student, rng):
     """The logits are those of two stages and the head."""
     for inputs, options in networks(rng):
+        inputs["params"] = dict(reversed(inputs["params"].items()))  # their names tell them apart
         check_forward(student, "cnn", inputs, cnn(**inputs, **options), options=options)
 
 
@@ -257,9 +258,8 @@ def test_train_on_digits(student, rng, topic):
         trained = call(student, "train", params, part, lr, 1)
         params, losses = unpack("train", trained, "params", "losses")
         require(isinstance(losses, (list, tuple)), f"losses must be a list, got {kind(losses)}")
-        require(
-            len(losses) == len(part), f"train notes {len(losses)} losses for {len(part)} batches"
-        )
+        text = f"train notes {len(losses)} losses for {len(part)} batches"
+        require(len(losses) == len(part), text)
         text = f"each loss must be a float, got {kind(losses[0])}"
         require(not isinstance(losses[0], Tensor), text, diagnosis="dtype")
     images = data.x_test.reshape(-1, 1, 8, 8)
