@@ -4,6 +4,8 @@ Where a check says only `recorded()`, its calls and what must come of them are i
 this one: `gradus check TOPIC FUNCTION` shows them.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -18,13 +20,14 @@ class Objective:
     __name__ = "objective"
 
     def __init__(self, loss, gradients):
-        self.loss, self.gradients, self.calls = loss, gradients, 0
+        self.loss, self.gradients, self.calls, self.value = loss, gradients, 0, math.nan
 
     def __call__(self, params):
         self.calls += 1
         if self.calls > CALLS or not isinstance(params, list | tuple):
             raise ValueError(f"params must be a list of tensors, got {kind(params)}")
-        return self.loss(*params), self.gradients(*params)
+        self.value = self.loss(*params)
+        return self.value, self.gradients(*params)
 
 
 def bowl(k=1.0, lowest=0.0):
@@ -57,7 +60,8 @@ def test_epoch_batches_visit_every_example_once(student, rng):
         text = f"{given} must hold each of 0 … {n - 1} once: {holds}"
         why = "The last batch may be smaller, and counts." if mine == sizes[:-1] else ""
         require(sorted(seen) == list(range(n)), text, why, diagnosis="not a partition")
-        check_values(mine, sizes, f"{given}, the batches' sizes")
+        text = f"{given} must have batches of {sizes}, the short one last, and has {mine}"
+        require(mine == sizes, text, "Each holds batch_size examples.", diagnosis="sizes")
 
 
 def gather(batches) -> list[Tensor]:
@@ -102,13 +106,18 @@ def check_rates(student, params, objective, *cases):
             rate = call(student, "line_search", params, objective, *case)
         finally:  # the objective ends an endless search by an error: say what it means
             square = sum((g * g).sum() for g in objective.gradients(*params))
-            require_end(objective, f" for {given}, from a gradient with ‖g‖² = {square:g}")
+            how = (
+                "The last trials are not at params: each is params − rate · g, from params itself."
+            )
+            if math.isclose(objective.value, objective.loss(*params), rel_tol=1e-5):
+                how = "The last trials are at params: is a decrease of c · rate · ‖g‖² asked for?"
+            require_end(objective, f" for {given}, from a gradient with ‖g‖² = {square:g}", how)
         check_values(rate, float(right), f"rate for {given}")
 
 
-def require_end(objective, given=""):
+def require_end(objective, given="", how=""):
     text = f"the search does not end{given}: it has called the objective hundreds of times"
-    require(objective.calls <= CALLS, text, diagnosis="endless")
+    require(objective.calls <= CALLS, text, how, diagnosis="endless")
 
 
 @public
