@@ -137,7 +137,7 @@ def test_init_std(student, rng):
     for fans, scheme in product(((8, 24), random), ("he", "glorot", "small", "zeros")):
         inputs = dict(scheme=scheme, fan_in=fans[0], fan_out=fans[1])
         check_result(student, "init_std", inputs, std_of(scheme, *fans), f'std of "{scheme}"')
-    for scheme in ("kaiming", ""):
+    for scheme in ("kaiming", "He", ""):
         check_raises(student, "init_std", scheme, 8, 24, when=f"scheme is {scheme!r}")
 
 
@@ -249,7 +249,7 @@ def test_init_params(student, rng):
 @points(1, of="init_params")
 def test_init_params_seeds(student, rng):
     """No two layers share their draws, nor do networks with neighbouring seeds."""
-    for sizes, distribution in (4 * [30], "normal"), (4 * [30], "uniform"), (120 * [6], "normal"):
+    for sizes, distribution in (4 * [30], "normal"), (2 * [9, 5], "uniform"), (120 * [6], "normal"):
         seeds = (seed := rng.seed() + 1, seed, seed + 1)  # 0 would hide products
         found = (weights_of(student, sizes, "he", distribution, s) for s in seeds)
         first, again, other = ([w for w, _ in params] for params in found)

@@ -7,6 +7,7 @@ from gradus.mistakes.written import alternative, change, equivalent, mistakes
 BATCH = "this batch's own minimum and maximum are used: the range is given, in source"
 WIDTH = "the width is that of this batch: the range is given, in source"
 BYTES = "bytes count modulo 256: make them floats before you calculate"
+ONLY_BYTES = "only bytes are made floats: other integers may overflow as well"
 FALL = "the target may fall: where a > b, so does the line"
 SMALL = "small is not constant: the unit may be kilometres"
 EPS = "an ε for equal values: divided by it, a speck in a test image becomes millions"
@@ -14,15 +15,19 @@ MORE_EPS = "an ε is added to the std: it is no 0, and a feature in small units 
 TEST = "the test set has its own statistics: use the training set's for both sets"
 UNIFORM = "these are uniform draws: N(0, σ²) has tails, one draw in 700 lies beyond 3.2 σ"
 BIASES = "the biases are not 0: weights break the symmetry"
+DISTANCE = "the mean of |x − mean|: take the root of its mean square"
+MEAN_0 = "the mean of equal values is set to 0: only their std is replaced"
+BOTH = "statistics of both sets together: use the training set's for both sets"
+OWN_STD = "the test set is divided by its own std: use the training set's for both sets"
+PRODUCT = "this is the geometric mean of the fans: Glorot adds them"
+ROWS = "all rows are alike: every weight is a draw of its own"
+UNSEEDED = "the seed is not used: seed a generator of your own in each call, and draw from that"
 AFTER = "this is the loss after the step: losses[0] is that of the start"
 
 rescale = mistakes(
     change("(x - low) / (high - low) -> (x - x.min()) / (x.max() - x.min())", BATCH),
     change("(high - low) -> (x.max() - x.min())", WIDTH),
-    change(
-        "not x.is_floating_point() -> x.dtype == torch.uint8",
-        "only bytes are made floats: other integers may overflow as well",
-    ),
+    change("not x.is_floating_point() -> x.dtype == torch.uint8", ONLY_BYTES),
     change("x.float() -> x", BYTES),
     change(
         "x.float() -> x", BYTES, also=("= (x - low) -> = (b - a) * (x - low)", "(b - a) * s -> s")
@@ -39,6 +44,7 @@ rescale = mistakes(
     change("a + (b - a) * share -> share - 0.5", "the range is 1 wide, not b − a"),
     change("a + (b - a) * share -> share + (a + b - 1) / 2", "the range is 1 wide, not b − a"),
     change("(x - low) / (high - low) -> x / high", "the source begins at l, not at 0"),
+    change("(x - low) -> x", "l is not subtracted: the source begins there, not at 0"),
     change("/ (high - low) -> / high", "the source is h − l wide, not h"),
     change("* share -> * share.clamp(0, 1)", "values outside source land outside target"),
 )
@@ -50,10 +56,8 @@ fit_standardiser = mistakes(
     change("return -> std = x.std(correction=0)\n    return", "one for all: each has its own"),
     change("std(0 -> var(0", "this is the variance: the root is missing"),
     change(", correction=0 -> ", "divided by N − 1: here it is N, so that the set has variance 1"),
-    change(
-        "x.std(0, correction=0) -> (x - x.mean(0)).abs().mean(0)",
-        "the mean of |x − mean|: take the root of its mean square",
-    ),
+    change("x.std(0, correction=0) -> (x - x.mean(0)).abs().mean(0)", DISTANCE),
+    change("return x.mean(0), -> return x.mean(0) * (x != x[0]).any(0),", MEAN_0),
     change("std(0, correction=0) -> pow(2).mean(0)**0.5", "the squares are of x, not of x − mean"),
     change("= 1 -> = 0", "0, or hardly more, for equal values: divided by it, a feature is NaN"),
     change("= 1 -> = 0\n    std = std + 1e-8", EPS),
@@ -67,21 +71,18 @@ fit_standardiser = mistakes(
         "be exactly 0. Ask whether the values themselves are equal",
     ),
     change(("(x == x[0]).all(0) -> std < 1e-6", "std < 1e-12"), SMALL),
+    change("return -> std = std.clamp(min=1e-6)\n    return", SMALL),
 )
 
 standardise_split = mistakes(
-    change(
-        "(x_train) -> (torch.cat([x_train, x_test]))",
-        "statistics of both sets together: use the training set's for both sets",
-    ),
+    change("(x_train) -> (torch.cat([x_train, x_test]))", BOTH),
     change("(x_train) -> (x_test)", "statistics of the test set: use the training set's for both"),
     change("x_test - mean) / std -> x_test - x_test.mean(0)) / fit_standardiser(x_test)[1]", TEST),
     change("x_test - mean) / std -> x_test - x_test.mean(0)) / x_test.std(0)", TEST),
     change("x_test - mean -> x_test - x_test.mean(0)", "the test set's own mean is subtracted"),
-    change(
-        "(x_test - mean) / std -> (x_test - mean) / fit_standardiser(x_test)[1]",
-        "the test set is divided by its own std: use the training set's for both sets",
-    ),
+    change("(x_test - mean) / std -> (x_test - mean) / fit_standardiser(x_test)[1]", OWN_STD),
+    change("(x_test - mean) / std -> x_test / std - mean", "divided first: subtract, then divide"),
+    change("(x_test - mean) / std -> (x_test - mean) * std", "multiplied by the std: divide by it"),
     change("(x_train) -> (x_train)\n    std = std + 1e-6", MORE_EPS),
     change("(x_test - mean) / std -> x_test", "it comes back as it went in"),
     change("(x_train - mean) / std -> x_train", "it comes back as it went in"),
@@ -97,6 +98,10 @@ init_std = mistakes(
     change("2 / (fan -> 6 / (fan", "that is the bound of a uniform distribution: not its std"),
     change("2 / fan_in} -> 2 / fan_out}", "fan_in and fan_out are swapped: a unit reads fan_in"),
     change("2 / (fan_in + fan_out) -> 1 / fan_in", "fan_in alone: Glorot adds fan_out"),
+    change("2 / (fan_in + fan_out) -> 1 / max(fan_in, fan_out)", "one fan alone: Glorot adds both"),
+    change("2 / (fan_in + fan_out) -> (fan_in + fan_out) / 2", "upside down: 2 is divided by them"),
+    change("2 / (fan_in + fan_out) -> 1 / fan_in + 1 / fan_out", "two fractions: add the fans"),
+    change("2 / (fan_in + fan_out) -> 1 / (fan_in * fan_out) ** 0.5", PRODUCT),
     change("2 / (fan -> 1 / (fan", "the numerator is 2, not 1"),
     change("/ (fan_in + fan_out) -> / fan_in + fan_out", "2 / fan_in + fan_out lacks a bracket"),
     change("2 / fan_in} -> 1 / fan_in}", "the 2 is missing: ReLU keeps half of the mean square"),
@@ -123,14 +128,8 @@ draw_weights = mistakes(
     ),
     change('== "normal" -> in ("normal", "uniform")', "these are normal draws, not uniform ones"),
     change('== "normal" -> == ""', UNIFORM, also='== "uniform" -> in ("normal", "uniform")'),
-    change(
-        "std * torch.randn(fan_in, -> torch.full((fan_in, 1), std) * torch.randn(1,",
-        "all rows are alike: every weight is a draw of its own",
-    ),
-    change(
-        "torch.Generator().manual_seed(seed) -> None",
-        "the seed is not used: seed a generator of your own in each call, and draw from that",
-    ),
+    change("std * torch.randn(fan_in, -> torch.full((fan_in, 1), std) * torch.randn(1,", ROWS),
+    change("torch.Generator().manual_seed(seed) -> None", UNSEEDED),
     change("manual_seed(seed) -> manual_seed(0)"),
     change("raise ValueError( -> return torch.zeros(fan_in, fan_out) + len("),
 )
