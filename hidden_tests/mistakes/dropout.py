@@ -53,9 +53,10 @@ dropout_backward = mistakes(
 
 @mistake("the mask is read from out: an x that is 0 is kept, too", of="dropout_backward")
 def dropout_forward(x, drop, seed, train=True):
-    factor = max(1 - drop, 1e-9) if train else 1
-    out = x * keep_mask(x.shape, drop if train else 0, seed) / factor
-    return out, (out != 0) / factor
+    if not train:
+        return x, torch.ones_like(x)
+    out = x * keep_mask(x.shape, drop, seed) / max(1 - drop, 1e-9)
+    return out, (out != 0) / max(1 - drop, 1e-9)
 
 
 DIGITS = "mean(f²) − μ² loses its digits where passes hardly differ: subtract μ, then square"
