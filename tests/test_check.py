@@ -74,7 +74,7 @@ def test_mistakes_are_named_and_cost_their_own_points_only(folder):
         "train",
     }
     text = " ".join(done.stdout.split())
-    assert "gradient of b: the bias gradient is averaged over the batch: if the loss" in text
+    assert "gradient of b: averaged over the batch: if the loss is a mean" in text
     # What calls them cannot be judged at home, and says so.
     assert "It calls linear_backward, which fails its own check: mend that first." in text
     assert "It calls mlp_backward, which fails its own check: mend that first." in text
