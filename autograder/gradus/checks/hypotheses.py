@@ -125,9 +125,9 @@ def by_length(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnos
         return
     sizes = {f"the length of axis {n} of {name}": d for name, n, d in _lengths(clues)}
     for name, tensor in {**clues.tensors, "the result": expected}.items():
-        sizes[f"the number of values in {name}"] = tensor.numel()
-        if tensor.ndim > 1:
-            sizes[f"the number of values in a row of {name}"] = tensor[:1].numel()
+        for depth in range(tensor.ndim if tensor.numel() else 0):
+            at = f"[{', '.join('0' * depth)}]" if depth else ""
+            sizes[f"the number of values in {name}{at}"] = tensor[(0,) * depth].numel()
     for name, size in sizes.items():
         if size > 1 and _is_near(abs(found), size):
             text = f"{size} is {name}: is a mean taken as a sum?"
@@ -370,7 +370,7 @@ def stand_in(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosi
     mine, right = actual.flatten().double(), expected.flatten().double()
     if not bool((mine == mine[0]).all()):
         return
-    instead = f"{float(mine[0]):.5g}"
+    instead = f"{float(mine[0]) + 0.0:.5g}"  # never -0
     if bool((right == right[0]).all()):
         yield Diagnosis(f"constant:{instead}", f"{instead} where {float(right[0]):.5g} is expected")
     else:
