@@ -47,9 +47,8 @@ def shape(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
         reduced = actual.double()
         for how, value in (("sum", reduced.sum(axis)), ("mean", reduced.mean(axis))):
             if agree(value, expected, actual.dtype):
-                yield Diagnosis(
-                    f"unreduced:{axis}", summary, f"A {how} over axis {axis} is missing."
-                )
+                text = f"Axis {axis} of yours is left over: the {how} along it is right."
+                yield Diagnosis(f"unreduced:{axis}", summary, text)
     varied = bool((expected != expected.flatten()[:1]).any())  # a constant fits too many stories
     whole = expected.double()  # labels are integers and have no mean
     for axis in range(expected.ndim) if varied else ():
