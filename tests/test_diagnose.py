@@ -1,6 +1,7 @@
 """The diagnosis: each mistake gets its name, whatever the numbers; what is no mistake gets none."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,12 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradus.checks import CheckFailed, Rng, check_result, record
+from gradus.checks.diagnose import diagnose
 from gradus.checks.explain import agree, conclude, explain
-from gradus.checks.failure import hint
+from gradus.checks.failure import Leaf, hint
 from gradus.checks.local import LocalStudent
 
 seeds = st.integers(0, 2**31)
 sizes = st.integers(3, 7)
+shapes = st.lists(st.integers(0, 4), max_size=3).map(tuple)
+dtypes = st.sampled_from([torch.bool, torch.int64, torch.uint8, torch.float32, torch.float64])
 
 MISTAKES = {
     "scale:batch": lambda e, x: e * 32,
@@ -184,6 +188,32 @@ def test_what_one_check_shows_by_chance_another_refutes():
     few = right[:1, :2]  # which alone would say nothing
     for failure in agree([notes(few * 5, few), notes(5 * large, large)], []):
         assert str(failure).startswith("out: 5.0 times too large, everywhere")
+
+
+@settings(max_examples=150, deadline=None)
+@given(seed=seeds, right_dtype=dtypes, mine_dtype=dtypes, shapes=st.lists(shapes, min_size=6))
+def test_whatever_is_returned_is_judged(seed, right_dtype, mine_dtype, shapes):
+    def tensor(shape, dtype):
+        values = 3 * torch.randn(shape, generator=generator)
+        odd = torch.rand(shape, generator=generator) < 0.1
+        return (values.masked_fill(odd, torch.nan) if dtype.is_floating_point else values).to(dtype)
+
+    generator = torch.Generator().manual_seed(seed)
+    leaves = [
+        Leaf(
+            "out",
+            tensor(mine, mine_dtype),
+            tensor(right, right_dtype),
+            {"lr": 0.5, "n": 3.0},
+            {"x": tensor(right, mine_dtype), "y": tensor(mine, right_dtype)},
+        )
+        for mine, right in zip(shapes[::2], shapes[1::2], strict=False)
+    ]
+    leaves += [replace(leaf, mine=tensor(leaf.right.shape, mine_dtype)) for leaf in leaves]
+    for vague in (False, True):
+        for leaf in leaves:
+            diagnose(leaf, [other for other in leaves if other is not leaf], vague=vague)
+            diagnose(leaf, vague=vague)
 
 
 def test_a_list_of_another_length_says_up_to_where_it_is_right():

@@ -31,6 +31,9 @@ def diagnose(leaf: Leaf, others: Sequence[Leaf] = (), *, vague: bool) -> Diagnos
     is off. What may be a coincidence of the numbers must be so in all of `others`, too: the same
     output of other calls, where it is also wrong.
     """
+    if not leaf.right.numel():  # of nothing no story can be told
+        return None
+    leaf, others = _in_numbers(leaf), [_in_numbers(o) for o in others if o.right.numel()]
     for hypothesis in _VAGUE if vague else _NAMED:
         elsewhere = [] if hypothesis in _PLAIN else [o for o in others if _shows(hypothesis, o)]
         fitting = [
@@ -73,9 +76,14 @@ def _is_partly_right(leaf: Leaf) -> bool:
     return not bool(_is_wrong(leaf).all())
 
 
+def _in_numbers(leaf: Leaf) -> Leaf:
+    """The leaf with 0 and 1 for truths, which have no abs and no trunc."""
+    if leaf.right.dtype != torch.bool:
+        return leaf
+    return replace(leaf, mine=leaf.mine.double(), right=leaf.right.double())
+
+
 def _tried(hypothesis: Hypothesis, leaf: Leaf) -> Iterator[Diagnosis]:
-    if leaf.right.dtype == torch.bool:  # which has no abs and no trunc
-        leaf = replace(leaf, mine=leaf.mine.double(), right=leaf.right.double())
     return hypothesis(leaf.mine, leaf.right, leaf)
 
 
