@@ -156,6 +156,18 @@ def test_what_is_wrong_in_part_is_told_with_where_it_is():
         torch.tensor([-100.0, 4, -100, 5, -100, -100]), torch.tensor([-1.0, 4, -1, 5, -1, -1])
     )
     assert str(few).startswith("out: wrong in 4 of 6 values: -100 where -1 is expected")
+    right = Rng(7).normal(4, 3)
+    last = verdict(torch.cat([0 * right[:3], right[3:]]), right)
+    said = "out: right at the last index of axis 0 only; elsewhere: 0 whatever is expected"
+    assert str(last).startswith(said)
+
+
+def test_where_it_is_wrong_is_confirmed_by_a_call_with_fewer_values():
+    gammas = [torch.tensor([-1.0, 2, -3]).double(), torch.tensor([-2.0]).double()]
+    calls = [(g.expand(4, g.numel()), Rng(9).normal(4, g.numel())) for g in gammas]
+    right = {x.shape: y for x, y in calls}
+    failure = verdict_of_calls(lambda x: right[x.shape] + (x < 0) * (1 + x.exp()), calls)
+    assert str(failure).startswith("out: wrong exactly where x is negative")
 
 
 def test_a_factor_has_the_name_of_a_size_where_two_calls_show_which():
@@ -169,6 +181,14 @@ def test_two_numbers_that_a_factor_may_be_are_both_named():
     right = Rng(8).normal(9)
     said = str(verdict(right / 4, right, sizes={"lr": 0.25, "beta": 0.75}))
     assert "0.25 is the lr: one factor too many. Or: 0.25 is 1 − beta" in said
+
+
+def test_a_factor_may_be_made_of_two_numbers():
+    right, given = Rng(8).normal(9), {"lr": 0.3, "decay": 0.07, "beta": 0.8, "t": 3.0}
+    shrunk = str(verdict(right * (1 - 0.3 * 0.07), right, sizes=given))
+    assert "0.979 is 1 − decay · lr: one factor too many" in shrunk
+    corrected = str(verdict(right / (1 - 0.8**3), right, sizes=given))
+    assert "0.488 is 1 − beta^t: one factor is missing" in corrected
 
 
 def test_what_one_check_shows_by_chance_another_refutes():

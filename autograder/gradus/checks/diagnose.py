@@ -36,10 +36,11 @@ def diagnose(leaf: Leaf, others: Sequence[Leaf] = (), *, vague: bool) -> Diagnos
     leaf, others = _in_numbers(leaf), [_in_numbers(o) for o in others if o.right.numel()]
     for hypothesis in _VAGUE if vague else _NAMED:
         elsewhere = [] if hypothesis in _PLAIN else [o for o in others if _shows(hypothesis, o)]
+        again = h.region_by_chance if hypothesis is h.region else hypothesis
         fitting = [
             found
             for found in _tried(hypothesis, leaf)
-            if all(any(d.id == found.id for d in _tried(hypothesis, o)) for o in elsewhere)
+            if all(any(d.id == found.id for d in _tried(again, o)) for o in elsewhere)
         ]
         alike = (leaf, *elsewhere)
         if fitting and hypothesis is _in_part and not any(map(_is_partly_right, alike)):
@@ -61,7 +62,7 @@ def says_more(diagnosis: str) -> bool:
 
 def _shows(hypothesis: Hypothesis, leaf: Leaf) -> bool:
     """Whether there is enough to show a hypothesis, or to refute it."""
-    if hypothesis is h.scale and not any(_tried(h.scale, leaf)):
+    if hypothesis in (h.scale, h.product) and not any(_tried(hypothesis, leaf)):
         return h.constant_ratio(leaf.mine, leaf.right) is None  # else of what is not given
     if hypothesis is _in_part:
         return leaf.mine.shape != leaf.right.shape or int(_is_wrong(leaf).sum()) >= FEW
@@ -102,19 +103,26 @@ def _in_part(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosi
     places = {n: h.broadcast(t, expected) for n, t in clues.tensors.items()}
     tensors = {name: values[wrong] for name, values in places.items() if values is not None}
     part = replace(clues, mine=actual[wrong], right=expected[wrong], tensors=tensors)
-    region = next(h.regions(wrong, clues.tensors), None)
-    where = f"exactly where {region}" if region else f"in {count} of {wrong.numel()} values"
+    where = _where(wrong, clues)
     for hypothesis in _OF_PART:
         # The sizes of a part are not those of a call's tensors.
         given = replace(part, tensors={}) if hypothesis is h.scale else part
         for found in _tried(hypothesis, given):
             what = found.summary.removesuffix(" everywhere").removesuffix(",")
-            yield Diagnosis(f"part:{found.id}", f"wrong {where}: {what}", found.explanation)
+            yield Diagnosis(f"part:{found.id}", f"{where}: {what}", found.explanation)
+
+
+def _where(wrong: Tensor, clues: Leaf) -> str:
+    for region in h.regions(wrong, clues.tensors):
+        return f"wrong exactly where {region}"
+    for found in h.slices(clues.mine, clues.right, clues):
+        return f"{found.summary}; elsewhere" if "right" in found.summary else found.summary
+    return f"wrong in {int(wrong.sum())} of {wrong.numel()} values"
 
 
 _NAMED: tuple[Hypothesis, ...] = (
     *(h.shape, h.not_finite, h.zeros, h.integer, h.scale, h.transposed, h.swapped, h.term),
-    *(h.factor, h.input_itself, h.function_of_right),
+    *(h.factor, h.input_itself, h.function_of_right, h.product),
 )
 _VAGUE: tuple[Hypothesis, ...] = (
     *(h.cut, h.near, h.constant, h.by_length, h.ratio, h.offset, h.scale_along_axis, h.order),
@@ -123,7 +131,7 @@ _VAGUE: tuple[Hypothesis, ...] = (
 _OF_PART = (h.stand_in, h.scale, h.ratio, h.offset, h.term, h.factor, h.input_itself)
 # Values, of which fewer say nothing.
 _FEWEST: dict[Hypothesis, int] = {
-    **{h.ratio: 3, h.by_length: 3, h.offset: 3, h.cut: 4, h.function_of_right: 4}
+    **{h.ratio: 3, h.product: 3, h.by_length: 3, h.offset: 3, h.cut: 4, h.function_of_right: 4}
 }
 _PLAIN = (h.shape, h.not_finite, h.integer, h.constant)  # say what anyone can see
 _TELLING = ("scale", "sign", "offset", "missing ", "extra ", "term", "function:", "input:", "part:")

@@ -117,6 +117,38 @@ def scale(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
         yield Diagnosis(id, _times(found) + _everywhere(expected), why)
 
 
+def product(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """A factor that two of the call's numbers make: 1 − lr · decay, 1 − beta^t."""
+    found = constant_ratio(actual, expected)
+    if found is None or found < 0:
+        return
+    for name, size in _made_of_two(clues.sizes):
+        if (
+            size > 0
+            and size not in (1, 2, 0.5)
+            and (_is_near(found, size) or _is_near(1 / found, size))
+        ):
+            text = _lost("", "lost" if _is_near(found, size) else "twice")
+            what = _times(found) + _everywhere(expected)
+            yield Diagnosis(f"scale:{name}", what, f"{size:.5g} is {name}: {text}")
+
+
+def _made_of_two(sizes: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    for one, x in sizes.items():
+        yield f"1 + {one}", 1 + x
+        for other, y in sizes.items():
+            if one == other or 0 in (x, y):
+                continue
+            yield f"{one} / {other}", x / y
+            if one < other:
+                yield f"{one} · {other}", x * y
+                yield f"1 + {one} · {other}", 1 + x * y
+                yield f"1 − {one} · {other}", 1 - x * y
+            if 0 < x < 1 and y in range(2, 100):
+                yield f"{one}^{other}", x**y
+                yield f"1 − {one}^{other}", 1 - x**y
+
+
 def by_length(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     """A factor that is the size of a tensor: some size is nearly every small number."""
     found = constant_ratio(actual, expected)
@@ -222,7 +254,7 @@ def _times(ratio: float) -> str:
 
 
 def _number(x: float) -> str:
-    return f"{x:.1f}" if abs(x - round(x, 1)) < 1e-6 and x < 1e9 else f"{x:.4g}"
+    return f"{x:.1f}" if abs(x - round(x, 1)) < 1e-6 and x < 1e9 else f"{x:.5g}"
 
 
 def transposed(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
@@ -406,15 +438,25 @@ def order(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
 
 def region(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     """Wrong exactly where a known tensor is negative, positive or zero, or two of them are."""
+    yield from _region(actual, expected, clues, chance=False)
+
+
+def region_by_chance(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """The same of so few values that it may be chance: it confirms what others show."""
+    yield from _region(actual, expected, clues, chance=True)
+
+
+def _region(actual: Tensor, expected: Tensor, clues: Leaf, *, chance: bool) -> Iterator[Diagnosis]:
     if actual.shape == expected.shape:
         wrong = ~closeness(actual, expected)
-        for where in regions(wrong, clues.tensors):
+        for where in regions(wrong, clues.tensors, chance=chance):
             yield Diagnosis(f"where:{where}", f"wrong exactly where {where}")
 
 
-def regions(wrong: Tensor, tensors: Mapping[str, Tensor]) -> Iterator[str]:
-    """Where it is that some values, not all, are wrong, and no others: "x is negative"."""
-    if bool(wrong.all()) or int(wrong.sum()) < 2:
+def regions(wrong: Tensor, tensors: Mapping[str, Tensor], *, chance: bool = False) -> Iterator[str]:
+    """Where it is that some values, not all, are wrong, and no others: "x is negative". With
+    `chance` also where it need not be for that."""
+    if not chance and (bool(wrong.all()) or int(wrong.sum()) < 2):
         return
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
@@ -426,13 +468,14 @@ def regions(wrong: Tensor, tensors: Mapping[str, Tensor]) -> Iterator[str]:
             ("zero", tensor == 0),
             ("not zero", tensor != 0),
         ):
-            if int(there.sum()) > 1:  # one entry of a vector may happen to be so
+            if chance or int(there.sum()) > 1:  # one entry of a vector may happen to be so
                 found[f"{name} is {what}"] = there.expand(wrong.shape)
     for where, there in found.items():
         if bool((there == wrong).all()):
             yield where
     for (one, first), (other, second) in combinations(found.items(), 2):
-        if int(wrong.sum()) > 2 and bool(((first & second) == wrong).all()):
+        several = chance or int(wrong.sum()) > 2
+        if several and bool(((first & second) == wrong).all()):
             yield f"{one} and {other}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import NoneType
 from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
@@ -22,7 +23,7 @@ from gradus.checks.leaves import (
     remark_on_precision,
 )
 from gradus.checks.record import current
-from gradus.errors import Raised
+from gradus.errors import Raised, TimedOut
 
 if TYPE_CHECKING:
     from gradus.checks.comparison import Comparison, Kind
@@ -42,7 +43,7 @@ def compare(student: Student, comparison: Comparison) -> Any:
         nonlocal value, leaves
         try:
             leaves, returned = JUDGES[comparison.kind](student, comparison)
-        except Raised as raised:
+        except (Raised, TimedOut) as raised:
             raised.message += _asked(comparison)
             raise
         value = returned
@@ -320,6 +321,8 @@ def _is_of_other_dtype(leaf: Leaf, *, exactly: bool) -> bool:
 
 def _asked(c: Comparison) -> str:
     """What is asked for where an error comes instead, as a line; "" where that is long."""
+    if c.kind == "raises":
+        return f"\nIt must raise {c.expected} when {c.when}"
     call_text = _short_call(c)
     if not call_text:
         return _by_shapes(c)
@@ -333,8 +336,11 @@ def _by_shapes(c: Comparison) -> str:
     def shown(name: str, value: Any) -> str:
         if isinstance(value, Tensor):
             return f"{name}: {tuple(value.shape)}"
-        plain = isinstance(value, (int, float, str, bool)) or value is None
-        return f"{name}={value!r}" if plain else name
+        plain = all(
+            isinstance(x, (int, float, str, bool, NoneType)) for x in tree_flatten(value)[0]
+        )
+        text = f"{name}={value!r}"
+        return text if plain and len(text) <= 40 else name
 
     given = ", ".join(shown(name, value) for name, value in {**c.inputs, **c.options}.items())
     if c.kind != "gradients":

@@ -78,6 +78,9 @@ def _arguments(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
             if value is not None:
                 says = f"what it should be for {name} = {value}, its default"
                 yield Change(says, wrap=_replacing(function, name, _always(value)), argument=name)
+                if isinstance(value, int | float):
+                    says = f"{name} = 0 is taken for none, and its default, {value}, comes instead"
+                    yield Change(says, wrap=_replacing(function, name, _instead_of_zero(value)))
         for words, other in _REPLACED:
             says = f"what it should be for {words.format(name)}"
             yield Change(says, wrap=_replacing(function, name, other), argument=name)
@@ -89,6 +92,13 @@ def _arguments(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
 
 def _always(value: Any) -> Callable[[Any], Any]:
     return lambda given: value
+
+
+def _instead_of_zero(default: float) -> Callable[[Any], Any]:
+    def other(value: Any) -> Any:
+        return default if isinstance(value, int | float) and value == 0 else value
+
+    return other
 
 
 class Unchanged(Exception):
@@ -162,6 +172,22 @@ def _state(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
         "the parameters are returned as they came",
         wrap=lambda names: result(names, lambda params, state, given: (given["params"], state)),
     )
+    for which, at in (("last", -1), ("first", 0)):
+        yield Change(
+            f"only the {which} of the parameters is updated",
+            wrap=lambda names, at=at: result(
+                names, lambda params, state, given: (_all_but(params, given["params"], at), state)
+            ),
+        )
+
+
+def _all_but(params: Any, before: Any, at: int) -> Any:
+    """The parameters as they were, but for one of them."""
+    if not isinstance(params, list) or len(params) < 2:
+        raise Unchanged
+    kept = list(before)
+    kept[at] = params[at]
+    return kept
 
 
 def _loops(tree: ast.FunctionDef) -> Iterator[tuple[str, str]]:
@@ -184,6 +210,20 @@ def _loops(tree: ast.FunctionDef) -> Iterator[tuple[str, str]]:
             end_plus_one = ast.parse(f"({ast.unparse(end)}) + 1", mode="eval").body
             loop.iter.args[min(1, len(loop.iter.args) - 1)] = end_plus_one
             yield "the loop makes one pass too many", ast.unparse(copy)
+        if len(loop.body) > 1:
+            copy = ast.parse(ast.unparse(tree))
+            _end_last_line(copy, at)
+            yield "the last line of a loop stands after it, and runs only once", ast.unparse(copy)
+
+
+def _end_last_line(tree: ast.AST, at: int) -> None:
+    """Put the last line of its loop number `at` behind that loop."""
+    loop = [node for node in ast.walk(tree) if isinstance(node, ast.For)][at]
+    for node in ast.walk(tree):
+        for _, lines in ast.iter_fields(node):
+            if isinstance(lines, list) and loop in lines:
+                lines.insert(lines.index(loop) + 1, loop.body.pop())
+                return
 
 
 def _constants(reference: Reference, forward: ast.FunctionDef, stem: str) -> Iterator[Change]:

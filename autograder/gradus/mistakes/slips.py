@@ -117,15 +117,24 @@ def _of_operator(node: ast.BinOp) -> Iterator[_Slip]:
         case ast.Add():
             yield f"without + {two}", left
             yield f"without {one} +", right
+            yield from _twice(node, right)
+            yield from _twice(node, left)
         case ast.Sub():
             yield f"without − {two}", left
             yield f"without {one} before − {two}", ast.UnaryOp(ast.USub(), right)
+            yield from _twice(node, right)
+            yield f"with {one} taken twice", ast.BinOp(left, ast.Add(), node)
         case ast.Mult():
             yield f"without the factor {two}", left
             yield f"without the factor {one}", right
+            yield from _twice(node, right)
+            yield from _twice(node, left)
         case ast.Div():
             yield f"if nothing were divided by {two}", left
             yield f"with {one} and {two} the other way round", ast.BinOp(right, op, left)
+            yield from _twice(node, right)
+            root = ast.BinOp(right, ast.Pow(), ast.Constant(0.5))
+            yield f"divided by the root of {two}", ast.BinOp(left, op, root)
         case ast.Pow():
             yield f"without the power {two}", left
             yield f"with {two} as a factor, not as a power", ast.BinOp(left, ast.Mult(), right)
@@ -135,6 +144,14 @@ def _of_operator(node: ast.BinOp) -> Iterator[_Slip]:
         case ast.BitAnd() | ast.BitOr():
             yield f"without the condition {two}", left
             yield f"without the condition {one}", right
+
+
+def _twice(node: ast.BinOp, part: ast.expr) -> Iterator[_Slip]:
+    """The same with one of its terms or factors once more."""
+    if isinstance(part, ast.Constant):
+        return
+    words = "divided by {0} twice" if isinstance(node.op, ast.Div) else "with {0} taken twice"
+    yield words.format(_shown(part)), ast.BinOp(node, node.op, part)
 
 
 def _numbers(node: ast.expr, beside: ast.expr) -> Iterator[tuple[str, ast.Constant]]:
@@ -195,10 +212,20 @@ def _of_statement(node: ast.AST) -> Iterator[_Slip]:
         case ast.If(test, [*body], orelse) if not any(isinstance(s, ast.Raise) for s in body):
             yield f"without the case {_shown(test)}", ast.If(ast.Constant(False), body, orelse)
             yield f"as if always {_shown(test)}", ast.If(ast.Constant(True), body, orelse)
-        case ast.Assign([ast.Name(name)], value) if name in _loaded(value):
-            yield f"if {name} were not changed after it is first set", ast.Pass()
         case ast.Assign([ast.Subscript() as target]):
             yield f"if {_shown(target)} were not set", ast.Pass()
+        case ast.Assign([ast.Name() | ast.Tuple() as target], value):
+            yield from _of_names(node, [n.id for n in ast.walk(target) if isinstance(n, ast.Name)])
+
+
+def _of_names(node: ast.Assign, names: list[str]) -> Iterator[_Slip]:
+    """What is set not changed, or one number in all of its places."""
+    for name in names:
+        if name in _loaded(node.value) and len(names) == 1:
+            yield f"if {name} were not changed after it is first set", ast.Pass()
+        mean = ast.parse(f"{name} = {name}.mean()").body
+        says = f"with the mean of all of {name} in the place of each"
+        yield says, ast.If(ast.Constant(True), [node, *mean], [])
 
 
 def _loaded(node: ast.AST) -> set[str]:
