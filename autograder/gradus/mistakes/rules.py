@@ -9,6 +9,7 @@ import ast
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -150,44 +151,44 @@ def _calling_with(function: str, change: Callable[[dict[str, Any]], None]) -> Wr
 
 def _state(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
     """An update that returns (params, state)."""
-    if not {"params", "state"} <= {a.arg for a in tree.args.args}:
-        return
-
-    def result(names: Names, change: Callable[[Any, Any, dict[str, Any]], Any]) -> None:
-        original = names[function]
-        signature = inspect.signature(original)
-
-        def changed(*args: Any, **kwargs: Any) -> Any:
-            arguments = signature.bind(*args, **kwargs).arguments
-            params, state = original(*args, **kwargs)
-            return change(params, state, arguments)
-
-        names[function] = changed
-
-    yield Change(
-        "the state is returned as it came: the next step needs the new one",
-        wrap=lambda names: result(names, lambda params, state, given: (params, given["state"])),
-    )
-    yield Change(
-        "the parameters are returned as they came",
-        wrap=lambda names: result(names, lambda params, state, given: (given["params"], state)),
-    )
-    for which, at in (("last", -1), ("first", 0)):
-        yield Change(
-            f"only the {which} of the parameters is updated",
-            wrap=lambda names, at=at: result(
-                names, lambda params, state, given: (_all_but(params, given["params"], at), state)
-            ),
-        )
+    if {"params", "state"} <= {a.arg for a in tree.args.args}:
+        for says, result in _RESULTS:
+            yield Change(says, wrap=partial(_returning, function, result))
 
 
-def _all_but(params: Any, before: Any, at: int) -> Any:
-    """The parameters as they were, but for one of them."""
+def _returning(function: str, result: Callable[..., Any], names: Names) -> None:
+    original = names[function]
+    signature = inspect.signature(original)
+
+    def changed(*args: Any, **kwargs: Any) -> Any:
+        params, state = original(*args, **kwargs)
+        return result(params, state, signature.bind(*args, **kwargs).arguments)
+
+    names[function] = changed
+
+
+def _all_but(at: int, params: Any, state: Any, given: dict[str, Any]) -> Any:
+    """The parameters as they came, but for one of them, and the state."""
     if not isinstance(params, list) or len(params) < 2:
         raise Unchanged
-    kept = list(before)
+    kept = list(given["params"])
     kept[at] = params[at]
-    return kept
+    return kept, state
+
+
+# What an update may return: of the new params, the new state and what was given.
+_RESULTS: tuple[tuple[str, Callable[..., Any]], ...] = (
+    (
+        "the state is returned as it came: the next step needs the new one",
+        lambda params, state, given: (params, given["state"]),
+    ),
+    (
+        "the parameters are returned as they came",
+        lambda params, state, given: (given["params"], state),
+    ),
+    ("only the last of the parameters is updated", partial(_all_but, -1)),
+    ("only the first of the parameters is updated", partial(_all_but, 0)),
+)
 
 
 def _loops(tree: ast.FunctionDef) -> Iterator[tuple[str, str]]:
