@@ -46,7 +46,7 @@ UNTRAINED = "the parameters are those of init_params: what sgd_step returns is d
 UNCOLLECTED = "the running statistics are still those of the start: each step returns new ones"
 FIRST = "the first batch of each epoch is left out: all full ones count"
 LAST = "the last batch of each epoch is left out: all full ones count"
-ANEW = "only the last epoch counts: the parameters are set anew in each"
+ANEW = "only one epoch counts: is return in the loop, or are params set anew in each?"
 ANEW_RUNNING = "only the last epoch counts for the running statistics: they are set anew in each"
 
 # Lines of wrong answers.

@@ -192,7 +192,7 @@ train = mistakes(
     change(
         "for epoch in range(epochs): -> for epoch in range(epochs):\n"
         "        params = he_init(sizes, seed, x.dtype, x.device)",
-        "only the last epoch counts: the parameters are set anew in each",
+        "only one epoch counts: is return in the loop, or are params set anew in each?",
     ),
     change("params, state = sgd_update( -> _, state = sgd_update(", DROPPED),
     change(

@@ -46,6 +46,7 @@ def changes_by_rule(reference: Reference, function: str) -> Iterator[Change]:
             for change in _arguments(forward, f"{stem}_forward"):
                 yield replace(change, argument="")  # gradients need not depend on it
             yield from _constants(reference, forward, stem)
+            yield from _one_row(function)
     yield from _arguments(tree, function)
     yield from _state(tree, function)
     for says, text in _loops(tree):
@@ -147,6 +148,33 @@ def _calling_with(function: str, change: Callable[[dict[str, Any]], None]) -> Wr
         names[function] = changed
 
     return wrap
+
+
+def _one_row(backward: str) -> Iterator[Change]:
+    """Gradients that a loop over the rows overwrites, in place of adding them up: all, or one."""
+    for which, at in (("last", -1), ("first", 0)):
+        says = f"only the {which} row of dout counts: add up what comes from all of them"
+        for place in (None, 0, 1, 2):
+            yield Change(says, wrap=partial(_from_row, backward, at, place))
+
+
+def _from_row(backward: str, at: int, place: int | None, names: Names) -> None:
+    original = names[backward]
+
+    def changed(dout: Tensor, cache: Any) -> Any:
+        gradients, tree = tree_flatten(original(dout, cache))
+        if dout.ndim == 0 or (place or 0) >= len(gradients):
+            raise Unchanged
+        alone = torch.zeros_like(dout)
+        alone[at] = dout[at]
+        of_row = tree_flatten(original(alone, cache))[0]
+        for n, gradient in enumerate(gradients):
+            shared = gradient.shape[:1] != dout.shape[:1]  # by all rows
+            if n == place if place is not None else shared:
+                gradients[n] = of_row[n]
+        return tree_unflatten(gradients, tree)
+
+    names[backward] = changed
 
 
 def _state(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
