@@ -184,6 +184,11 @@ def test_what_no_mistake_explains_is_not_called_one(course):
     assert said.count("with a pencil") == 1
 
 
+def test_a_gradient_that_holds_one_row_is_told_by_a_rule(course):
+    said = at_home(course, changed(course, ("(dout * x).sum(0)", "dout[-1] * x[-1]")))
+    assert "gradient of w: only the last row of dout counts" in said
+
+
 def test_a_backward_beside_a_forward_with_a_known_mistake_keeps_its_points(in_class):
     """A right one does; the identity with its own gradient earns nothing."""
     assert in_class["added"]["test_scale_forward"]["points"] == 0
@@ -280,6 +285,7 @@ def test_slips_change_one_place_that_is_written_by_students():
     for words in ("with + w for − w", "over all axes, not 0", "if nothing were divided by 2"):
         assert words in said
     assert {"with ≥ for > before 2", "without the case (len(y) > 2)"} <= set(said)
+    assert {"with w taken twice", "with the mean of all of y in the place of each"} <= set(said)
     for _, text in found:
         assert '"""x - w."""' in text
         assert text != ast.unparse(ast.parse(SLIPPERY))

@@ -47,6 +47,7 @@ def changes_by_rule(reference: Reference, function: str) -> Iterator[Change]:
                 yield replace(change, argument="")  # gradients need not depend on it
             yield from _constants(reference, forward, stem)
             yield from _one_row(function)
+            yield from _cached(forward, f"{stem}_forward")
     yield from _arguments(tree, function)
     yield from _state(tree, function)
     for says, text in _loops(tree):
@@ -175,6 +176,41 @@ def _from_row(backward: str, at: int, place: int | None, names: Names) -> None:
         return tree_unflatten(gradients, tree)
 
     names[backward] = changed
+
+
+def _cached(tree: ast.FunctionDef, forward: str) -> Iterator[Change]:
+    """Something else that is at hand in the place of what the forward puts into its cache."""
+    last = tree.body[-1]
+    value = last.value if isinstance(last, ast.Return) else None
+    if not isinstance(value, ast.Tuple) or len(value.elts) < 2:
+        return
+    cache = value.elts[1]
+    kept = cache.elts if isinstance(cache, ast.Tuple) else [cache]
+    at_hand = ["out", *(a.arg for a in tree.args.args)]
+    for place, node in enumerate(kept):
+        at = place if node is not cache else None
+        name = node.id if isinstance(node, ast.Name) else ""
+        for other in at_hand if name else ():
+            if other != name:
+                says = f"what it should be if the cache held {other} for {name}"
+                yield Change(says, wrap=partial(_caching, forward, at, other))
+
+
+def _caching(forward: str, at: int | None, other: str, names: Names) -> None:
+    original = names[forward]
+    signature = inspect.signature(original)
+
+    def changed(*args: Any, **kwargs: Any) -> Any:
+        out, cache, *more = original(*args, **kwargs)
+        given = {"out": out, **signature.bind(*args, **kwargs).arguments}
+        before, instead = cache if at is None else cache[at], given.get(other)
+        floats = _is_float(instead) and _is_float(before)
+        if not floats or getattr(instead, "shape", None) != before.shape:
+            raise Unchanged
+        cache = instead if at is None else (*cache[:at], instead, *cache[at + 1 :])
+        return out, cache, *more
+
+    names[forward] = changed
 
 
 def _state(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
