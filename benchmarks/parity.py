@@ -1,9 +1,10 @@
-"""Do all engines give the same scores? `python benchmarks/parity.py [TOPIC...] [--otter] [--stock]`
+"""Do all engines give the same scores? `benchmarks/parity.py [TOPIC...] [--otter [N]] [--stock]`
 
 Every case of every topic (stub, solution, mistakes, alternatives) is graded by `gradus grade`'s own
-pool and by nbgrader with Gradus's step; with --otter also by otter with the plugin (3 s each), with
---stock four cases of each topic by stock nbgrader and stock otter (20 s each). Scores must agree to
-the last point. Prints a table, and each disagreement.
+pool and by nbgrader with Gradus's step; with --otter also by otter with the plugin (10 s each: N asks
+for so many cases, spread evenly over the list), with --stock four cases of each topic by stock
+nbgrader and stock otter (20 s each). Scores must agree to the last point. Prints a table, and each
+disagreement.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def score(outcome: object) -> float | None:
 
 
 def all_scores(
-    course: Course, topic: Topic, otter: bool, stock: bool
+    course: Course, topic: Topic, otter: int | None, stock: bool
 ) -> Iterator[tuple[str, Scores]]:
     """The scores of each engine, by case; gradus comes first."""
     jobs = jobs_of(course, topic)
@@ -66,9 +67,10 @@ def all_scores(
     yield "gradus", {job.submission: score(result) for job, result in own}
     files = nbgrader_files(course, topic, checks, given)
     yield "nbgrader", _by_case((j, s) for j, s, _ in nbgrader_runs(topic.id, files, jobs))
-    if otter:
+    if otter is not None:
+        spread = jobs[:: max(1, len(jobs) // otter)] if otter else jobs
         archive = otter_files(course, topic, checks, given)[f"{topic.id}.zip"]
-        yield "otter", _by_case((j, score(r)) for j, r in run_otter(archive, jobs, 2))
+        yield "otter", _by_case((j, score(r)) for j, r in run_otter(archive, spread, 2))
     if stock:
         files = nbgrader_files(course, topic, checks, given, sandbox=False)
         yield "stock nbgrader", _by_case((j, s) for j, s, _ in nbgrader_runs(topic.id, files, some))
@@ -87,12 +89,12 @@ def _by_case(pairs: Iterable[tuple[Job, float | None]]) -> Scores:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("topics", nargs="*")
-    parser.add_argument("--otter", action="store_true")
+    parser.add_argument("--otter", type=int, nargs="?", const=0, metavar="N")
     parser.add_argument("--stock", action="store_true")
     arguments = parser.parse_args()
     course = load_course(find_course())
     engines = ["nbgrader"]
-    engines += ["otter"] if arguments.otter else []
+    engines += ["otter"] if arguments.otter is not None else []
     engines += ["stock nbgrader", "stock otter"] if arguments.stock else []
     table = Table("topic", *(f"{engine} = gradus" for engine in engines), "seconds", box=None)
     console = Console(width=120)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradus.clock import Clock
 from gradus.errors import (
@@ -28,6 +28,9 @@ from gradus.sandbox.launcher import Launcher
 from gradus.uses import Uses
 from gradus.wire.channel import Closed, Late
 from gradus.wire.frames import Garbage, Handle
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass
@@ -135,6 +138,12 @@ class Student:
         """Let the inputs that the last forward has modified be what they were, in its cache, too;
         when it comes again, what the forward has made of them. False where it has modified none."""
         return self._link is not None and self._request("exchange") == ("exchanged", True)
+
+    def mend(self, cache: Any, returned: Tensor, right: Tensor) -> bool:
+        """Let what a forward has returned, where its cache holds it, be what is right. False where
+        it does not."""
+        request = ("mend", cache, returned, right)
+        return self._link is not None and self._request(*request) == ("mended", True)
 
     def end(self) -> Trace:
         """Ends the check."""

@@ -52,11 +52,11 @@ def _judge_again(student: Student, c: Comparison, returned: Any) -> list[Leaf]:
         return []
     if c.kind == "gradients":
         inputs = list(c.inputs.values())
-        _, cache = lend(student, c, inputs, c.options)
+        out, cache = lend(student, c, inputs, c.options)
         if not student.last_changed:  # else its inputs may have to be exchanged once more
             with contextlib.suppress(CheckFailed, Raised):  # whatever comes of it
                 lend(student, c, _halved(inputs), c.options)
-        leaves, _ = judge_backward(student, c, cache)
+        leaves, _ = judge_backward(student, c, cache, out)
     else:
         leaves, _ = JUDGES[c.kind](student, c)
     if not all_right(leaves):
@@ -133,8 +133,8 @@ def _is_right(student: Student, c: Comparison) -> bool:
 def leaves_of(student: Student, c: Comparison) -> list[Leaf]:
     """What a call beside those of the check returns; raises what it raises."""
     if c.kind == "gradients":
-        _, cache = lend(student, c, list(c.inputs.values()), c.options)
-        return judge_backward(student, c, cache)[0]
+        out, cache = lend(student, c, list(c.inputs.values()), c.options)
+        return judge_backward(student, replace(c, out=None), cache, out)[0]
     return JUDGES[c.kind](student, c)[0]
 
 

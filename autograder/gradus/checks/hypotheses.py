@@ -421,7 +421,9 @@ def scale_along_axis(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[
             expected.square().sum(others, keepdim=True) + 1e-300
         )
         many = (expected != 0).sum(others, keepdim=True) > 1  # else any value is a factor
-        if agree(actual, ratio * expected) and bool(((ratio != 0) & (many | (ratio == 1))).all()):
+        alike = agree(ratio, ratio.flatten()[:1].expand_as(ratio))  # then it is one factor's doing
+        own = bool(((ratio != 0) & (many | (ratio == 1))).all()) and not alike
+        if own and agree(actual, ratio * expected):
             yield Diagnosis(
                 f"scale along:{axis}",
                 f"each slice along axis {axis} is off by a factor of its own",

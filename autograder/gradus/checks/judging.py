@@ -153,7 +153,7 @@ def _judge_gradients(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
     if off and isinstance(out, Tensor) and is_right(out, cast(Tensor, c.out)):
         off = False
         notes.unjudged.pop()
-    leaves, gradients = judge_backward(student, c, cache)
+    leaves, gradients = judge_backward(student, c, cache, out)
     if not all_right(leaves):
         _explain_by_forward(student, c, off, out, [leaf.mine for leaf in leaves])
         return leaves, gradients
@@ -161,7 +161,7 @@ def _judge_gradients(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
         notes.unjudged.pop()
     else:
         notes.judged.add(backward)
-    if not all_right(judge_backward(student, c, cache)[0]):
+    if not all_right(judge_backward(student, c, cache, out)[0]):
         raise CheckFailed(
             f"{c.function}_backward changes its cache in place",
             "Called again with the same cache, it returns another gradient. What lies in the cache "
@@ -180,21 +180,37 @@ def lend(
     return out, cache
 
 
-def judge_backward(student: Student, c: Comparison, cache: Any) -> tuple[list[Leaf], Any]:
+def judge_backward(
+    student: Student, c: Comparison, cache: Any, out: Any = None
+) -> tuple[list[Leaf], Any]:
     """The gradients beside the right ones. Those of a forward that modifies its inputs, which its
-    cache may hold, are right where they are so for the inputs as they came."""
-    found = _backward(student, c, cache)
+    cache may hold, are right where they are so for the inputs as they came; and those of a forward
+    that is off and whose cache holds its `out`, where they are so for the right one."""
+    found = _backward(student, c, cache, out)
     off = f"{c.function}_forward" in current().lost
     if off and not all_right(found[0]) and student.exchange():
-        other = _backward(student, c, cache)
+        other = _backward(student, c, cache, out)
         if all_right(other[0]):
             return other
         student.exchange()
+    if not off or all_right(found[0]) or not isinstance(out, Tensor) or c.out is None:
+        return found
+    if out.shape == c.out.shape and student.mend(cache, out, c.out):
+        other = _backward(student, c, cache, out)
+        if all_right(other[0]):
+            return other
+        student.mend(cache, c.out, out)
     return found
 
 
-def _backward(student: Student, c: Comparison, cache: Any) -> tuple[list[Leaf], Any]:
-    gradients = call(student, f"{c.function}_backward", c.dout, cache)
+def _dout_of(c: Comparison, out: Any) -> Tensor | None:
+    """What arrives from above is of the dtype of what has gone up."""
+    own = isinstance(out, Tensor) and out.is_floating_point()
+    return c.dout.to(out.dtype) if own and c.dout is not None else c.dout
+
+
+def _backward(student: Student, c: Comparison, cache: Any, out: Any) -> tuple[list[Leaf], Any]:
+    gradients = call(student, f"{c.function}_backward", _dout_of(c, out), cache)
     pairs: list[Pair] = []
     unpacked = unpack_gradients(gradients, c.function, c.wrt, c.expected)
     for name, gradient in zip(c.wrt, unpacked, strict=True):

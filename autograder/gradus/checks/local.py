@@ -89,6 +89,11 @@ class LocalStudent:
         """As Student.exchange."""
         return self._changes.exchange()
 
+    def mend(self, cache: Any, returned: Tensor, right: Tensor) -> bool:
+        """As Student.mend."""
+        kept = self._kept[cache.id] if isinstance(cache, Handle) else cache
+        return changes.mend(kept, returned, right)
+
     def end(self) -> Trace:
         """Ends the check."""
         return Trace()

@@ -90,8 +90,8 @@ def judge_many(student: Student, c: Comparison) -> list[Leaf]:
     seconds = 2 * c.seconds if off else c.seconds  # a wrong forward may take long, too
     try:
         with student.apart(seconds):
-            _, cache = lend(student, many, list(many.inputs.values()), many.options)
-            leaves, _ = judge_backward(student, many, cache)
+            out, cache = lend(student, many, list(many.inputs.values()), many.options)
+            leaves, _ = judge_backward(student, replace(many, out=None), cache, out)
     except TimedOut:
         text = f"{judged(c)} computes for more than {seconds:.1g} s with an axis of {c.when}"
         raise CheckFailed(text, FORMULA, diagnosis="too slow") from None

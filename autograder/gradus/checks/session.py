@@ -326,7 +326,7 @@ def _attempt(
         elif info.function.endswith("_backward") and forward in lost and MEND_FIRST not in message:
             message += f"\nThe cache is {forward}'s, which fails its own check: {MEND_FIRST}"
         elif info.function.endswith("_backward") and status is Status.FAILED and diagnosis is None:
-            message += f"\nIt goes by the cache: is what {forward} puts there right?"
+            message += f"\nIt is wrong, or else what {forward} keeps for it in the cache."
     raised_by = getattr(error, "function", None) or info.function
     result = info.result(
         status,

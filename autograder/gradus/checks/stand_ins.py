@@ -60,7 +60,7 @@ def forward_backward(
         leaves, spec = tree_flatten([x for x in inputs if _is_variable(x)])
         # Of a scalar: with grad_outputs, torch's first call imports sympy, which takes seconds.
         with torch.enable_grad():
-            scalar = (out * dout.to(out.dtype)).sum()
+            scalar = (out * torch.as_tensor(dout).to(out.dtype)).sum()  # a loss's may be 1.0
         gradients = torch.autograd.grad(
             scalar, leaves, retain_graph=True, allow_unused=True, materialize_grads=True
         )

@@ -142,7 +142,7 @@ def _ones(c: Comparison, solution: LocalStudent, asked: Collection[str]) -> Edge
         key = f"{judged(c)}: {name}, axis {tensors[name].shape.index(size)}"
         if key in asked:
             continue
-        right = right_call(solution, _of_size_1(c, size))
+        right = right_call(solution, with_fitting_dout(_of_size_1(c, size), solution))
         if right and _is_asked(right, solution):
             shapes = [
                 f"{of} of shape {tuple(value.shape)}"
@@ -162,6 +162,18 @@ def _of_size_1(c: Comparison, size: int) -> Comparison:
 
     inputs, options, dout = tree_map(cut, (dict(c.inputs), dict(c.options), c.dout))
     return replace(c, inputs=inputs, options=options, dout=dout)
+
+
+def with_fitting_dout(c: Comparison, solution: LocalStudent) -> Comparison:
+    """The call with as much of its dout as what the solution's forward returns has room for."""
+    if c.dout is None:
+        return c
+    with contextlib.suppress(Exception):  # the call may be none
+        out, _ = lend(cast(Student, solution), c, list(c.inputs.values()), c.options)
+        times = -(-out.numel() // c.dout.numel())
+        above = c.dout.flatten().repeat(times)[: out.numel()]
+        return replace(c, dout=above.reshape(out.shape))
+    return c
 
 
 def _is_asked(c: Comparison, solution: LocalStudent) -> bool:
@@ -222,6 +234,8 @@ def _returned(student: Student, c: Comparison) -> Comparison:
         return replace(c, expected=out, also=also)
     if c.kind == "gradients":
         out, cache = lend(student, c, inputs, c.options)
+        if c.dout is None or out.shape != c.dout.shape:
+            raise ValueError("dout is not of the shape of what the forward returns")
         gradients = call(student, judged(c), c.dout, cache)
         unpacked = unpack_gradients(gradients, c.function, c.wrt, c.expected)
         return replace(c, expected=dict(zip(c.wrt, unpacked, strict=True)), out=out)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,12 +17,17 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from gradus.checks import record
 from gradus.checks.comparison import Comparison
-from gradus.checks.judging import lend
 from gradus.checks.local import LocalStudent
-from gradus.mistakes.edges import SECONDS, alternatives_of, asks_back, may_agree, right_call
+from gradus.mistakes.edges import (
+    SECONDS,
+    alternatives_of,
+    asks_back,
+    may_agree,
+    right_call,
+    with_fitting_dout,
+)
 from gradus.mistakes.reference import Reference
 from gradus.mistakes.runs import Run
-from gradus.student import Student
 
 MOST = 40  # numbers in its inputs
 LARGEST = 12.0
@@ -59,12 +64,12 @@ def _cut_calls(compared: Sequence[Comparison], solution: LocalStudent) -> Iterat
     for c in sorted(compared, key=_size):
         for most in (2, 3):  # of two numbers some mistakes make the same
             call = _cut(c, most, solution)
-            if call is not None and _size(call) <= MOST:
+            if _size(call) <= MOST:
                 yield from itertools.islice(_rounded(call, solution), 1)
 
 
-def _cut(c: Comparison, most: int, solution: LocalStudent) -> Comparison | None:
-    """The call with no axis longer than `most`; None where the solution does not take it."""
+def _cut(c: Comparison, most: int, solution: LocalStudent) -> Comparison:
+    """The call with no axis longer than `most`."""
 
     def cut(value: Any) -> Any:
         if isinstance(value, dict):
@@ -76,14 +81,7 @@ def _cut(c: Comparison, most: int, solution: LocalStudent) -> Comparison | None:
         return type(value)(map(cut, value)) if type(value) in (list, tuple) else value
 
     call = replace(c, inputs=cut(dict(c.inputs)), options=cut(dict(c.options)))
-    if c.dout is None:
-        return call
-    try:
-        out, _ = lend(cast(Student, solution), call, list(call.inputs.values()), call.options)
-    except Exception:
-        return None
-    above = c.dout.flatten()[: out.numel()]
-    return replace(call, dout=above.reshape(out.shape)) if len(above) == out.numel() else None
+    return with_fitting_dout(call, solution)
 
 
 def _rounded(c: Comparison, solution: LocalStudent) -> Iterator[Comparison]:
