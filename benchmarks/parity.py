@@ -1,8 +1,8 @@
 """Do all engines give the same scores? `benchmarks/parity.py [TOPIC...] [--otter [N]] [--stock]`
 
 Every case of every topic (stub, solution, mistakes, alternatives) is graded by `gradus grade`'s own
-pool and by nbgrader with Gradus's step; with --otter also by otter with the plugin (10 s each: N asks
-for so many cases, spread evenly over the list), with --stock four cases of each topic by stock
+pool and by nbgrader with Gradus's step; with --otter also by otter with the plugin (10 s each; N:
+so many cases, spread evenly over the list), with --stock four cases of each topic by stock
 nbgrader and stock otter (20 s each). Scores must agree to the last point. Prints a table, and each
 disagreement.
 """

@@ -203,14 +203,14 @@ def judge_backward(
     return found
 
 
-def _dout_of(c: Comparison, out: Any) -> Tensor | None:
-    """What arrives from above is of the dtype of what has gone up."""
-    own = isinstance(out, Tensor) and out.is_floating_point()
-    return c.dout.to(out.dtype) if own and c.dout is not None else c.dout
-
-
 def _backward(student: Student, c: Comparison, cache: Any, out: Any) -> tuple[list[Leaf], Any]:
-    gradients = call(student, f"{c.function}_backward", _dout_of(c, out), cache)
+    try:
+        gradients = call(student, f"{c.function}_backward", c.dout, cache)
+    except Raised:
+        if c.dout is None or not isinstance(out, Tensor) or out.dtype == c.dout.dtype:
+            raise
+        # What arrives from above may be asked to be of the dtype of what has gone up.
+        gradients = call(student, f"{c.function}_backward", c.dout.to(out.dtype), cache)
     pairs: list[Pair] = []
     unpacked = unpack_gradients(gradients, c.function, c.wrt, c.expected)
     for name, gradient in zip(c.wrt, unpacked, strict=True):
