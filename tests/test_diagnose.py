@@ -253,6 +253,15 @@ def test_what_differs_from_call_to_call_is_said():
     assert failure.diagnosis == "second call"
 
 
+def test_a_default_that_is_not_the_stubs_is_named():
+    notes = record.start(0, defaults={"f": {"k": 2.0, "c": 0.0}})
+    student = LocalStudent({"f": lambda x, k=3.0, c=0.0: k * x + c}, seconds=60.0)
+    x = Rng(2).normal(5)
+    check_result(student, "f", dict(x=x), 2 * x, "out")
+    said = str(conclude(None, notes, student))
+    assert said.startswith("out: right where k=2.0 is given, and wrong without")
+
+
 def test_whole_numbers_are_no_floats():
     counts = torch.tensor([3, 1, 2])
     failure = verdict_of_calls(lambda x: counts.double(), [(torch.zeros(2), counts)])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -56,6 +57,8 @@ def conclude(
         for comparison in notes.small:
             with contextlib.suppress(CheckFailed, SubmissionError):
                 notes.shown.append((comparison, leaves_of(student, comparison)))
+    if student is not None:
+        notes.settled = _of_default(student, notes)
     found = explain(notes)
     if student is not None and found is None:
         try:
@@ -68,6 +71,24 @@ def conclude(
     if isinstance(found, CheckFailed) and found.diagnosis is None:
         return _of_chance(student, notes) or _with_small_call(student, found, notes)
     return found
+
+
+def _of_default(student: Student, notes: Record) -> CheckFailed | None:
+    """Whether the first call that was wrong is right where what it leaves out is given."""
+    if notes.first_wrong is None:
+        return None
+    c, leaves = notes.first_wrong
+    wrong = next((one for one in leaves if not all_right([one])), leaves[0])
+    in_forward = "_forward" if c.kind in ("forward", "gradients") else ""
+    defaults = notes.defaults.get(c.function + in_forward, {})
+    for name in sorted(defaults.keys() - c.inputs.keys() - c.options.keys()):
+        value = defaults[name]
+        with contextlib.suppress(CheckFailed, SubmissionError):
+            if all_right(leaves_of(student, replace(c, options={**c.options, name: value}))):
+                text = f"{wrong.path}: right where {name}={value!r} is given, and wrong without"
+                why = f"{value!r} is the stub's default for {name}: keep it."
+                return CheckFailed(text, why, evidence(wrong), diagnosis=f"default:{name}")
+    return None
 
 
 def _of_chance(student: Student, notes: Record) -> CheckFailed | None:
@@ -111,6 +132,8 @@ def explain(notes: Record) -> Exception | None:
     the forward's own check has taken the points for it. So does one that is right wherever the
     forward is.
     """
+    if notes.settled is not None:
+        return notes.settled
     failure, seen = notes.failures[0], transcript(notes.seen)
     judged = set(notes.unjudged) <= notes.judged | notes.passed
     if judged and len(notes.unjudged) == len(notes.failures):

@@ -44,7 +44,7 @@ def compare(student: Student, comparison: Comparison) -> Any:
         try:
             leaves, returned = JUDGES[comparison.kind](student, comparison)
         except (Raised, TimedOut) as raised:
-            raised.message += _asked(comparison)
+            raised.message += _asked(comparison, refused=raised.message.startswith(REFUSALS))
             raise
         value = returned
         if notes.keep:
@@ -62,6 +62,9 @@ def compare(student: Student, comparison: Comparison) -> Any:
         notes.first_wrong = _copy(comparison), leaves
     notes.right += right and comparison.kind != "raises"
     return value if right else comparison.expected
+
+
+REFUSALS = ("ValueError", "AssertionError")
 
 
 def judged(c: Comparison) -> str:
@@ -335,19 +338,21 @@ def _is_of_other_dtype(leaf: Leaf, *, exactly: bool) -> bool:
     return (exactly and mine != right) or is_float
 
 
-def _asked(c: Comparison) -> str:
-    """What is asked for where an error comes instead, as a line; "" where that is long."""
+def _asked(c: Comparison, *, refused: bool) -> str:
+    """What is asked for where an error comes instead, as a line; "" where that is long. `refused`:
+    it may be meant to say that there is no answer."""
     if c.kind == "raises":
         return f"\nIt must raise {c.expected} when {c.when}"
     call_text = _short_call(c)
     if not call_text:
-        return _by_shapes(c)
+        text = _by_shapes(c)
+        return f"\n{'It has an answer' if refused else 'The call'}: {text}" if text else ""
     right = f"{c.expected:.6g}" if isinstance(c.expected, float) else repr(c.expected)
     return f"\n{call_text} should be {right}" if len(right) <= 30 else ""
 
 
 def _by_shapes(c: Comparison) -> str:
-    """The call by its tensors' shapes, as a line."""
+    """The call by its tensors' shapes; "" where that is long."""
 
     def shown(name: str, value: Any) -> str:
         if isinstance(value, Tensor):
@@ -364,7 +369,7 @@ def _by_shapes(c: Comparison) -> str:
     else:
         dout = shown("dout", c.dout)
         text = f"{judged(c)}({dout}, cache), the cache of {c.function}_forward({given})"
-    return f"\nThe call: {text}" if len(text) <= 160 else ""
+    return text if len(text) <= 160 else ""
 
 
 def _short_call(c: Comparison) -> str:

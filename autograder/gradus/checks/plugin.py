@@ -35,6 +35,7 @@ class Subject:
     many: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     float32: Mapping[str, float] = field(default_factory=dict)
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of each function
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     uses: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of other functions
     show: bool = False  # the calls of each check, for a student to follow
 
@@ -44,7 +45,7 @@ class Subject:
             self.known, self.parameters = recording.known, recording.parameters
             self.edges, self.small = recording.edges, recording.small
             self.many, self.uses = recording.many, recording.uses
-            self.float32 = recording.float32
+            self.float32, self.defaults = recording.float32, recording.defaults
 
 
 SUBJECT: pytest.StashKey[Subject] = pytest.StashKey()
@@ -109,7 +110,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     if recording is not None:
         name, parts = pyfuncitem.name, ("known", "edges", "small", "many")
         about = {part: getattr(recording, part).get(name, ()) for part in parts}
-        about["float32"] = recording.float32.get(name, 1.0)
+        about |= dict(float32=recording.float32.get(name, 1.0), defaults=recording.defaults)
     seed = derive_seed(PUBLIC_SALT, _topic_id(pyfuncitem.path), pyfuncitem.name)
     notes, error, result = record.start(seed, **about), None, None
     try:

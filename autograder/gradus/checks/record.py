@@ -32,7 +32,8 @@ class Record:
     `by_rule` says that no one has written what was said.
     `edges` are calls to be made when it has passed, and `many` one with many rows; `small` is one
     to show when nothing explains why it has not. With `keep` its calls are kept, too. `float32` is
-    the part of the tolerance for float32 that it allows.
+    the part of the tolerance for float32 that it allows; `defaults` are what each function's
+    parameters are by default.
     """
 
     seed: int = 0
@@ -48,6 +49,7 @@ class Record:
     small: Sequence[Comparison] = ()
     many: Sequence[Comparison] = ()
     float32: float = 1.0
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     said: str = ""
     votes: Mapping[str, int] = field(default_factory=dict)
     explained: Collection[str] = ()
@@ -68,6 +70,7 @@ class Record:
     first_wrong: tuple[Comparison, list[Leaf]] | None = None
     first: dict[str, tuple[Comparison, Any]] = field(default_factory=dict)  # right, by function
     hint: str = ""  # about the first failure
+    settled: Exception | None = None  # what it says whatever others do
     inside: bool = False  # a comparison: a call outside of one is a property's
     properties: bool = False  # the check is more than comparisons
     graphs: dict[int, Any] = field(default_factory=dict)  # of stand-ins, by ticket

@@ -20,7 +20,7 @@ from gradus.checks.known import Known, Recorded
 from gradus.digests import recording_file, tests_digest
 from gradus.wire.frames import Decoder, Encoder, Handle, flat_bytes
 
-FORMAT = 7
+FORMAT = 8
 _LIMIT = 64 << 20  # bytes of the tensors in one file
 
 
@@ -30,9 +30,9 @@ class Recording:
 
     `edges` are the calls that are made when a check has passed, `small` those when nothing explains
     why it has not; `many` one of a backward, to be repeated; `float32` the part of float32's
-    tolerance that each check allows; `parameters` the names of each function's; `uses` the
-    functions that each may be expected to call; `unnoticed` the arguments ("train: epochs") that no
-    check of their function notices.
+    tolerance that each check allows; `parameters` the names of each function's, `defaults` what
+    they are when left out; `uses` the functions that each may be expected to call; `unnoticed` the
+    arguments ("train: epochs") that no check of their function notices.
     """
 
     sources: str  # a digest of all that it depends on
@@ -45,6 +45,7 @@ class Recording:
     many: Mapping[str, Sequence[Comparison]] = field(default_factory=dict)
     float32: Mapping[str, float] = field(default_factory=dict)
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     uses: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def packed(self) -> bytes:
@@ -74,6 +75,7 @@ class Recording:
                 "values": encoder.encode(tensors.all),
                 "float32": dict(self.float32),
                 "parameters": {name: list(names) for name, names in self.parameters.items()},
+                "defaults": {name: dict(values) for name, values in self.defaults.items()},
                 "uses": {name: list(names) for name, names in self.uses.items()},
                 "tensors": b"".join(bytes(part) for part in encoder.parts),
             }
@@ -108,6 +110,7 @@ class Recording:
                 many,
                 content["float32"],
                 content["parameters"],
+                content["defaults"],
                 content["uses"],
             )
         except ValueError:

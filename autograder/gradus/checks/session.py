@@ -294,6 +294,7 @@ def _attempt(
         small=() if shown else subject.small.get(item.name, ()),
         many=subject.many.get(item.name, ()),
         float32=subject.float32.get(item.name, 1.0),
+        defaults=subject.defaults,
         lost=lost,
         passed=passed,
         short=short,

@@ -54,6 +54,7 @@ def prepare(
             many=calls.many,
             float32=calls.float32,
             parameters=reference.parameters(),
+            defaults=reference.defaults(),
             uses=reference.uses(sources.mistakes.alternatives),
         )
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -82,4 +83,5 @@ def prepare_public(course: Course, topic: Topic) -> Recording:
         small=calls.small,
         many=calls.many,
         float32=calls.float32,
+        defaults=Reference(sources.solution).defaults(),
     )

@@ -37,6 +37,19 @@ class Reference:
                 found[node.name] = [a.arg for a in names]
         return found
 
+    def defaults(self) -> dict[str, dict[str, Any]]:
+        """The numbers and words that each function's parameters have by default."""
+        found: dict[str, dict[str, Any]] = {}
+        for node in ast.parse(self.solution.text).body:
+            if isinstance(node, ast.FunctionDef):
+                last = node.args.args[len(node.args.args) - len(node.args.defaults) :]
+                found[node.name] = {
+                    argument.arg: default.value
+                    for argument, default in zip(last, node.args.defaults, strict=True)
+                    if isinstance(default, ast.Constant) and default.value is not None
+                }
+        return found
+
     def uses(self, alternatives: Iterable[Alternative]) -> dict[str, list[str]]:
         """By function, the others that it uses in the solution or in one of the alternatives,
         directly or through what it calls."""

@@ -87,10 +87,24 @@ def _arguments(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
         for words, other in _REPLACED:
             says = f"what it should be for {words.format(name)}"
             yield Change(says, wrap=_replacing(function, name, other), argument=name)
+    for which, at in (("last", -1), ("first", 0)):
+        says = f"only the {which} row counts: all of them should"
+        yield Change(says, wrap=_calling_with(function, partial(_keep_row, at)))
     for at, first in enumerate(names):
         for second in names[at + 1 :]:
             says = f"what it should be with {first} and {second} swapped"
             yield Change(says, wrap=_swapping(function, first, second))
+
+
+def _keep_row(at: int, arguments: dict[str, Any]) -> None:
+    """Of all tensors that are as long as the first one, one row."""
+    tensors = {name: v for name, v in arguments.items() if isinstance(v, Tensor) and v.ndim}
+    rows = len(next(iter(tensors.values()), ()))
+    if rows < 2:
+        raise Unchanged
+    for name, value in tensors.items():
+        if len(value) == rows:
+            arguments[name] = value[at:][:1]
 
 
 def _always(value: Any) -> Callable[[Any], Any]:
