@@ -90,6 +90,7 @@ def _arguments(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
     for which, at in (("last", -1), ("first", 0)):
         says = f"only the {which} row counts: all of them should"
         yield Change(says, wrap=_calling_with(function, partial(_keep_row, at)))
+        yield Change(says, wrap=partial(_of_all_rows, function, at))
     for at, first in enumerate(names):
         for second in names[at + 1 :]:
             says = f"what it should be with {first} and {second} swapped"
@@ -100,11 +101,27 @@ def _keep_row(at: int, arguments: dict[str, Any]) -> None:
     """Of all tensors that are as long as the first one, one row."""
     tensors = {name: v for name, v in arguments.items() if isinstance(v, Tensor) and v.ndim}
     rows = len(next(iter(tensors.values()), ()))
-    if rows < 2:
-        raise Unchanged
     for name, value in tensors.items():
         if len(value) == rows:
             arguments[name] = value[at:][:1]
+
+
+def _of_all_rows(function: str, at: int, names: Names) -> None:
+    """One row's part of a mean over all of them: each row has overwritten the one before."""
+    original = names[function]
+    signature = inspect.signature(original)
+
+    def changed(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        rows = next((len(v) for v in args if isinstance(v, Tensor) and v.ndim), 1)
+        _keep_row(at, bound.arguments)
+        value = original(*bound.args, **bound.kwargs)
+        mean, *more = value if isinstance(value, tuple) else (value,)
+        if not isinstance(mean, Tensor) or mean.ndim:
+            raise Unchanged
+        return (mean / rows, *more) if more else mean / rows
+
+    names[function] = changed
 
 
 def _always(value: Any) -> Callable[[Any], Any]:
