@@ -507,11 +507,14 @@ def slices(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]
     if actual.shape != expected.shape or expected.ndim < 2:
         return
     wrong = ~closeness(actual, expected)
+    telling = (actual != 0) | (expected != 0)  # that 0 is right may be no merit
     for axis, size in enumerate(expected.shape):
         rest = [d for d in range(expected.ndim) if d != axis]
-        share = wrong.double().mean(rest)
+        count = telling.double().sum(rest)
+        share = wrong.double().sum(rest) / count
         bad = (share > 0).nonzero().flatten().tolist()
-        if wrong.numel() < 3 * size or not 0 < len(bad) < size or bool((share[bad] < 0.6).any()):
+        few = wrong.numel() < 3 * size or bool((count == 0).any())
+        if few or not 0 < len(bad) < size or bool((share[bad] < 0.6).any()):
             continue
         good = [n for n in range(size) if n not in bad]
         if len(good) == 1:

@@ -183,26 +183,27 @@ def _calling_with(function: str, change: Callable[[dict[str, Any]], None]) -> Wr
 
 
 def _one_row(backward: str) -> Iterator[Change]:
-    """Gradients that a loop over the rows overwrites, in place of adding them up: all, or one."""
+    """Gradients that a loop over the rows overwrites, in place of adding them up: all that rows
+    share, the vectors among them, or one."""
     for which, at in (("last", -1), ("first", 0)):
         says = f"only the {which} row of dout counts: add up what comes from all of them"
-        for place in (None, 0, 1, 2):
+        for place in ("shared", "vectors", 0, 1, 2):
             yield Change(says, wrap=partial(_from_row, backward, at, place))
 
 
-def _from_row(backward: str, at: int, place: int | None, names: Names) -> None:
+def _from_row(backward: str, at: int, place: str | int, names: Names) -> None:
     original = names[backward]
 
     def changed(dout: Tensor, cache: Any) -> Any:
         gradients, tree = tree_flatten(original(dout, cache))
-        if dout.ndim == 0 or (place or 0) >= len(gradients):
+        if dout.ndim == 0 or (isinstance(place, int) and place >= len(gradients)):
             raise Unchanged
         alone = torch.zeros_like(dout)
         alone[at] = dout[at]
         of_row = tree_flatten(original(alone, cache))[0]
         for n, gradient in enumerate(gradients):
-            shared = gradient.shape[:1] != dout.shape[:1]  # by all rows
-            if n == place if place is not None else shared:
+            shared = gradient.shape[:1] != dout.shape[:1]
+            if place in (n, "shared" if shared else n, "vectors" if gradient.ndim == 1 else n):
                 gradients[n] = of_row[n]
         return tree_unflatten(gradients, tree)
 
