@@ -139,10 +139,10 @@ class Student:
         when it comes again, what the forward has made of them. False where it has modified none."""
         return self._link is not None and self._request("exchange") == ("exchanged", True)
 
-    def mend(self, cache: Any, returned: Tensor, right: Tensor) -> bool:
-        """Let what a forward has returned, where its cache holds it, be what is right. False where
-        it does not."""
-        request = ("mend", cache, returned, right)
+    def mend(self, cache: Any, returned: Tensor, right: Tensor, kept: Sequence[Tensor]) -> bool:
+        """Let what the last forward has `returned` be `right` in its cache, and what a right one
+        would have `kept`, as far as that shows. False where nothing does; `exchange` undoes it."""
+        request = ("mend", cache, returned, right, list(kept))
         return self._link is not None and self._request(*request) == ("mended", True)
 
     def end(self) -> Trace:

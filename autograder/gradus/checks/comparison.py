@@ -33,8 +33,8 @@ class Comparison:
     inputs: what it is called with, in order, by the names that the student should read.
     options: keyword arguments. name: what messages call the result. sizes: as a Leaf's.
     also: what a forward returns after (out, cache), by name, to be compared where it is not None.
-    dout, wrt, out: of gradients, what arrives from above, the inputs whose gradients come back,
-    and what the forward returns.
+    dout, wrt, out, kept: of gradients, what arrives from above, the inputs whose gradients come
+    back, what the forward returns, and what the solution's keeps in its cache.
     when: of an error, what is wrong with the arguments; of another, what is special about it.
     repeat, sketches, seconds: of a call with many rows (`many.py`) a size of the axes that are
     repeated, and how often; what is known of each of the gradients; what it may compute.
@@ -50,6 +50,7 @@ class Comparison:
     dout: Tensor | None = None
     wrt: tuple[str, ...] = ()
     out: Tensor | None = None
+    kept: Sequence[Tensor] = ()
     sizes: Mapping[str, float] = field(default_factory=dict)
     same_dtype: bool = False
     when: str = ""

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 def compare(student: Student, comparison: Comparison) -> Any:
     """Make the call and note what is wrong; returns the value to go on with."""
     notes = current()
+    if comparison.kind == "gradients":
+        comparison = replace(comparison, kept=notes.next_cache())
     if notes.keep:
         kept = _copy(comparison)
         notes.shown.append((kept, None))
@@ -188,7 +190,7 @@ def judge_backward(
 ) -> tuple[list[Leaf], Any]:
     """The gradients beside the right ones. Those of a forward that modifies its inputs, which its
     cache may hold, are right where they are so for the inputs as they came; and those of a forward
-    that is off and whose cache holds its `out`, where they are so for the right one."""
+    that is off, where they are so for what a right one returns, and keeps, in its cache."""
     found = _backward(student, c, cache, out)
     off = f"{c.function}_forward" in current().lost
     if off and not all_right(found[0]) and student.exchange():
@@ -198,11 +200,11 @@ def judge_backward(
         student.exchange()
     if not off or all_right(found[0]) or not isinstance(out, Tensor) or c.out is None:
         return found
-    if out.shape == c.out.shape and student.mend(cache, out, c.out):
+    if out.shape == c.out.shape and student.mend(cache, out, c.out, c.kept):
         other = _backward(student, c, cache, out)
         if all_right(other[0]):
             return other
-        student.mend(cache, c.out, out)
+        student.exchange()
     return found
 
 

@@ -89,10 +89,14 @@ class LocalStudent:
         """As Student.exchange."""
         return self._changes.exchange()
 
-    def mend(self, cache: Any, returned: Tensor, right: Tensor) -> bool:
+    def kept(self, handle: Handle) -> Any:
+        """What a function has returned that is no data."""
+        return self._kept[handle.id]
+
+    def mend(self, cache: Any, returned: Tensor, right: Tensor, kept: Sequence[Tensor]) -> bool:
         """As Student.mend."""
-        kept = self._kept[cache.id] if isinstance(cache, Handle) else cache
-        return changes.mend(kept, returned, right)
+        own = self.kept(cache) if isinstance(cache, Handle) else cache
+        return self._changes.mend(own, returned, right, list(kept))
 
     def end(self) -> Trace:
         """Ends the check."""

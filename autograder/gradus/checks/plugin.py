@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gradus.checks.comparison import Comparison
     from gradus.checks.known import Recorded
     from gradus.checks.recorded import Recording
@@ -36,6 +38,7 @@ class Subject:
     float32: Mapping[str, float] = field(default_factory=dict)
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of each function
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    caches: Mapping[str, Sequence[Sequence[Tensor]]] = field(default_factory=dict)
     uses: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of other functions
     show: bool = False  # the calls of each check, for a student to follow
 
@@ -46,6 +49,7 @@ class Subject:
             self.edges, self.small = recording.edges, recording.small
             self.many, self.uses = recording.many, recording.uses
             self.float32, self.defaults = recording.float32, recording.defaults
+            self.caches = recording.caches
 
 
 SUBJECT: pytest.StashKey[Subject] = pytest.StashKey()

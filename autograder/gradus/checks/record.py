@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gradus.checks.comparison import Comparison
     from gradus.checks.failure import Leaf
     from gradus.checks.fingerprint import Seen
@@ -33,7 +35,7 @@ class Record:
     `edges` are calls to be made when it has passed, and `many` one with many rows; `small` is one
     to show when nothing explains why it has not. With `keep` its calls are kept, too. `float32` is
     the part of the tolerance for float32 that it allows; `defaults` are what each function's
-    parameters are by default.
+    parameters are by default, `caches` what the solution keeps for each of its backwards.
     """
 
     seed: int = 0
@@ -49,6 +51,7 @@ class Record:
     small: Sequence[Comparison] = ()
     many: Sequence[Comparison] = ()
     float32: float = 1.0
+    caches: Sequence[Sequence[Tensor]] = ()
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     said: str = ""
     votes: Mapping[str, int] = field(default_factory=dict)
@@ -69,6 +72,7 @@ class Record:
     unjudged: list[str] = field(default_factory=list)  # wrong beside a forward that is off
     first_wrong: tuple[Comparison, list[Leaf]] | None = None
     first: dict[str, tuple[Comparison, Any]] = field(default_factory=dict)  # right, by function
+    backwards: int = 0  # comparisons of gradients so far
     hint: str = ""  # about the first failure
     settled: Exception | None = None  # what it says whatever others do
     inside: bool = False  # a comparison: a call outside of one is a property's
@@ -90,6 +94,11 @@ class Record:
         # A comparison looks at the dtype where the values are right; a property may do so before.
         right = self.right > 0 or ("dtype" in said and not self.properties)
         return right and bool(said) and all(edges)
+
+    def next_cache(self) -> Sequence[Tensor]:
+        """What the solution keeps in the cache of the next comparison of gradients."""
+        self.backwards += 1
+        return self.caches[self.backwards - 1] if self.backwards <= len(self.caches) else ()
 
     def remark(self, text: str) -> None:
         """Note something that the student should read even when the check passes; of many remarks

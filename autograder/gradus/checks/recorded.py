@@ -31,8 +31,9 @@ class Recording:
     `edges` are the calls that are made when a check has passed, `small` those when nothing explains
     why it has not; `many` one of a backward, to be repeated; `float32` the part of float32's
     tolerance that each check allows; `parameters` the names of each function's, `defaults` what
-    they are when left out; `uses` the functions that each may be expected to call; `unnoticed` the
-    arguments ("train: epochs") that no check of their function notices.
+    they are when left out; `caches` what the solution keeps for each backward of a check; `uses`
+    the functions that each may be expected to call; `unnoticed` the arguments ("train: epochs")
+    that no check of their function notices.
     """
 
     sources: str  # a digest of all that it depends on
@@ -46,6 +47,7 @@ class Recording:
     float32: Mapping[str, float] = field(default_factory=dict)
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    caches: Mapping[str, Sequence[Sequence[Tensor]]] = field(default_factory=dict)
     uses: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def packed(self) -> bytes:
@@ -63,6 +65,9 @@ class Recording:
             )
             for of_checks in (self.comparisons, self.edges, self.small, self.many)
         ]
+        caches = {
+            name: tensors.kept(list(map(list, of_check))) for name, of_check in self.caches.items()
+        }
         known = {name: [k.packed() for k in found] for name, found in self.known.items()}
         data: bytes = msgpack.packb(
             {
@@ -72,6 +77,7 @@ class Recording:
                 "known": known,
                 "unnoticed": list(self.unnoticed),
                 "calls": calls,
+                "caches": encoder.encode(caches),
                 "values": encoder.encode(tensors.all),
                 "float32": dict(self.float32),
                 "parameters": {name: list(names) for name, names in self.parameters.items()},
@@ -111,6 +117,7 @@ class Recording:
                 content["float32"],
                 content["parameters"],
                 content["defaults"],
+                decoder.decode(content["caches"]),
                 content["uses"],
             )
         except ValueError:

@@ -295,6 +295,7 @@ def _attempt(
         many=subject.many.get(item.name, ()),
         float32=subject.float32.get(item.name, 1.0),
         defaults=subject.defaults,
+        caches=subject.caches.get(item.name, ()),
         lost=lost,
         passed=passed,
         short=short,

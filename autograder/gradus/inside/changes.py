@@ -84,7 +84,9 @@ class Changes:
 
     def __init__(self) -> None:
         self._forward: tuple[Any, Callable[..., Any], Snapshot, Received] | None = None
-        self._spoilt: Received = []  # the inputs of a forward that modifies them, and a copy each
+        # The inputs of a forward that modifies them, or what is wrong in its cache; and the other.
+        self._spoilt: Received = []
+        self._given: list[torch.Tensor] = []  # to the last forward
 
     def of(
         self,
@@ -101,8 +103,29 @@ class Changes:
         lends = cache is not _ABSENT
         self._forward = (cache, function, before, inputs) if lends and not found else None
         if lends:
+            self._given = [own for own, _ in inputs]
             self._spoilt = [(own, received.clone()) for own, received in inputs] if found else []
         return found
+
+    def mend(
+        self, cache: Any, returned: torch.Tensor, right: torch.Tensor, kept: list[torch.Tensor]
+    ) -> bool:
+        """Let what is wrong in the last forward's cache be right: what it has `returned`, and what
+        alone of its shape is none of what a right forward has `kept`. `exchange` undoes it."""
+        given = {x.data_ptr() for x in self._given}
+        own = [
+            x for x in tree_flatten(cache)[0] if type(x) is torch.Tensor and x.is_floating_point()
+        ]
+        wrong = [x for x in own if x.data_ptr() not in given and not any(map(near(x), kept))]
+        missing = [x for x in kept if not any(map(near(x), own))]
+        self._spoilt = []
+        for x in wrong:
+            alike = [y for y in missing if y.shape == x.shape]
+            if same(x, returned):
+                self._spoilt.append((x, right.to(x.dtype, copy=True)))
+            elif len(alike) == 1 and sum(y.shape == x.shape for y in wrong) == 1:
+                self._spoilt.append((x, alike[0].to(x.dtype, copy=True)))
+        return self.exchange()
 
     def exchange(self) -> bool:
         """Of a forward that has modified its inputs, which its cache may hold: let them be as they
@@ -115,14 +138,17 @@ class Changes:
         return bool(self._spoilt)
 
 
-def mend(cache: Any, returned: torch.Tensor, right: torch.Tensor) -> bool:
-    """Let every tensor in a cache that is what its forward has returned hold the right values;
-    False where none is."""
-    found = [x for x in tree_flatten(cache)[0] if type(x) is torch.Tensor and same(x, returned)]
-    for own in found:
-        with contextlib.suppress(Exception):  # it may be part of anything
-            own.copy_(right)
-    return bool(found)
+def near(one: torch.Tensor) -> Callable[[torch.Tensor], bool]:
+    """Whether another tensor has its shape and its values, at the precision of both."""
+
+    def is_near(other: torch.Tensor) -> bool:
+        exact = one.dtype == other.dtype == torch.float64
+        close = dict(rtol=1e-10 if exact else 1e-5, atol=1e-12 if exact else 1e-7)
+        return one.shape == other.shape and torch.allclose(
+            one.double(), other.double(), equal_nan=True, **close
+        )
+
+    return is_near
 
 
 def same(own: torch.Tensor, received: torch.Tensor) -> bool:

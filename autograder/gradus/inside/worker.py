@@ -117,9 +117,9 @@ class Worker:
         """As Changes.exchange."""
         return ("exchanged", self.changes.exchange())
 
-    def do_mend(self, cache: Any, returned: torch.Tensor, right: torch.Tensor) -> tuple[Any, ...]:
-        """As changes.mend."""
-        return ("mended", changes.mend(cache, returned, right))
+    def do_mend(self, cache: Any, *right: Any) -> tuple[Any, ...]:
+        """As Changes.mend."""
+        return ("mended", self.changes.mend(cache, *right))
 
     def _called(
         self, function: Any, arguments: Any, keywords: Any, cached: bool, before: Any

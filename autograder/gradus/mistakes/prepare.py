@@ -55,6 +55,7 @@ def prepare(
             float32=calls.float32,
             parameters=reference.parameters(),
             defaults=reference.defaults(),
+            caches=calls.caches,
             uses=reference.uses(sources.mistakes.alternatives),
         )
         path.parent.mkdir(mode=0o700, exist_ok=True)

@@ -22,6 +22,7 @@ from gradus.checks.fingerprint import Transcript, transcript
 from gradus.checks.known import Known, Recorded
 from gradus.checks.session import collect
 from gradus.errors import Raised, TimedOut
+from gradus.mistakes.caches import caches_of
 from gradus.mistakes.edges import edges_of
 from gradus.mistakes.many import many_calls
 from gradus.mistakes.perform import Sources, one_thread, perform, processes
@@ -205,6 +206,7 @@ class Calls:
     small: Compared = field(default_factory=dict)
     many: Compared = field(default_factory=dict)
     float32: dict[str, float] = field(default_factory=dict)
+    caches: dict[str, list[list[torch.Tensor]]] = field(default_factory=dict)
 
 
 def calls_of(sources: Sources, salt: str, *, public_only: bool = False) -> Calls:
@@ -217,6 +219,7 @@ def calls_of(sources: Sources, salt: str, *, public_only: bool = False) -> Calls
         calls.edges.update(edges_of(runs, reference))
         calls.small.update(small_calls(runs, reference))
         calls.many.update(many_calls(runs, reference))
+        calls.caches.update(caches_of(runs, reference))
         calls.float32.update(float32_costs(runs, reference))
         for run in runs:
             if not run.on_reference.properties:
