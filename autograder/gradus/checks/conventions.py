@@ -53,7 +53,7 @@ def _judge_again(student: Student, c: Comparison, returned: Any) -> list[Leaf]:
     if c.kind == "gradients":
         inputs = list(c.inputs.values())
         out, cache = lend(student, c, inputs, c.options)
-        # Of a forward that is off, or changes its inputs, the cache may have to be mended once more.
+        # Of a forward that is off, or changes its inputs, the cache may be mended once more.
         if not student.last_changed and f"{c.function}_forward" not in current().lost:
             with contextlib.suppress(CheckFailed, Raised):  # whatever comes of it
                 lend(student, c, _halved(inputs), c.options)
