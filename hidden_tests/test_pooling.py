@@ -30,9 +30,9 @@ PADDED_MAXIMA, PADDED_MEANS = [[[[1, 3, 1], [5, 7, 1]]]], [[[[1, 3, 1], [5, 4, 1
 DOUT = [[[[4, 8, 12], [16, 20, 24]]]]
 
 # Shape of x, window, stride, padding. Windows that overlap, or step over rows and columns.
-PLAIN = (((2, 3, 8, 11), (3, 4), 2, 0), ((1, 2, 7, 9), (2, 3), 1, 0), ((3, 2, 8, 14), (2, 3), 4, 0))
+PLAIN = (((2, 3, 6, 7), (3, 4), 2, 0), ((1, 2, 5, 7), (2, 3), 1, 0), ((3, 2, 7, 10), (2, 3), 4, 0))
 # With padding: neither axis divides; more than half of a window; images lower than their window.
-PADDED = (((2, 3, 8, 11), (3, 4), 2, 1), ((1, 2, 5, 9), (4, 3), 1, 2), ((2, 1, 2, 7), (5, 4), 3, 3))
+PADDED = (((2, 3, 6, 7), (3, 4), 2, 1), ((1, 2, 5, 9), (4, 3), 1, 2), ((2, 1, 2, 7), (5, 4), 3, 3))
 
 
 def maxpool(x: Tensor, fh: int, fw: int, stride: int, padding: int = 0) -> Tensor:
@@ -145,8 +145,8 @@ def test_max_by_hand(student):
 @points(1, of="maxpool_forward")
 def test_max(student, rng):
     """The maxima of windows that overlap, and of windows that do not."""
-    for shift in (0.0, -50.0):
-        check_values(student, "maxpool", maxpool, rng.distinct, PLAIN, shift=shift)
+    for shift, layers in ((0.0, PLAIN), (-50.0, PLAIN[:2])):
+        check_values(student, "maxpool", maxpool, rng.distinct, layers, shift=shift)
 
 
 @public
@@ -214,8 +214,8 @@ def test_mean_by_hand(student):
 @points(1, of="avgpool_forward")
 def test_mean(student, rng):
     """The means of windows that overlap and of others, with values up to ±1000."""
-    for scale in (1.0, 1000.0):
-        check_values(student, "avgpool", avgpool, rng.normal, PLAIN, scale)
+    for scale, layers in ((1.0, PLAIN), (1024.0, PLAIN[:2])):
+        check_values(student, "avgpool", avgpool, rng.normal, layers, scale)
 
 
 @points(1, of="avgpool_forward")

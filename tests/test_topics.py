@@ -13,12 +13,17 @@ import pytest
 
 from gradus.audit.whole import SECTIONS, missing_of
 from gradus.course import load_course
+from gradus.release.student import student_zip
 from gradus.solution import Solution
 
 ROOT = Path(__file__).resolve().parent.parent
 COURSE = load_course(ROOT / "course.yaml")
 TEMPLATE = ROOT / "autograder/gradus/release/template/solution.py.txt"
 IDS = [topic.id for topic in COURSE.topics]
+# kB of a student's archive; these have more numbers, or more mistakes, than fit into 60
+SMALL = 60
+LARGER = dict(regularization=62, activations=68, adam=69, batchnorm=75, conv2d=75)
+LARGER |= dict(transformer=108, cnn=160)
 
 
 @pytest.mark.parametrize("id", IDS)
@@ -29,6 +34,15 @@ def test_every_topic_is_whole_and_rated_by_the_rule(id: str) -> None:
     assert solution.hints()  # that the rest is there, and works, the audit asks
     amount = 15 + 4 * len(solution.functions()) + 0.8 * len(solution.marked_lines())
     assert topic.minutes == 5 * round(amount * (0.7 + 0.1 * topic.difficulty) / 5)
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_what_a_student_downloads_is_small(id: str) -> None:
+    topic = COURSE.topic(id)
+    folder = COURSE.assignment(topic)
+    files = {path.name: path.read_bytes() for path in folder.glob("[!_]*.*")}
+    archive = student_zip(topic, files, (ROOT / COURSE.assignments / "course.yaml").read_bytes())
+    assert len(archive) < 1000 * LARGER.get(id, SMALL)
 
 
 @pytest.mark.parametrize(

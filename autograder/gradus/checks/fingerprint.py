@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,15 +58,15 @@ class Fingerprint:
         pairs = ((self.first, other.first), (self.second, other.second))
         return self.pattern == other.pattern and all(abs(a - b) <= close for a, b in pairs)
 
-    def packed(self) -> list[Any]:
-        """As data, in a third of a float's bytes."""
-        return [self.pattern, round(self.first / _KEPT), round(self.second / _KEPT)]
+    def packed(self, numbers: list[int]) -> bytes:
+        """As data; what no compression makes smaller is added to `numbers`."""
+        numbers += (round(self.first / _KEPT), round(self.second / _KEPT))
+        return bytes.fromhex(self.pattern)
 
     @classmethod
-    def unpacked(cls, data: list[Any]) -> Fingerprint:
-        """What `packed` made."""
-        pattern, first, second = data
-        return cls(pattern, first * _KEPT, second * _KEPT)
+    def unpacked(cls, data: bytes, numbers: Iterator[int]) -> Fingerprint:
+        """What `packed` made, with the next of the numbers."""
+        return cls(data.hex(), next(numbers) * _KEPT, next(numbers) * _KEPT)
 
 
 @dataclass(frozen=True)

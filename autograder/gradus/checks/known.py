@@ -22,21 +22,19 @@ class Known:
     whole: Fingerprint
     paths: Mapping[str, Fingerprint] = field(default_factory=dict)
 
-    def packed(self) -> list[Any]:
-        """As data."""
-        paths = {path: found.packed() for path, found in self.paths.items()}
-        return [self.kind, list(self.said), self.whole.packed(), paths]
+    def packed(self, numbers: list[int]) -> list[Any]:
+        """As data and `numbers`; where there are paths, the whole follows from them."""
+        paths = {path: found.packed(numbers) for path, found in self.paths.items()}
+        return [self.kind, list(self.said), paths or self.whole.packed(numbers)]
 
     @classmethod
-    def unpacked(cls, data: list[Any]) -> Known:
+    def unpacked(cls, data: list[Any], numbers: Iterator[int]) -> Known:
         """What `packed` made."""
-        kind, said, whole, paths = data
-        return cls(
-            kind,
-            tuple(said),
-            Fingerprint.unpacked(whole),
-            {path: Fingerprint.unpacked(found) for path, found in paths.items()},
-        )
+        kind, said, seen = data
+        if isinstance(seen, bytes):
+            return cls(kind, tuple(said), Fingerprint.unpacked(seen, numbers))
+        paths = {path: Fingerprint.unpacked(found, numbers) for path, found in seen.items()}
+        return cls(kind, tuple(said), Transcript(paths).whole, paths)
 
 
 Recorded = Mapping[str, Sequence[Known]]  # by the name of the check

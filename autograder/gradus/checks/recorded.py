@@ -1,17 +1,19 @@
 """Files of recordings: the known mistakes of each check, and what public checks compare.
 
-Plain msgpack, tensors as raw bytes with dtype and shape; no pickle. A recording is for one file
-of tests and one salt, and is passed over where it was made for another.
+Plain msgpack, compressed by LZMA, tensors as raw bytes with dtype and shape; no pickle. A recording
+is for one file of tests and one salt, and is passed over where it was made for another.
 """
 
 from __future__ import annotations
 
+import lzma
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import msgpack
+import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
@@ -20,8 +22,11 @@ from gradus.checks.known import Known, Recorded
 from gradus.digests import recording_file, tests_digest
 from gradus.wire.frames import Decoder, Encoder, Handle, flat_bytes
 
-FORMAT = 8
+FORMAT = 9
 _LIMIT = 64 << 20  # bytes of the tensors in one file
+# A number's bytes are told by their place among the eight.
+_OF_NUMBERS = [dict(id=lzma.FILTER_LZMA2, preset=6 | lzma.PRESET_EXTREME, lc=0, lp=3, pb=3)]
+_RIGHT = ("expected", "also", "out")  # of a Comparison: what is right, at its tolerance
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Recording:
             encoder.encode(
                 {
                     name: [
-                        {f.name: tensors.kept(getattr(c, f.name)) for f in fields(c)}
+                        {f.name: tensors.kept(getattr(c, f.name), f.name) for f in fields(c)}
                         for c in comparisons
                     ]
                     for name, comparisons in of_checks.items()
@@ -66,24 +71,30 @@ class Recording:
             for of_checks in (self.comparisons, self.edges, self.small, self.many)
         ]
         caches = {
-            name: tensors.kept(list(map(list, of_check))) for name, of_check in self.caches.items()
+            name: tensors.kept(list(map(list, of_check)), "kept")
+            for name, of_check in self.caches.items()
         }
-        known = {name: [k.packed() for k in found] for name, found in self.known.items()}
+        numbers: list[int] = []
+        known = {name: [k.packed(numbers) for k in found] for name, found in self.known.items()}
+        content = {
+            "sources": self.sources,
+            "tests": self.tests,
+            "known": known,
+            "unnoticed": list(self.unnoticed),
+            "calls": calls,
+            "caches": encoder.encode(caches),
+            "values": encoder.encode([*tensors.all, torch.tensor(numbers, dtype=torch.int64)]),
+            "float32": dict(self.float32),
+            "parameters": {name: list(names) for name, names in self.parameters.items()},
+            "defaults": {name: dict(values) for name, values in self.defaults.items()},
+            "uses": {name: list(names) for name, names in self.uses.items()},
+        }
+        raw = b"".join(bytes(part) for part in encoder.parts)
         data: bytes = msgpack.packb(
             {
                 "format": FORMAT,
-                "sources": self.sources,
-                "tests": self.tests,
-                "known": known,
-                "unnoticed": list(self.unnoticed),
-                "calls": calls,
-                "caches": encoder.encode(caches),
-                "values": encoder.encode(tensors.all),
-                "float32": dict(self.float32),
-                "parameters": {name: list(names) for name, names in self.parameters.items()},
-                "defaults": {name: dict(values) for name, values in self.defaults.items()},
-                "uses": {name: list(names) for name, names in self.uses.items()},
-                "tensors": b"".join(bytes(part) for part in encoder.parts),
+                "content": lzma.compress(msgpack.packb(content)),
+                "tensors": lzma.compress(raw, filters=_OF_NUMBERS),
             }
         )
         return data
@@ -92,11 +103,13 @@ class Recording:
     def unpacked(cls, data: bytes) -> Recording:
         """What `packed` made; raises ValueError where it is something else."""
         try:
-            content = msgpack.unpackb(data, strict_map_key=False)
-            if content["format"] != FORMAT:
+            file = msgpack.unpackb(data)
+            if file["format"] != FORMAT:
                 raise ValueError("made by another version of Gradus")
-            values = Decoder(bytearray(content["tensors"]), _nothing_opaque)
-            tensors = values.decode(content["values"])
+            content = msgpack.unpackb(lzma.decompress(file["content"]), strict_map_key=False)
+            values = Decoder(bytearray(lzma.decompress(file["tensors"])), _nothing_opaque)
+            *tensors, numbers = values.decode(content["values"])
+            of_known = iter(numbers.tolist())
             decoder = Decoder(bytearray(), lambda kept: tensors[kept.id].clone())
             compared, edges, small, many = (
                 {name: [Comparison(**c) for c in found] for name, found in of_checks.items()}
@@ -106,7 +119,7 @@ class Recording:
                 content["sources"],
                 content["tests"],
                 {
-                    name: [Known.unpacked(k) for k in found]
+                    name: [Known.unpacked(k, of_known) for k in found]
                     for name, found in content["known"].items()
                 },
                 compared,
@@ -133,8 +146,9 @@ class _Tensors:
         self.all: list[Tensor] = []
         self._places: dict[tuple[Any, ...], int] = {}
 
-    def kept(self, tree: Any) -> Any:
-        """`tree` with a Handle in place of each tensor."""
+    def kept(self, tree: Any, name: str) -> Any:
+        """A Comparison's field of this name with a Handle in place of each tensor."""
+        tree = tree_map_only(Tensor, _rounded, tree) if name in _RIGHT else tree
         return tree_map_only(Tensor, self._keep, tree)
 
     def _keep(self, tensor: Tensor) -> Handle:
@@ -143,6 +157,15 @@ class _Tensors:
         if place == len(self.all):
             self.all.append(tensor)
         return Handle(place, "Tensor")
+
+
+def _rounded(x: Tensor) -> Tensor:
+    """float64 to 28 binary digits: by a hundredth, at most, of what the tolerance allows."""
+    if x.dtype is not torch.float64:
+        return x
+    bits = x.contiguous().view(torch.int64)
+    rounded = ((bits + (1 << 23)) & -(1 << 24)).view(torch.float64)
+    return torch.where(rounded.isfinite(), rounded, x)
 
 
 def _nothing_opaque(reference: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from functools import cache
 from typing import Any
 
@@ -34,6 +35,9 @@ def double(numbers: Any) -> Tensor:
     return torch.tensor(numbers, dtype=torch.float64)
 
 
+_DIGITS = 24  # that are binary and behind the point: float32 has no room for all, a recording has
+
+
 class Rng:
     """Random float64 tensors on the CPU; equal seeds give equal tensors."""
 
@@ -44,14 +48,14 @@ class Rng:
     def normal(self, *shape: int, mean: float = 0.0, std: float = 1.0) -> Tensor:
         """Draws from N(mean, std²)."""
         noise = torch.randn(shape, generator=self.generator, dtype=torch.float64)
-        return mean + std * noise
+        return mean + _short(std * noise, std)
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Draws from U[low, high)."""
         noise = torch.rand(shape, generator=self.generator, dtype=torch.float64)
-        return low + (high - low) * noise
+        return _short(low + (high - low) * noise, high - low)
 
-    def away_from_zero(self, *shape: int, gap: float = 0.05) -> Tensor:
+    def away_from_zero(self, *shape: int, gap: float = 1 / 16) -> Tensor:
         """Normal draws pushed outward by `gap`, so that finite differences meet no kink at 0."""
         x = self.normal(*shape)
         return x + gap * torch.where(x < 0, -1.0, 1.0)
@@ -65,12 +69,18 @@ class Rng:
         return torch.randperm(n, generator=self.generator)
 
     def distinct(self, *shape: int) -> Tensor:
-        """Values at least 0.1 apart in random order: no ties, no kink of a maximum nearby."""
+        """Values at least ⅛ apart in random order: no ties, no kink of a maximum nearby."""
         size = int(torch.Size(shape).numel())
-        return (self.permutation(size).double() / 10 - size / 20 + 0.05).reshape(shape)
+        return (self.permutation(size).double() / 8 - size / 16 + 1 / 16).reshape(shape)
 
     def seed(self) -> int:
         """An integer to pass to a function that asks for a seed, in [0, 2³¹); a check's first is
         0, which `seed or default` forgets."""
         first, self._first = self._first, False
         return 0 if first else int(self.integers(1, high=2**31))
+
+
+def _short(noise: Tensor, size: float) -> Tensor:
+    """The middle of the step that each number lies in: never 0, and hardly ever the same twice."""
+    step = 2.0 ** (math.frexp(size)[1] - 1 - _DIGITS)
+    return ((noise / step).floor() + 0.5) * step
