@@ -92,6 +92,8 @@ def test_the_notebook_checks_and_shows_in_a_kernel(folder: Path) -> None:
     written = without_marks(solution.text.replace("quick=False", "quick=True"))
     first, *others = [c for c in book.cells if "raise NotImplementedError" in c.source]
     first.source = written
+    used = solution.functions()[0].name
+    gradus(folder, "hint", "lr_schedules", used)
     for cell in others:
         cell.source = "pass"
     resources = {"metadata": {"path": str(folder / "lr_schedules")}}
@@ -101,6 +103,7 @@ def test_the_notebook_checks_and_shows_in_a_kernel(folder: Path) -> None:
     for function in functions:
         (said,) = outputs[f'check("lr_schedules", "{function}")']
         assert "✔" in said.text, said.text
+        assert f"# hints used in lr_schedules: {used} 1\n" in said.text
         hidden += re.findall(
             r"of the visible checks; (\d) more points? (?:is|are) given", said.text
         )

@@ -28,6 +28,7 @@ from gradus.course import (
 from gradus.drawing import draw, html_table
 from gradus.grading.pool import Pool
 from gradus.jobs import Job
+from gradus.progress import hints_line, read_hints_used
 from gradus.rendering import cell_points, more_points, report
 from gradus.results import CheckResult, Result, by_function
 
@@ -54,10 +55,11 @@ def check(topic: str, function: str, points: float | None = None) -> float | Non
     if not checks:
         print(f"{function} is judged by hidden checks only")
         return None
-    print(report(checks))
+    lines = [report(checks), *_hints(topic)]
     ((earned, possible),) = by_function(checks).values()
     if hidden > 0:
-        print(f"  {earned:g}/{possible:g} of the visible checks; {more_points(hidden)}")
+        lines.append(f"  {earned:g}/{possible:g} of the visible checks; {more_points(hidden)}")
+    print("\n".join(lines))
     if points is None or (hidden > 0 and earned == possible):
         return None
     return cell_points(checks, points - hidden if hidden > 0 else points)
@@ -111,6 +113,17 @@ def judged(topic: str, function: str) -> Sequence[CheckResult]:
     if _latest is None or _latest[0] != key:
         _latest = (key, _grade(topic, function, cells))
     return [check for check in _latest[1].checks if check.function == function]
+
+
+def _hints(topic: str) -> Iterator[str]:
+    """A line about those that were used, so that a saved notebook says it."""
+    try:
+        course = load_course(find_course())
+        used = read_hints_used(course).get(topic)
+    except UsageError:  # a damaged file says nothing
+        return
+    if used and course.hints and not course.solution(course.topic(topic)).is_file():
+        yield hints_line(topic, used)
 
 
 def _worth(topic: str, function: str) -> float:

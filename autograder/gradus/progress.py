@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +32,8 @@ class Progress(BaseModel):
 
 _PROGRESS = TypeAdapter(dict[str, Progress])
 _HINTS_USED = TypeAdapter(dict[str, dict[str, int]])
+# A line that says which hints were used: in a .py, or in what a notebook's checks have printed.
+HINTS_LINE = re.compile(r"# hints used in (\w{1,80}): (\w{1,80} [1-3](?:, \w{1,80} [1-3])*)")
 
 
 def read_progress(course: Course) -> dict[str, Progress]:
@@ -55,6 +58,22 @@ def record_hints_used(course: Course, topic: Topic, function: str, count: int) -
     used = read_hints_used(course)
     used.setdefault(topic.id, {})[function] = count
     write_whole(_file(course, "hints"), _HINTS_USED.dump_json(used, indent=1) + b"\n")
+
+
+def hints_line(topic: str, used: Mapping[str, int]) -> str:
+    """What HINTS_LINE reads."""
+    return f"# hints used in {topic}: " + ", ".join(f"{name} {n}" for name, n in used.items())
+
+
+def hints_said(source: bytes, topic: str, functions: Collection[str]) -> dict[str, int]:
+    """The hints for these functions, 1 to 3, that a submission says were used; anything may stand
+    in it, and nothing of that but these numbers comes back."""
+    found: dict[str, int] = {}
+    for of_topic, said in HINTS_LINE.findall(source.decode(errors="replace")):
+        for name, n in (one.split() for one in said.split(", ") if of_topic == topic):
+            if name in functions:
+                found[name] = max(int(n), found.get(name, 0))
+    return found
 
 
 def print_topics(console: Console, course: Course, progress: dict[str, Progress]) -> None:

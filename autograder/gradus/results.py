@@ -124,6 +124,9 @@ class Result(BaseModel):
     notes: list[str] = Field(
         default_factory=list
     )  # what was passed over, for example a cell that raised
+    hints: dict[str, int] = Field(
+        default_factory=dict, exclude_if=lambda it: not it
+    )  # of each function, as the submission itself says
     handed_in: HandedIn = HandedIn()
     checks: list[CheckResult] = Field(default_factory=list)
     alone: bool = False  # graded a second time, alone: a signal or a limit ended the first

@@ -95,7 +95,8 @@ def grade(
     folders = dict.fromkeys(item.file.parent for item in found if not item.problem)
     judges = judges or len(os.sched_getaffinity(0))
     named = mistakes_digest(course, chosen)
-    conditions = Conditions(chosen, test_file, checks, salt, level, device, engine, named)
+    about = level, device, engine, named, course.hints
+    conditions = Conditions(chosen, test_file, checks, salt, *about)
     if engine == "gradus":
 
         def run_with(judges: int) -> Run:

@@ -20,6 +20,7 @@ from gradus.grading.pool import NoResult
 from gradus.grading.store import IN_ADJUSTED, Store
 from gradus.inbox.found import Found, Unreadable
 from gradus.jobs import CheckInfo, Job
+from gradus.progress import hints_said
 from gradus.results import Isolation, Result, Status, SubmissionStatus, first_line
 
 Run = Callable[[Iterable[Job]], Iterator[tuple[Job, Result | NoResult]]]
@@ -52,6 +53,7 @@ class Conditions:
     device: str = "cpu"
     engine: str = "gradus"
     mistakes: str = ""  # a digest of what names them
+    hints: bool = True  # whether the course gives any
 
     @property
     def version(self) -> str:
@@ -123,6 +125,9 @@ def grade_class(
             "notes": [*result.notes, item.note] if item.note else result.notes,
             "handed_in": item.handed_in,
         }
+        if conditions.hints:
+            functions = {check.function for check in conditions.checks}
+            update["hints"] = hints_said(job.source, conditions.topic.id, functions)
         return result.model_copy(update=update)
 
     def finished(name: str, result: Result | NoResult) -> Graded:

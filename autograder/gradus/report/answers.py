@@ -14,6 +14,7 @@ from gradus.inbox.found import Found, Unreadable
 from gradus.inside import loading
 from gradus.inside.notebook import code_cells
 from gradus.mistakes.read import read_mistakes
+from gradus.progress import HINTS_LINE
 from gradus.report.fingerprints import Block, Key, read_blocks
 from gradus.results import Person
 from gradus.solution import Definition, Solution, without_marks
@@ -111,7 +112,7 @@ def _code(filename: str, data: bytes) -> str:
         elif len(data) > 4 * MAX_CODE:  # no character takes more bytes
             raise too_long
         else:
-            text = loading.decode(data)
+            text = HINTS_LINE.sub("", loading.decode(data))
     except loading.Unreadable as error:
         raise Unreadable(f"{filename}: {error}") from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):

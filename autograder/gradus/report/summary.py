@@ -64,6 +64,7 @@ class Summary:
     checks: list[CheckSummary]
     again: list[Reason]  # what is best explained again: what cost the class most
     noteworthy: dict[str, list[str]]  # names of those that are late, crashed, …
+    hints: dict[str, list[int]]  # of each function, how many used the first, the second, the third
 
 
 def summarise(topic: Topic, results: Sequence[Result], accepted: Isolation) -> Summary:
@@ -84,6 +85,7 @@ def summarise(topic: Topic, results: Sequence[Result], accepted: Isolation) -> S
         checks=checks,
         again=_again(results),
         noteworthy=_noteworthy(results, accepted),
+        hints=_hints(results),
     )
 
 
@@ -175,6 +177,13 @@ def _noteworthy(results: Iterable[Result], accepted: Isolation) -> dict[str, lis
             if holds:
                 found.setdefault(text, []).append(name_of(result))
     return found
+
+
+def _hints(results: Sequence[Result]) -> dict[str, list[int]]:
+    functions = dict.fromkeys(check.function for result in results for check in result.checks)
+    used = {name: [result.hints.get(name, 0) for result in results] for name in functions}
+    counts = {name: [sum(n >= at for n in all_) for at in (1, 2, 3)] for name, all_ in used.items()}
+    return {name: count for name, count in counts.items() if count[0]}
 
 
 def _bins(scores: Sequence[float], most: float) -> list[tuple[float, int]]:
