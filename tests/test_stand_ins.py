@@ -286,7 +286,7 @@ def test_float32_costs_what_it_costs_right_answers(of_mlp):
 def test_an_axis_of_size_1_is_an_axis(of_mlp):
     lost, printed = of_mlp
     assert lost["squeezes"] == {"linear_forward": 0.5}
-    assert "linear_forward is wrong for x of shape (1, 1), w of shape (1, 1)" in printed
+    assert "linear_forward is wrong for x of shape (1, 5), w of shape (5, 1)" in printed
     assert "out: shape (1,), expected (1, 1)" in printed
 
 

@@ -157,6 +157,8 @@ def show(topic: str, words: tuple[str, ...], html: Path | None, data: str) -> No
 def hint(topic: str, function: str | None, everything: bool) -> None:
     """A hint for a function, then a larger one: the shapes, the formula, the steps in words.
 
+    The file that is handed in says which were used; no points depend on it.
+
     \b
     Examples:
       gradus hint mlp relu_backward
