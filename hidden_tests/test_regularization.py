@@ -301,9 +301,8 @@ def test_train_stops(student, rng):
     cases = [(1.5, 1, 9), (1.5, 2, 20), (1.5, 4, 20), (1.5, 3, 20), (1e-4, 1, 3), (1.5, 2, 0)]
     x, x_val = even(rng, 7, 3), even(rng, 9, 3)
     for lr, patience, steps in [(2.5, 2, 9), *cases]:
-        w, b = rng.normal(3, 2), rng.normal(2)
         goal, size = {3: (0.8, 1e-4), 4: (1.05, 1e4)}.get(patience, (1.05, 1))  # any size
-        w, b, v, c = size * w, size * b, size * w.flip(0), size * b.flip(0)  # from w, b on by v, c
+        (w, v), (b, c) = ((t, t.flip(0)) for t in (size * rng.normal(3, 2), size * rng.normal(2)))
         data = dict(x=x, y=x @ (w + v) + b + c, x_val=x_val, y_val=x_val @ (w + goal * v))
         data["y_val"] += b + goal * c
         inputs = data | dict(params=[(w, b)], lr=lr, steps=steps, patience=patience)
