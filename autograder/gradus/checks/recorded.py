@@ -6,7 +6,6 @@ is for one file of tests and one salt, and is passed over where it was made for 
 
 from __future__ import annotations
 
-import lzma
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -19,8 +18,16 @@ from torch.utils._pytree import tree_map_only
 
 from gradus.checks.comparison import Comparison
 from gradus.checks.known import Known, Recorded
+from gradus.course import UsageError
 from gradus.digests import recording_file, tests_digest
 from gradus.wire.frames import Decoder, Encoder, Handle, flat_bytes
+
+try:
+    import lzma
+except ImportError as error:  # one that was compiled where liblzma was not
+    raise UsageError(
+        "this Python has no lzma: install liblzma (liblzma-dev, xz), then Python again, or another"
+    ) from error
 
 FORMAT = 9
 _LIMIT = 64 << 20  # bytes of the tensors in one file
