@@ -94,10 +94,7 @@ class Worker:
         self.replaced = {name: names[name] for name in stand_ins if name in names}
         self.added = set(stand_ins) - set(self.replaced)
         names.update(stand_ins)
-        torch.manual_seed(seed)
-        random.seed(seed)
-        if "numpy" in sys.modules:
-            sys.modules["numpy"].random.seed(seed % 2**32)
+        _seed(seed, self.device)
         return ("begun",)
 
     def do_call(
@@ -200,6 +197,14 @@ class Worker:
         return received.clone() if self.device.type == "cpu" else received.to(self.device)
 
 
+def _seed(seed: int, device: torch.device) -> None:
+    # torch.manual_seed keeps a traceback for each kind of device that is not in use.
+    (torch.default_generator if device.type == "cpu" else torch).manual_seed(seed)
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed % 2**32)
+
+
 def _devices(value: Any, device: torch.device) -> list[str]:
     """A note when a tensor of the result is on another device than the inputs were."""
     parts = value if isinstance(value, tuple | list) else [value]
@@ -223,7 +228,7 @@ def warm_up(forbid: Collection[str], device: str) -> None:
     torch.set_num_threads(1)
     if forbid:
         guard.guard_for(tuple(forbid), device)
-    torch.manual_seed(0)
+    _seed(0, torch.device("cpu"))
     x = torch.ones(2, 2, dtype=torch.float64)
     changes.same(x @ x, x)
     loading.execute(loading.read("warm_up.py", b"def f(x):\n    return x\n"))
