@@ -32,6 +32,9 @@ HARMLESS = tuple(
 
 MOST_NAMES = 500  # that one statement may use
 
+_EXPRESSIONS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)  # that may name something
+_NO_NODES = ("ctx", "op", "ops")  # parts of a node that hold no other
+_NO_USES = ("annotation", "returns", *_NO_NODES)
 
 Found = dict[str, tuple[str, str]]  # name of the module → the forbidden name it uses first, where
 Calls = dict[str, list[str]]  # name of the module → names it uses
@@ -66,6 +69,19 @@ def inspect(
             if uses:
                 found[name] = uses[0]
     return found, calls
+
+
+def _children(node: ast.AST, without: Collection[str] = _NO_NODES) -> list[ast.AST]:
+    """As ast.iter_child_nodes, in half its time."""
+    found: list[ast.AST] = []
+    for part in node._fields:
+        if part not in without:
+            value = getattr(node, part, None)
+            if isinstance(value, ast.AST):
+                found.append(value)
+            elif type(value) is list:
+                found += [child for child in value if isinstance(child, ast.AST)]
+    return found
 
 
 def is_allowed_in_nn(dotted: str) -> bool:
@@ -175,8 +191,9 @@ class _Visitor(ast.NodeVisitor):
 
     def enter(self, statement: ast.stmt) -> None:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            inner = [node for node in ast.walk(statement) if node is not statement]
-            for node in inner:
+            inner = _children(statement)
+            for node in inner:  # grows while it is gone through
+                inner += _children(node)
                 if isinstance(node, ast.arg):
                     self.local.add(node.arg)
                 elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -187,7 +204,7 @@ class _Visitor(ast.NodeVisitor):
         self.visit(statement)
 
     def visit(self, node: ast.AST) -> None:
-        if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+        if isinstance(node, _EXPRESSIONS):
             dotted = self._dotted(node)
             if dotted is not None:
                 name = self._forbidden(dotted)
@@ -203,12 +220,8 @@ class _Visitor(ast.NodeVisitor):
                 self.calls.add(node.id)
         elif isinstance(node, ast.Call):
             self._call(node)
-        for name, value in ast.iter_fields(node):
-            if name in ("annotation", "returns"):
-                continue
-            for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST):
-                    self.visit(child)
+        for child in _children(node, _NO_USES):
+            self.visit(child)
 
     def _call(self, node: ast.Call) -> None:
         match node:
