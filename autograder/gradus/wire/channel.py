@@ -16,6 +16,7 @@ import msgpack
 from gradus.wire.frames import MAX_HEADER, Callback, Decoder, Encoder, Garbage, Handle, Refused
 
 _FRAME = struct.Struct("<IQ")
+_AT_ONCE = 1 << 14  # bytes read in one system call, which the usual message is shorter than
 
 
 class Late(Exception):
@@ -35,6 +36,8 @@ class Channel:
     def __init__(self, sock: socket.socket, limit: int) -> None:
         self.sock = sock
         self.limit = limit
+        self._timeout = sock.gettimeout()
+        self._ahead = b""  # what came with the bytes that were asked for
 
     def send(
         self,
@@ -87,7 +90,7 @@ class Channel:
 
     def _write(self, view: memoryview, wait: Wait | None) -> None:
         while view:
-            self.sock.settimeout(wait() if wait else None)
+            self._set_timeout(wait)
             try:
                 view = view[self.sock.send(view) :]
             except TimeoutError:
@@ -95,11 +98,19 @@ class Channel:
 
     def _read(self, nbytes: int, wait: Wait | None) -> bytearray:
         buffer = bytearray(nbytes)
-        view = memoryview(buffer)
+        came, self._ahead = self._ahead[:nbytes], self._ahead[nbytes:]
+        buffer[: len(came)] = came
+        view = memoryview(buffer)[len(came) :]
         while view:
-            self.sock.settimeout(wait() if wait else None)
+            self._set_timeout(wait)
             try:
-                count = self.sock.recv_into(view)
+                if len(view) < _AT_ONCE:
+                    came = self.sock.recv(_AT_ONCE)
+                    self._ahead = came[len(view) :]
+                    count = len(came) - len(self._ahead)
+                    view[:count] = came[:count]
+                else:
+                    count = self.sock.recv_into(view)
             except TimeoutError:
                 continue
             except OSError:
@@ -108,3 +119,9 @@ class Channel:
                 raise Closed
             view = view[count:]
         return buffer
+
+    def _set_timeout(self, wait: Wait | None) -> None:
+        seconds = wait() if wait else None
+        if seconds != self._timeout:  # to set it is a system call
+            self.sock.settimeout(seconds)
+            self._timeout = seconds

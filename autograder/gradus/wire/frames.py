@@ -130,7 +130,7 @@ class Encoder:
         nbytes = math.prod(shape) * DTYPES[dtype]
         # Before anything is copied: an expanded tensor is large for free, and so is one without
         # values whose sum over an axis has billions.
-        largest = math.prod(n for n in shape if n) * DTYPES[dtype]
+        largest = nbytes or math.prod(n for n in shape if n) * DTYPES[dtype]
         self._count(largest)
         self.size -= largest
         self._add(flat_bytes(tensor).numpy() if nbytes else b"", nbytes)
@@ -199,6 +199,8 @@ class Decoder:
         if tag == DICT:
             return self._dict(node, depth)
         match node:
+            case [3, str(dtype), list(shape)]:
+                return self._tensor(dtype, shape)
             case [4, int(ident), str(name)]:
                 return self.resolve(Handle(ident, name))
             case [5, int(ident), str(name)]:
@@ -207,8 +209,6 @@ class Decoder:
                 return int.from_bytes(raw, "little", signed=True)
             case [7, int(nbytes)]:
                 return bytes(self._take(nbytes))
-            case [3, str(dtype), list(shape)]:
-                return self._tensor(dtype, shape)
         raise Garbage("an unknown tag")
 
     def _dict(self, node: list[Any], depth: int) -> dict[Any, Any]:
@@ -222,11 +222,11 @@ class Decoder:
             raise Garbage("a malformed tensor")
         if not all(type(n) is int and 0 <= n < 2**31 for n in shape):
             raise Garbage("a malformed shape")
-        if math.prod(n for n in shape if n) > LARGEST:
+        count = math.prod(shape)
+        if (count or math.prod(n for n in shape if n)) > LARGEST:
             raise Garbage("an impossible shape")
         import torch
 
-        count = math.prod(shape)
         kind = getattr(torch, dtype)
         if not count:
             tensor = torch.empty(shape, dtype=kind)
