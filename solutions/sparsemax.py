@@ -152,8 +152,9 @@ def sparsemax_forward(z):
     # BEGIN SOLUTION
     shifted = z - z.max(1, keepdim=True).values
     tau = threshold(shifted)
-    p = (shifted - tau).clamp(min=0)
-    return p, shifted > tau
+    excess = shifted - tau
+    p = excess.clamp(min=0)
+    return p, p
     # END SOLUTION
 
 
@@ -191,7 +192,7 @@ def sparsemax_backward(dout, cache):
     dout: (N, C). Returns dz: (N, C).
     """
     # BEGIN SOLUTION
-    inside = cache
+    inside = cache > 0
     size = inside.sum(1, keepdim=True)
     mean = (dout * inside).sum(1, keepdim=True) / size
     return inside * (dout - mean)
