@@ -100,15 +100,6 @@ def test_decompose_adds_up(student, rng):
         check_values(sum(part.double() for part in found), error, "bias2 + variance + noise")
 
 
-@points(0.5, of="bootstrap_samples")
-def test_bootstrap_samples_of_one(student, rng):
-    """Of a single example, all samples consist of it."""
-    for count in (4, 1):
-        inputs = dict(n=1, count=count, seed=rng.seed())
-        expected = torch.zeros(count, 1, dtype=torch.int64)
-        check_result(student, "bootstrap_samples", inputs, expected, "samples", same_dtype=True)
-
-
 def samples_of(student, n, count, seed) -> Tensor:
     """What bootstrap_samples returns, which must be indices in a table."""
     found = call(student, "bootstrap_samples", n, count, seed)
@@ -120,14 +111,24 @@ def samples_of(student, n, count, seed) -> Tensor:
     return found
 
 
+@points(0.5, of="bootstrap_samples")
+def test_bootstrap_samples_of_one(student, rng):
+    """Of a single example, all samples consist of it."""
+    high = int(samples_of(student, 1, 4, rng.seed()).max())
+    text, why = f"with n = 1 and count = 4 the indices reach to {high}", "They are all 0."
+    require(high == 0, text, why, diagnosis="range")
+    inputs, expected = dict(n=1, count=1, seed=rng.seed()), torch.zeros(1, 1, dtype=torch.int64)
+    check_result(student, "bootstrap_samples", inputs, expected, "samples", same_dtype=True)
+
+
 @public
 @points(2, of="bootstrap_samples")
 def test_bootstrap_samples(student, rng):
     """All examples are drawn equally often, with replacement: 37 % are missing from a sample."""
     found = samples_of(student, 100, 600, rng.seed())
     low, high = int(found.min()), int(found.max())
-    text = f"with n = 100 the indices reach from {low} to {high}"
-    require(low == 0 and high == 99, text, "They are 0 … n − 1, both included.", diagnosis="range")
+    text = f"with n = 100 there are {len(found.unique())} indices, from {low} to {high}"
+    require(low == 0 and high == 99, text, "All of 0 … n − 1 come, no other.", diagnosis="range")
     share = 1 - sum(len(set(row)) for row in found.tolist()) / 60_000
     misses = f"of 100 examples a sample misses {100 * share:.0f} on average, it should miss 37"
     back = "Each draw is one of all n examples: what has been drawn is put back."
@@ -140,6 +141,7 @@ def test_bootstrap_samples(student, rng):
     text = "some examples are drawn far more often than others"
     even = int(counts.min()) > 400 and int(counts.max()) < 800
     require(even, text, "Each has the same chance at each draw.", diagnosis="uneven")
+    back = "Each draw is one of all n examples, whatever the others are, in all of the samples."
     require(abs(share - 0.99**100) < 0.014, misses, back, diagnosis="replacement")
 
 
@@ -180,6 +182,11 @@ def test_bootstrap_samples_seed(student, rng):
         shared = set(map(tuple, first.tolist())) & set(map(tuple, other.tolist()))
         text = f"seeds {seed} and {seed + 1} have {len(shared)} of 7 samples in common"
         require(not shared, text, "All draws depend on the seed.", diagnosis="seeds share")
+    drawn = {}
+    for seed in (0, 1, 2, 3, 10, 42, 100, 123, 1234):  # of 0 a default may be made
+        same = drawn.setdefault(str(samples_of(student, 50, 7, seed).tolist()), seed)
+        text, why = f"seeds {same} and {seed} give the same samples", "0 is a seed like others."
+        require(same == seed, text, why, diagnosis="seeds share")
 
 
 @public
@@ -206,9 +213,9 @@ def test_bagged_predictions(student, rng):
 @points(1, of="bagged_predictions")
 def test_bagged_predictions_neighbours(student, rng):
     """With k neighbours, an example that was drawn twice counts twice."""
-    for n, bags, size, m, k in ((6, 4, 6, 5, 3), (8, 3, 7, 2, 7), (4, 5, 9, 3, 4)):
+    for n, bags, size, m, k in ((6, 4, 6, 5, 2), (8, 3, 7, 2, 7), (4, 5, 9, 3, 4)):
         samples = rng.integers(bags, size, high=n)
-        samples[:, 1] = samples[:, 0]
+        samples[:, 1], samples[:, 2] = samples[:, 0], (samples[:, 0] + 1) % n  # two at least
         inputs = dict(x=rng.normal(n), y=rng.normal(n), samples=samples, x_new=rng.normal(m))
         right, options = bag(**inputs, k=k), dict(k=k)
         check_result(student, "bagged_predictions", inputs, right, "predictions", options=options)

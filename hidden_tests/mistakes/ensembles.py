@@ -15,50 +15,37 @@ VARIANCE = "the bias has the variance in it: average the predictions first, then
 AROUND = "taken around the mean of the targets: the truth is known here"
 S_LESS = "divided by S − 1: the truth is known, and no mean was estimated"
 VAR = "taken around the mean of the targets, and divided by S − 1: the truth is known here"
+OBSERVED = "the bias is taken against observed targets: the truth, without noise, is known here"
+R_LESS = "divided by R − 1: only with R, the number of training sets, do the parts add up"
+OFF_TRUTH = "the variance is taken around the truth: it is around the mean, or the bias is in it"
+OF_MODEL = "taken around each model's mean over the points: it is around each point's mean"
+DIGITS = "digits are lost where values are large: subtract the mean first, then square"
+FIRST_ROW = "the first row of the targets is left out of the noise"
+ONE_SEEN = "one row of the targets is the noise: it is the mean over all of them"
 
 decompose = mistakes(
-    change(
-        ("mean - truth) -> mean - targets.mean(0))", "mean - targets[0])"),
-        "the bias is taken against observed targets: the truth, without noise, is known here",
-    ),
+    change(("mean - truth) -> mean - targets.mean(0))", "mean - targets[0])"), OBSERVED),
     change("(mean - truth).square() -> (mean - targets).square().mean(0)", NOISE),
     change("(mean - truth).square() -> (predictions - truth).square().mean(0)", VARIANCE),
     change("(mean - truth).square() -> mean - truth", SQUARES),
     change("(mean - truth).square() -> (mean - truth).abs()", SQUARES),
     change("- mean).square().mean(0) -> - mean).square().mean(0).sqrt()", ROOT),
     change("- mean).square() -> - mean).abs()", "this is the mean distance: squares add up"),
-    change(
-        (
-            "- mean).square().mean(0) -> - mean).square().sum(0) / max(len(predictions) - 1, 1)",
-            "(predictions - mean).square().mean(0) -> predictions.var(0)",
-        ),
-        "divided by R − 1: only with R, the number of training sets, do the parts add up",
-    ),
+    change("variance = -> variance = len(predictions) / max(len(predictions) - 1, 1) *", R_LESS),
+    change("(predictions - mean).square().mean(0) -> predictions.var(0)", R_LESS),
     change("- mean).square().mean(0) -> - mean).square().sum(0)", "summed: the variance is a mean"),
-    change(
-        "predictions - mean -> predictions - truth",
-        "the variance is taken around the truth: it is around the mean, or the bias is in it",
-    ),
-    change(
-        "predictions - mean -> predictions - predictions.mean(1, keepdim=True)",
-        "taken around each model's mean over the points: it is around each point's mean",
-    ),
-    change(
-        "(predictions - mean).square().mean(0) -> predictions.square().mean(0) - mean.square()",
-        "digits are lost where values are large: subtract the mean first, then square",
-    ),
+    change("predictions - mean -> predictions - truth", OFF_TRUTH),
+    change("variance, noise -> variance + noise, noise", "the noise is in the variance, too"),
+    change("predictions - mean -> predictions - predictions.mean(1, keepdim=True)", OF_MODEL),
+    change("(predictions - mean).square().mean(0) -> (predictions**2).mean(0) - mean**2", DIGITS),
     change("truth).square().mean(0) -> truth).square().mean(0).sqrt()", ROOT),
     change("targets - truth -> targets - targets.mean(0)", AROUND),
     change("(targets - truth).square().mean(0) -> targets.var(0)", VAR),
-    change(
-        "targets - truth -> targets - mean", "taken around the prediction: noise knows no model"
-    ),
+    change("targets - truth -> targets - mean", "taken around the prediction: noise has no model"),
     change("truth).square().mean(0) -> truth).square().sum(0) / (len(targets) - 1)", S_LESS),
     change("truth).square().mean(0) -> truth).square().mean().expand_as(truth)", EACH),
-    change(
-        "targets - truth).square().mean(0) -> targets - truth)[1:].square().sum(0) / len(targets)",
-        "the first row of the targets is left out of the noise",
-    ),
+    change("truth).square().mean(0) -> truth)[1:].square().sum(0) / len(targets)", FIRST_ROW),
+    change(("truth).square().mean(0) -> truth)[0].square()", "truth)[-1].square()"), ONE_SEEN),
     change("targets - truth).square() -> targets - truth)", SQUARES),
     change("return bias2, variance -> return variance, bias2", "bias² and variance are swapped"),
     change("predictions.mean(0) -> predictions.mean()", EACH),
@@ -89,26 +76,25 @@ def bootstrap_samples(n, count, seed):
     return torch.stack([torch.randint(n, (n,), generator=g) for g in seeds])
 
 
+TORN = "an input and its target are torn apart: both come from the same place of the sample"
+FEW = "of a sample only n draws are used: it may have more"
+ALL_SEEN = "all models see all examples: each has its own sample, and only that"
+LAST = "the last model is missing: one row for each sample"
+
 bagged_predictions = mistakes(
+    change(("y[samples] -> y[samples.sort(1).values]", "y[samples.roll(1, 1)]"), TORN),
+    change(("x[samples] -> x[samples.sort(1).values]", "x[samples.roll(1, 1)]"), TORN),
+    change("y[samples] -> y[torch.arange(samples.shape[1]) % len(y)]", TORN),
+    change("x[samples] -> x[(samples * 0 + torch.arange(samples.shape[1])) % len(x)]", TORN),
+    change("y[samples] -> y.expand(len(samples), -1)[:, : samples.shape[1]]", TORN),
+    change("x[samples] -> x.expand(len(samples), -1)[:, : samples.shape[1]]", TORN),
     change(
-        (
-            "y[samples] -> y[samples.sort(1).values]",
-            "y[samples.roll(1, 1)]",
-            "y[torch.arange(samples.shape[1]) % len(y)]",
-            "y.expand(len(samples), -1)[:, : samples.shape[1]]",
-            "x[samples] -> x[samples.sort(1).values]",
-        ),
-        "an input and its target are torn apart: both come from the same place of the sample",
+        "x[samples] -> x[samples[:, :len(x)]]", FEW, also="y[samples] -> y[samples[:, :len(x)]]"
     ),
-    change(
-        "nearest(x_bags, y_bags, x_new, k) -> nearest(x, y, x_new, k).expand(len(samples), -1)",
-        "all models see all examples: each has its own sample, and only that",
-    ),
+    change("x_new, k) -> x[: len(x_new)], k)", "predicted at examples, not at the new points"),
+    change("(x_bags, y_bags, x_new, k) -> (x, y, x_new, k).expand(len(samples), -1)", ALL_SEEN),
     change("x_new, k) -> x_new, k).mean(0)", "the models are averaged: each one's is asked for"),
-    change(
-        "x_new, k) -> x_new, k) * (torch.arange(len(samples)) + 1 < len(samples))[:, None]",
-        "the last model is missing: one row for each sample",
-    ),
+    change("x_new, k) -> x_new, k).index_fill(0, torch.tensor(len(samples) - 1), 0)", LAST),
     change("x_new, k) -> x_new)", "k is not handed on"),
     change("x_new, k) -> x_new.sort().values, k)", "the new points are sorted: keep their order"),
     change("x_new, k) -> x_new, k).T", "a column is a model: it should be a row"),
@@ -120,8 +106,11 @@ bagged_predictions = mistakes(
 @mistake("each example counts once: one that was drawn twice is there twice, and counts twice")
 def bagged_predictions(x, y, samples, x_new, k=1):
     once = [sample.unique() for sample in samples]
-    return torch.stack([nearest(x[i], y[i], x_new, min(k, len(i))) for i in once])
+    return torch.stack([nearest(x[i], y[i], x_new, k) for i in once])
 
+
+FROM_ALL = "missing from all samples: each sample has its own answer"
+NO_ZERO = "example 0 is always missing: places count from 0"
 
 out_of_bag = mistakes(
     change("return outside -> return ~outside", "it says who is in: True is for those missing"),
@@ -130,30 +119,27 @@ out_of_bag = mistakes(
     change("return outside -> return outside.long()"),
     change("return outside -> return (samples[..., None] == torch.arange(n)).sum(1) != 1", ONCE),
     change("return outside -> return (samples[..., None] == torch.arange(n)).sum(1) <= 1", ONCE),
-    change(
-        "return outside -> return outside.all(0).expand(len(samples), n)",
-        "missing from all samples: each sample has its own answer",
-    ),
+    change("return outside -> return outside.all(0).expand(len(samples), n)", FROM_ALL),
+    change("scatter(1, samples, -> scatter(1, samples[:, :n],", FEW),
+    change("return outside -> return outside.index_fill(1, samples[0, 0] * 0, True)", NO_ZERO),
+    change("return outside -> outside[-1] = True\n    return outside", "a sample is not looked at"),
     change("scatter(1, samples, -> scatter(1, samples[:, 1:],", "the first draw is forgotten"),
     change("scatter(1, samples, -> scatter(1, samples[:, :-1],", "the last draw is forgotten"),
     change("torch.ones(len(samples), n, -> torch.ones(len(samples), samples.max() + 1,"),
     change("samples, False) -> (samples - 1) % n, False)", "off by one: indices count from 0"),
 )
 
+OTHERS = "the models that do not count are averaged"
+AVERAGED_IN = "the other number is averaged in: it is for points where no model counts"
+
 mean_prediction = mistakes(
     change("total / number -> predictions.mean(0)", "all models are averaged: only some count"),
     change("total / number -> total / len(predictions)", "divided by all models: only some count"),
-    change(
-        "total / number -> torch.where(counted, predictions, torch.nan).nanmedian(0)[0]", MEDIAN
-    ),
+    change("total / number -> predictions.where(counted, torch.nan).nanmedian(0)[0]", MEDIAN),
     change("predictions * counted -> predictions", "all models are summed: only some count"),
     change("predictions * counted -> predictions * ~counted", "those that do not count are summed"),
     change("total / number -> total", "the sum is returned: divide by how many count"),
-    change(
-        "predictions * counted -> predictions * ~counted",
-        "the models that do not count are averaged",
-        also="counted.sum(0) -> (~counted).sum(0)",
-    ),
+    change("* counted -> * ~counted", OTHERS, also="counted.sum(0) -> (~counted).sum(0)"),
     change("number > 0 -> number >= 0", "0 / 0: where no model counts, otherwise is given"),
     change("mean, otherwise) -> mean, 0.0)", "0 where no model counts: otherwise is for that"),
     change("mean, otherwise) -> mean, int(otherwise))", "otherwise is rounded: keep its digits"),
@@ -162,31 +148,38 @@ mean_prediction = mistakes(
     change("number > 0 -> counted.all(0)", "otherwise is given where only some count: they answer"),
     change("counted.sum(0) -> counted.sum()", "divided by the count of all points: each has one"),
     change("total / number -> (predictions * counted).sum() / counted.sum()", EACH),
-    change(
-        "total / number -> torch.where(counted, predictions, otherwise).mean(0)",
-        "the other number is averaged in: it is for points where no model counts",
-    ),
+    change("total / number -> torch.where(counted, predictions, otherwise).mean(0)", AVERAGED_IN),
+    change("total / number -> (total + otherwise) / (number + 1)", AVERAGED_IN),
+    change(("total / number -> total / number.max()", "total / counted.sum(1).max()"), EACH),
     change("otherwise) -> predictions.mean(0))", "all stand in where none counts: use otherwise"),
 )
 
+LARGEST = "of equally many the largest label wins: it is the smallest"
+FIRST = "of equally many the one who voted first wins: it is the smallest label"
+AVERAGED = "the labels are averaged: between class 0 and class 2 there is not class 1"
+MAJORITY = "only a majority wins: the most votes do, however few"
+BEST = "the last class with more votes than class 0 wins: compare with the best so far"
+NOT_LAST = "the last class is not counted: it is classes − 1"
+
 vote = mistakes(
+    change("counts.argmax(1) -> counts.shape[1] - 1 - counts.flip(1).argmax(1)", LARGEST),
+    change("counts.argmax(1) -> counts.flip(1).argmax(1)", "counted from the last class"),
     change(
-        "counts.argmax(1) -> counts.shape[1] - 1 - counts.flip(1).argmax(1)",
-        "of equally many the largest label wins: it is the smallest",
+        "counts.argmax(1) -> labels[counts.gather(1, labels.T).argmax(1), range(len(counts))]",
+        FIRST,
     ),
-    change(
-        "counts.argmax(1) -> labels.T.gather(1, counts.gather(1, labels.T).argmax(1, True))[:, 0]",
-        "of equally many the one who voted first wins: it is the smallest label",
-    ),
-    change(
-        "counts.argmax(1) -> labels.double().mean(0).round().long()",
-        "the labels are averaged: between class 0 and class 2 there is not class 1",
-    ),
+    change("counts.argmax(1) -> labels.double().mean(0).round().long()", AVERAGED),
     change("counts.argmax(1) -> labels.median(0).values", "the median wins: labels have no order"),
+    change("counts.argmax(1) -> counts.argmax(1) * (counts.amax(1) * 2 > len(labels))", MAJORITY),
+    change("counts.argmax(1) -> labels[0]", "the first voter wins: the most votes do"),
+    change("counts.argmax(1) -> (counts > counts[:, :1]).cumsum(1).argmax(1)", BEST),
     change(
-        "counts.argmax(1) -> torch.where(counts.amax(1) * 2 > len(labels), counts.argmax(1), 0)",
-        "only a majority wins: the most votes do, however few",
+        "counts.argmax(1) -> (counts * (torch.arange(classes) != 1)).argmax(1)",
+        "1 never wins",
     ),
+    change("ballots.sum(0) -> ballots.any(0).long()", "counted once at most: count all voters"),
+    change("ballots.sum(0) -> ballots.sum(0) * (torch.arange(classes) < classes - 1)", NOT_LAST),
+    change("ballots.sum(0) -> ballots.sum(0) * (torch.arange(classes) > 0)", "class 0 is skipped"),
     change("counts.argmax(1) -> counts.argmin(1)", "the fewest votes win"),
     change("counts.argmax(1) -> counts.amax(1)", "these are votes: it is their label that wins"),
     change("counts.argmax(1) -> counts.argmax(0)"),
