@@ -132,8 +132,8 @@ def test_flat_features(student):
 @points(0.5, of="flat_features")
 def test_flat_features_of_nothing(student):
     """It is an error if a stage leaves no row or no column, whichever stage it is."""
-    sizes = dict(height=10, width=10, filters=2, field=3)
-    found = check_result(student, "flat_features", sizes, 2, "features")
+    sizes = dict(height=18, width=26, filters=9, field=5)
+    found = check_result(student, "flat_features", sizes, 27, "features")
     text = f"flat_features must return an int, got {kind(found)}"
     require(not isinstance(found, Tensor), text, diagnosis="dtype")
     for size, when in (
@@ -171,25 +171,28 @@ def test_head_backward(student, rng):
     """The gradients of the worked example, then those of random maps, weights and biases."""
     check_gradients(student, "head", HEAD, head, dout=double([[1, -1]]))
     for inputs in heads(rng):
-        sizes = {"batch size": len(inputs["x"])}
-        check_gradients(student, "head", inputs, head, sizes=sizes)
+        check_gradients(student, "head", inputs, head, sizes={"batch size": len(inputs["x"])})
 
 
-def network(rng, flat, scale=1.0):
-    """Parameters for images of two channels; filters of 3 × 2 and 2 × 3, and 4 classes."""
-    shapes = dict(conv1=(5, 2, 3, 2), conv2=(3, 5, 2, 3), linear1=(flat, 6), linear2=(6, 4))
-    units = dict(conv1=5, conv2=3, linear1=6, linear2=4)
+def network(rng, flat, scale=1.0, square=False):
+    """Parameters for images of two channels; filters of 3 × 2 and 2 × 3, or square; 4 classes."""
+    first, second = ((2, 2, 3, 3), (2, 2, 3, 3)) if square else ((5, 2, 3, 2), (3, 5, 2, 3))
+    shapes = dict(conv1=first, conv2=second, linear1=(flat, 6), linear2=(6, 4))
+    units = dict(conv1=first[0], conv2=second[0], linear1=6, linear2=4)
     return {n: (scale * rng.normal(*shapes[n]), scale * rng.normal(units[n])) for n in shapes}
 
 
 def networks(rng):
     """Inputs of a network and its padding."""
     for n, height, width, flat, padding, scale in (
-        (7, 9, 13, 6, 0, 0.4),  # 7 × 12, 3 × 6, 2 × 4, 1 × 2; logits that are not large
+        (3, 4, 4, 32, 3, 0.4),  # both stages: 8 × 8, 4 × 4
+        (7, 13, 18, 18, 0, 0.4),  # 11 × 17, 5 × 8, 4 × 6, 2 × 3; logits that are not large
         (2, 9, 11, 18, 1, 1.0),  # 9 × 12, 4 × 6, 5 × 6, 2 × 3
         (1, 12, 10, 6, 0, 1.0),  # 10 × 9, 5 × 4, 4 × 2, 2 × 1
     ):
-        inputs = dict(x=rng.normal(n, 2, height, width), params=network(rng, flat, scale))
+        inputs = dict(
+            x=rng.normal(n, 2, height, width), params=network(rng, flat, scale, padding == 3)
+        )
         yield inputs, dict(padding=padding) if padding else {}
 
 
@@ -198,7 +201,8 @@ def networks(rng):
 def test_cnn(student, rng):
     """The logits are those of two stages and the head."""
     for inputs, options in networks(rng):
-        inputs["params"] = dict(reversed(inputs["params"].items()))  # their names tell them apart
+        names = ("conv2", "conv1", "linear1", "linear2")  # not their order tells them apart
+        inputs["params"] = {name: inputs["params"][name] for name in names}
         check_forward(student, "cnn", inputs, cnn(**inputs, **options), options=options)
 
 
@@ -218,10 +222,7 @@ def trained(params, batches, lr, padding=0):
         return F.cross_entropy(cnn(x, params, padding), y)
 
     def step(params, grads, state):
-        moved = {
-            name: tuple(p - lr * g for p, g in zip(pair, grads[name], strict=True))
-            for name, pair in params.items()
-        }
+        moved = {n: (w - lr * grads[n][0], b - lr * grads[n][1]) for n, (w, b) in params.items()}
         return moved, state
 
     return descend(loss, params, batches, step)

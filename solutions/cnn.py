@@ -245,7 +245,8 @@ def flat_features(height, width, filters, field, padding=0):
     # BEGIN SOLUTION
     grows = 2 * padding - field + 1
     for _ in range(2):
-        height, width = (height + grows) // 2, (width + grows) // 2
+        height = (height + grows) // 2
+        width = (width + grows) // 2
     if height < 1 or width < 1:
         raise ValueError("nothing is left of the image")
     return filters * height * width

@@ -10,74 +10,90 @@ PROBABILITIES = "probabilities come back: the loss has the softmax inside, so it
 LOGARITHMS = "logarithms of probabilities come back: the logits are asked for as they are"
 SHIFTED = "the row's maximum is subtracted: the logits are asked for as they are"
 MEAN = "the mean of a window is taken: the maximum is asked for"
-ONE_PLACE = "the same pixel of each window is taken: the largest is asked for, wherever it is"
+PLACE = "the same pixel of each window is taken: the largest is asked for, wherever it is"
 ONCE = "the padding counts in the first stage only: both stages have it"
+TANH = "another activation than ReLU"
+LATE = "the biases come after ReLU: they are to decide what it lets pass"
 LEAKS = "negative values leak through: ReLU makes them 0"
 
 stage_forward = mistakes(
     change("maxpool_forward(a) -> maxpool_forward(z)", "the ReLU is missing: nothing is below 0"),
     change("relu_forward(z) -> (z.abs(), z > 0)", "negative answers lose their sign: ReLU has 0"),
     change("relu_forward(z) -> (z.maximum(0.01 * z), z > 0)", LEAKS),
+    change("relu_forward(z) -> (z.tanh(), z > 0)", TANH),
     change("w, b, padding -> w, b", "the padding is not handed on to the convolution"),
     change("w, b, padding -> w, 0 * b, padding", "the biases are missing: they come before ReLU"),
     change("x, w, b, -> x, w.flip(2, 3), b,", "the filters are flipped: take them as they are"),
     change("forward(x, -> forward(x.clamp(min=0),", "x is cut at 0: ReLU comes after the filters"),
     change("return out, -> return a.unfold(2, 2, 2).unfold(3, 2, 2).mean((4, 5)),", MEAN),
-    change("return out, -> return a.unfold(2, 2, 2).unfold(3, 2, 2)[..., 0, 0],", ONE_PLACE),
-    change("return out, -> return a.unfold(2, 2, 2).unfold(3, 2, 2)[..., 0, 1],", ONE_PLACE),
-    change("return out, -> return a.unfold(2, 2, 2).unfold(3, 2, 2)[..., 1, 0],", ONE_PLACE),
-    change("return out, -> return a.unfold(2, 2, 2).unfold(3, 2, 2)[..., 1, 1],", ONE_PLACE),
-    change(
-        "w, b, padding -> w, 0 * b, padding",
-        "the biases come after ReLU: they are to decide what it lets pass",
-        also="return out, -> out = out + b[:, None, None]\n    return out,",
-    ),
+    change("return out, -> return z.unfold(2, 2, 2).unfold(3, 2, 2).mean((4, 5)).relu(),", MEAN),
+    change(("return out, -> return a[:, :, :-1:2, :-1:2],", "return a[:, :, :-1:2, 1::2],"), PLACE),
+    change(("return out, -> return a[:, :, 1::2, :-1:2],", "return a[:, :, 1::2, 1::2],"), PLACE),
+    change("return out, -> return out + b[:, None, None],", LATE, also="w, b, -> w, 0 * b,"),
     change("return out, -> return out + b[:, None, None],", "the biases come twice: once is due"),
-    change("return out, -> return a,"),
 )
+
+WINNERS = "the winners of one example or map are used for all: each map of each image has its own"
+FIRST_PIXEL = "all goes to the first pixel"
+ALL_FOUR = "all four pixels of a window get the gradient: only the largest does"
 
 stage_backward = mistakes(
     change("conv2d_backward(dz, -> conv2d_backward(da,", "ReLU is left out of the way back"),
     change(("da, relu_cache) -> da, da > 0)", "(da, relu -> (da.clamp(min=0), relu"), FROM_ABOVE),
+    change("pool_cache) -> (pool_cache[0], pool_cache[1][:1].expand_as(pool_cache[1])))", WINNERS),
+    change("pool_cache) -> (pool_cache[0], pool_cache[1][:, :1].expand_as(dout)))", WINNERS),
+    change("pool_cache) -> (pool_cache[0], 0 * pool_cache[1]))", FIRST_PIXEL),
     change(
-        (
-            "pool_cache) -> (pool_cache[0], pool_cache[1][:1].expand_as(pool_cache[1])))",
-            "(pool_cache[0], pool_cache[1][:, :1].expand_as(pool_cache[1])))",
-        ),
-        "the winners of one example or map are used for all: each map of each image has its own",
+        "(dz, -> (maxpool_backward(dout * maxpool_forward(1.0 * relu_cache)[0], "
+        "(pool_cache[0], 0 * pool_cache[1])),",
+        FIRST_PIXEL,
     ),
-    change("pool_cache) -> (pool_cache[0], 0 * pool_cache[1]))", "all goes to the first pixel"),
+    change(
+        "(dz, -> (sum(maxpool_backward(dout * maxpool_forward(1.0 * relu_cache)[0], "
+        "(pool_cache[0], k + 0 * pool_cache[1])) for k in range(4)),",
+        ALL_FOUR,
+    ),
+    change(
+        "maxpool_backward(dout, pool_cache) -> sum(maxpool_backward(dout, "
+        "(pool_cache[0], k + 0 * pool_cache[1])) for k in range(4))",
+        ALL_FOUR,
+    ),
     change("return dx, dw, db -> return dx, dw / len(dx), db / len(dx)", AVERAGED),
-    change("return dx, dw, db -> return dw, db, dx"),
     change("return dx, dw, db -> return dx, dw, 0 * db", "the biases get no gradient"),
     change("return dx, dw, db -> return dx, dw, dz[0].sum((1, 2))", "db of the first example only"),
     change("= cache -> = cache\n    pool_cache = vars(stage_backward).setdefault(0, pool_cache)"),
     change("dz = -> relu_cache &= da != 0\n    dz ="),
 )
 
+ONE_SIDE = "on one axis the padding is counted once: it is on both sides"
+FEWER = "on one axis one place too few: a filter fits H + 2P − F + 1 times"
+NO_POOL = "the pooling is left out"
+
 flat_features = mistakes(
     change("2 * padding -> padding", "the padding is counted once: it is on both sides of an axis"),
+    change(("t + grows -> t + grows - padding", "h + grows -> h + grows - padding"), ONE_SIDE),
+    change(("t + grows -> t + grows - 1", "h + grows -> h + grows - 1"), FEWER),
     change("range(2) -> range(1)", "only one stage is counted: there are two"),
     change("return filters * height -> return height", "the maps are not counted: there are K"),
-    change("(width + grows) // 2 -> (width + grows) // 2\n        grows = 1 - field", ONCE),
+    change("return filters -> return filters * filters", "the maps are counted twice"),
+    change("h + grows) // 2 -> h + grows) // 2\n        grows = 1 - field", ONCE),
     change("- field + 1 -> - field", "one place too few: a filter fits H + 2P − F + 1 times"),
     change("= 2 * padding - field + 1 -> = 0", "only the pooling is counted: filters need room"),
-    change(") // 2, (width + grows) // 2 -> ), (width + grows)", "the pooling is left out"),
-    change(") // 2, (width + grows) -> + 1) // 2, (width + grows + 1)", "rounded up: round down"),
+    change("t + grows) // 2 -> t + grows)", NO_POOL, also="h + grows) // 2 -> h + grows)"),
+    change("t + grows -> t + grows + 1", "rounded up: down", also="h + grows -> h + grows + 1"),
     change("* height * width -> * height * height", "the width plays no part"),
-    change("height < 1 or width < 1 -> False"),
-    change("height < 1 or width < 1 -> height * width < 1"),
+    change(("height < 1 or width < 1 -> False", "height * width < 1")),
 )
 
+ORDER = "flattened in another order: it is map after map, in a map row after row"
+APART = "taken apart in another order than the forward put together: map by map, row by row"
+
 head_forward = mistakes(
-    change(
-        ("x.flatten(1) -> x.movedim(1, 3).flatten(1)", "x.mT.flatten(1)"),
-        "flattened in another order: it is map after map, in a map row after row",
-    ),
+    change(("x.flatten(1) -> x.movedim(1, 3).flatten(1)", "x.mT.flatten(1)"), ORDER),
     change("x.flatten(1) -> x.flatten(1).clamp(min=0)", "there is a ReLU before the first layer"),
     change("x.flatten(1) -> x.reshape(-1, len(x)).T", "the examples are mixed: a row is of one"),
-    change("relu_forward(z) -> (z.maximum(0.01 * z), z > 0)", LEAKS),
-    change("relu_forward(z) -> (torch.where(z > -0.1, z, 0 * z), z > 0)", LEAKS),
+    change(("relu_forward(z) -> (z.maximum(0.01 * z), z > 0)", "(z * (z > -0.1), z > 0)"), LEAKS),
+    change(("relu_forward(z) -> (z.tanh(), z > 0)", "(z.sigmoid(), z > 0)"), TANH),
     change("linear_forward(h, -> linear_forward(z,", "the ReLU between the layers is missing"),
     change("return logits, -> return logits.clamp(min=0),", "there is a ReLU after the last layer"),
     change("return logits, -> return torch.softmax(logits, 1),", PROBABILITIES),
@@ -88,110 +104,92 @@ head_forward = mistakes(
 )
 
 head_backward = mistakes(
-    change(
-        (
-            "dflat.reshape(shape) -> dflat.reshape(-1, *shape[2:], shape[1]).permute(0, 3, 1, 2)",
-            "dflat.reshape(*shape[:2], shape[3], shape[2]).mT",
-        ),
-        "taken apart in another order than the forward put together: map after map, row after row",
-    ),
-    change("dflat.reshape(shape) -> dflat"),
+    change("(shape) -> (-1, *shape[2:], shape[1]).permute(0, 3, 1, 2)", APART),
+    change("(shape) -> (*shape[:2], shape[3], shape[2]).mT", APART),
     change("relu_backward(dh, relu_cache) -> dh", "ReLU is left out of the way back"),
     change(("dh, relu_cache) -> dh, dh > 0)", "(dh, relu -> (dh.clamp(min=0), relu"), FROM_ABOVE),
     change("relu_backward(dh, relu_cache) -> dh * second[0]", "times h: ReLU's slope is 1 or 0"),
-    change("return dx, dw1, db1, dw2, db2 -> return dx, dw2, db2, dw1, db1"),
     change("linear_backward(dout, second) -> linear_backward(dout / len(dout), second)", AVERAGED),
     change(
         "= cache -> = cache\n    p = torch.softmax(linear_forward(*second, 0)[0], 1)\n"
         "    dout = p * (dout - (p * dout).sum(1, keepdim=True))",
         "the gradient goes through a softmax: the loss has brought it back to the logits already",
     ),
+    change(
+        "db1, dw2, db2 -> dz[-1], dw2, dout[-1]", "b1 and b2 get those of the last example only"
+    ),
     change("dx = dflat -> dx = (dflat * (first[0] > 0))", "the ReLU of the maps comes here, too"),
 )
 
+NO_BIAS = "a bias of the head is missing"
+NAMES = "params come in any order: take them by name"
+CACHES = "a stage gets the other's cache: in the cache each is once, and its own goes to each"
+
 cnn_forward = mistakes(
-    change(
-        '*params["conv1"], padding) -> *params["conv1"])',
-        also='*params["conv2"], padding) -> *params["conv2"])',
-    ),
+    change("x, first -> params = dict(zip(sorted(params), params.values()))\n    x, first", NAMES),
+    change('"linear1"], -> "linear1"][:1], 0 * params["linear1"][1],', NO_BIAS),
+    change('"linear2"]) -> "linear2"][:1], 0 * params["linear2"][1])', NO_BIAS),
     change("return logits, -> return torch.softmax(logits, 1),", PROBABILITIES),
     change("return logits, -> return torch.log_softmax(logits, 1),", LOGARITHMS),
     change("return logits, -> return logits - logits.amax(1, keepdim=True),", SHIFTED),
-    change("x, second = stage_forward( -> _, second = stage_forward("),
 )
 
+SWAPPED = "conv1 and conv2 are swapped"
+MASKED = "negative gradients are cut off between the parts: ReLU's mask is in each part already"
+
 cnn_backward = mistakes(
-    change('{"conv1": tuple(conv1), -> {'),
     change("tuple(conv1) -> tuple(0 * g for g in conv1)", "the first filters get no gradient"),
     change("tuple(conv2) -> tuple(0 * g for g in conv2)", "the second filters get no gradient"),
     change("return dx, dparams -> return 0 * dx, dparams", "the image gets no gradient"),
     change("dx, *conv1 = -> _, *conv1 =", "this is the gradient of the first stage's output"),
     change("head_backward(dout, head) -> head_backward(dout / len(dout), head)", AVERAGED),
-    change(
-        ("(dx, first -> (dx.clamp(min=0), first", "(dx, second -> (dx.clamp(min=0), second"),
-        "negative gradients are cut off between the parts: ReLU's mask is in each part already",
-    ),
-    change("return dx, dparams -> return dparams"),
+    change(("(dx, first -> (dx.clamp(min=0), first", "(dx, second -> (dx.relu(), second"), MASKED),
+    change(("(dx, first) -> (dx, second)", "(dx, second) -> (dx, first)"), CACHES),
+    change("= cache -> = cache\n    first, second = second, first", CACHES),
+    change("return dx, dparams -> return dx, dparams | dict(conv1=conv2, conv2=conv1)", SWAPPED),
 )
 
+TWICE = "the softmax is taken twice: the loss takes logits, and has it inside"
+STALE = "the cache of the first batch is used for all: winners and masks belong to their batch"
+FROM_START = "each step starts from the first parameters: go on from where the last one has led"
+AT_START = "every gradient is taken at the first parameters: the next batch meets the new ones"
+NO_BIASES = "the biases are not learnt: weights and biases of all four pairs take the step"
+AFTER = "the loss after the step is noted: the one before it is asked for"
+
 train = mistakes(
-    change(
-        "softmax_cross_entropy(logits, y) -> softmax_cross_entropy(torch.softmax(logits, 1), y)",
-        "the softmax is taken twice: the loss takes logits, and has it inside",
-    ),
-    change(
-        "loss, dlogits -> first = cache = first if losses else cache\n        loss, dlogits",
-        "the cache of the first batch is used for all: winners and masks belong to their batch",
-    ),
+    change("y(logits, y) -> y(torch.softmax(logits, 1), y)", TWICE),
+    change("_, dparams -> first = cache = first if losses else cache\n        _, dparams", STALE),
     change("dparams, lr) -> dparams, -lr)", "the steps go uphill: against the gradient"),
-    change("dparams, lr) -> dparams, 1)", "the learning rate is not used"),
-    change(
-        "losses = [] -> losses, start = [], params",
-        "each step starts from the first parameters: go on from where the last one has led",
-        also="sgd_step(params, -> sgd_step(start,",
-    ),
-    change(
-        "losses = [] -> losses, start = [], params",
-        "every gradient is taken at the first parameters: the next batch meets the new ones",
-        also="cnn_forward(x, params, -> cnn_forward(x, start,",
-    ),
+    change("losses = [] -> losses, s = [], params", FROM_START, also="step(params, -> step(s,"),
+    change("losses = [] -> losses, start = [], params", AT_START, also="(x, params, -> (x, start,"),
     change("params = sgd_step( -> sgd_step(", "the parameters stay: keep what the step returns"),
     change('lr) -> lr) | {"conv1": params["conv1"]}', "the first filters are not learnt"),
-    change(
-        "dparams, lr) -> {n: (w, 0 * b) for n, (w, b) in dparams.items()}, lr)",
-        "the biases are not learnt: weights and biases of all four pairs take the step",
-    ),
+    change("dparams, lr) -> {n: (w, 0 * b) for n, (w, b) in dparams.items()}, lr)", NO_BIASES),
     change(
         "loss.item() -> softmax_cross_entropy(cnn_forward(x, params, padding)[0], y)[0].item()",
-        "the loss after the step is noted: the one before it is asked for",
+        AFTER,
     ),
+    change("loss.item() -> round(loss.item(), 2)", "the losses are rounded"),
+    change("in batches -> in batches[:-1]", "the last batch is left out"),
     change("loss.item() -> loss.item() * len(y)", "the sum of the losses is noted: a mean is due"),
     change("(dlogits, -> (dlogits * len(y),", "the batch's gradients are summed: a mean is due"),
-    change("x, params, padding -> x, params"),
     change(
         "params = sgd_step -> total = sgd_step(total, dparams, -1) if losses else dparams\n"
         "        dparams = total\n        params = sgd_step",
         "the gradients of the batches add up: each step takes that of its own batch",
     ),
-    change("loss.item()) -> loss.item())\n        break"),
-    change("loss.item()) -> loss)"),
-    change("losses.append -> if loss > sum(losses) > 0:\n            break\n        losses.append"),
 )
+
+SHARES = "shares come back: how many there are is asked for"
 
 confusion_matrix = mistakes(
     change("y * classes + predicted -> predicted * classes + y", "transposed: a row is a class"),
     change("counts.reshape -> counts.clamp(max=1).reshape", "pairs count once: += does not add up"),
     change("bincount(cell, -> bincount(cell[y != predicted],", "the right answers are missing"),
     change("bincount(cell, -> bincount(cell[1:],", "the first example is not counted"),
-    change(
-        (
-            "classes**2) -> classes**2) / len(y)",
-            "reshape(classes, classes) -> reshape(classes, -1) / torch.bincount(y)[:, None]",
-            "reshape(classes, -1) / torch.bincount(y, minlength=classes).clamp(1)[:, None]",
-        ),
-        "shares come back: how many there are is asked for",
-    ),
-    change(", minlength=classes**2 -> "),
+    change("classes**2) -> classes**2) / len(y)", SHARES),
+    change("s, classes) -> s, -1) / y.bincount(minlength=classes).clamp(1)[:, None]", SHARES),
+    change("bincount(cell, -> bincount(cell[y > 0],", "class 0 is left out: labels count from 0"),
 )
 
 
