@@ -24,7 +24,7 @@ NO_DOUT = "dout is not used: the chain rule multiplies by what arrives from abov
 OVERFLOW = "exp overflows at 1000 and is 0 at −1000: what may be subtracted from a row of logits?"
 NOT_THE_ROWS = "the maximum of the whole batch is subtracted: of a row far below it, exp is 0"
 OF_COLUMNS = "the maximum of each column is subtracted: that moves the logits of a row apart"
-NOT_THE_MAXIMUM = "what is subtracted is not the row's maximum: some of what remains overflows"
+NOT_THE_MAXIMUM = "what is subtracted is not the row's maximum: exp of the rest overflows, or is 0"
 CLAMPED = "the logits are clamped, which changes the answer: what could be subtracted does not"
 LOG_OF_SOFTMAX = "a probability is rounded to 0, and log(0) is −∞: take the log of softmax on paper"
 EPSILON = "a small number in the logarithm hides log(0) behind a wrong value: take the log on paper"
@@ -82,6 +82,7 @@ softmax_jacobian = mistakes(
     change("- outer -> + outer", ADDED),
     change("- outer -> + outer - 2 * torch.diag_embed(p * p)", "off the diagonal it is −p_i p_j"),
     change("embed(p) - -> embed(p - p * p) -", "on the diagonal, p_i² is subtracted twice"),
+    change("embed(p) - -> embed(p + p * p) -", "on the diagonal, p_i² is not subtracted"),
     change("torch.diag_embed(p) -> torch.eye(p.shape[1])", BARE),
     change("torch.diag_embed(p) - outer -> torch.eye(p.shape[1]) - outer / p[:, :, None]", NO_P),
     change("outer = -> p = softmax_forward(p)[0]\n    outer =", TWICE),
@@ -108,7 +109,7 @@ softmax_backward = mistakes(
     change("p * (dout - -> dout - p * (", "p_j multiplies the sum alone: dout has it as well"),
     change("dout - total -> dout + total", SIGN_OF_SUM),
     change("p = cache -> p = softmax_forward(cache)[0]", TWICE),
-    change("return p * (dout - total) -> p *= dout - total\n    return p"),
+    change("(dout - total) -> (dout - p * total)", "p_j multiplies the sum twice: once is due"),
 )
 
 NOT_ITS_LOG = "the sum is subtracted, not its logarithm"
@@ -131,6 +132,7 @@ log_softmax_forward = mistakes(
     ),
     change("x - m - total.log() -> x - x.exp().sum().log()", SUM_OF_BATCH),
     change("x - m - total -> x - total", HALF_SHIFTED),
+    change("total.log() -> (x - m).sum(1, keepdim=True)", "the logs are summed: sum, then log"),
     change("(x - m).exp() -> x.exp()", HALF_SHIFTED),
     change("m = x -> x = softmax_forward(x)[0]\n    m = x", TWICE),
     change("return log_p -> return log_p.exp()", "this is softmax: its logarithm is asked for"),
@@ -154,7 +156,6 @@ log_softmax_backward = mistakes(
     change("log_p.exp() -> log_p", LOG_FOR_P),
     change(" - log_p.exp() * total -> ", "dout is returned as it came"),
     change("dout - log_p -> dout + log_p", SIGN_OF_SUM),
-    change("log_p.exp() -> log_p.exp_()"),
 )
 
 cross_entropy_forward = cross_entropy_backward = softmax_cross_entropy_backward = mistakes(
@@ -177,7 +178,7 @@ cross_entropy_forward = mistakes(
     change("-log_p -> log_p", "the minus is missing: ln p is negative"),
     change(".mean() -> .exp().mean().log()", EXCHANGED),
     change(("-log_p -> -log_p.clamp(min=-100)", "-log_p.clamp(-20)", "-log_p.clamp(-50)"), CUT_OFF),
-    change("mean() -> sum()"),
+    change("-log_p[rows -> -(log_p.exp() * log_p)[rows", "weighted with p, as in the entropy"),
     change("mean() -> sum() / c", DIVIDED_BY_C),
     change("mean() -> mean() / c", ALL_ENTRIES),
     change("log_p[rows, y] -> log_p.max(1).values", LARGEST),
@@ -193,10 +194,14 @@ cross_entropy_forward = mistakes(
 )
 
 BY_P = "this is the gradient with respect to p, −1/p: the input is ln p, and the loss linear in it"
+OTHERS = "p stands where the class is not the label: there is 0, for the loss is of the label only"
+ONE_ROW = "only one row has a gradient: each has its own (does the loop end too early?)"
 JOINT = "p − y is the gradient of the logits: stop at ln p, the rest is log_softmax_backward's"
 cross_entropy_backward = mistakes(
     change("/ len(y) -> / len(y) / log_p.exp()[rows, y]", BY_P),
     change("return dlog_p -> return dlog_p + log_p.exp() * dout / len(y)", JOINT),
+    change("zeros_like(log_p) -> zeros_like(log_p) + log_p.exp() * dout / len(y)", OTHERS),
+    change(("[rows, y] -> [rows[:1], y[:1]]", "[rows[-1:], y[-1:]]"), ONE_ROW),
     change("[rows, y] -> [:]", EVERY_CLASS),
     change("-dout -> -dout * log_p[rows, y]", "ln p is still there: its derivative is 1"),
     change("-dout -> -1", NO_DOUT),
@@ -206,9 +211,7 @@ UNSHIFTED = "log_softmax_forward -> (lambda x: (x - x.exp().sum(1, True).log(), 
 softmax_cross_entropy_forward = mistakes(
     change("forward(logits) -> forward(softmax_forward(logits)[0])", TWICE),
     change("d(log_p -> d(logits", "the logits are used as if they were log-probabilities"),
-    change("forward(log_p -> forward(log_p.clamp(-20)", CUT_OFF),
-    change("forward(log_p -> forward(log_p.clamp(-50)", CUT_OFF),
-    change("forward(log_p -> forward(log_p.clamp(-100)", CUT_OFF),
+    change(("d(log_p -> d(log_p.clamp(-20)", "d(log_p.clamp(-50)", "d(log_p.clamp(-100)"), CUT_OFF),
     change("forward(log_p -> forward(log_p.exp()", NO_LOG),
     change("log_softmax_forward(logits) -> log_softmax_forward(logits.T)[0].T, 0", AXIS),
     change("return loss -> return loss / logits.shape[1]", ALL_ENTRIES),
@@ -216,7 +219,6 @@ softmax_cross_entropy_forward = mistakes(
     change("cross_entropy_forward(log_p, y) -> -log_p[range(len(y)), y].mean(), 0"),
     change("log_softmax_forward(logits) -> softmax_forward(logits)[0].log(), 0", LOG_OF_SOFTMAX),
     change(
-        # 1e-5, 1e-6, …
         ("logits -> 5", "6", "7", "8", "9", "10", "12", "15", "16", "20"),
         EPSILON,
         also="log_softmax_forward -> (lambda n: ((softmax_forward(logits)[0] + 10**-n).log(), 0))",
@@ -247,11 +249,12 @@ softmax_cross_entropy_backward = mistakes(
     change("log_p.exp() -> log_p.exp() * dout", ON_P_ONLY, also="difference * dout -> difference"),
     change("[rows, y] -> [rows, difference.argmax(1)]", AT_LARGEST),
     change("-= 1 -> = 1 - difference[rows, y]", "1 − p at the right class: p − 1 is due there"),
+    change("-= 1 -> = 0", "0 at the right class: p − 1 is due there"),
+    change("return difference -> return difference.clamp(max=0)", "only the right class has one"),
     change("-= 1 -> -= len(y) / dout", "the 1 is subtracted last: dout and 1/N multiply it, too"),
     change("difference[rows, y] -= 1 -> ", "the 1 of the right class is not subtracted"),
     change("log_p.exp() -> torch.zeros_like(log_p)", ONE_STEP),
     change("log_p.exp() -> log_p.clone()", LOG_FOR_P),
-    change("log_p.exp() -> log_p.exp_()"),
     change(
         "difference * dout / len(y) -> softmax_backward(dp, difference)",
         THROUGH_P,
