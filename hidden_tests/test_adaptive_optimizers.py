@@ -168,10 +168,10 @@ def test_rmsprop_by_hand(student):
 def test_rmsprop_eps_by_hand(student):
     """eps = 1e-8 outside the root, |g| = √v = 1e-4: a step of 0.9999 lr, not 0.7071 lr."""
     params, grads = doubles([0, 0, 0], [0, 0, 0]), doubles([1e-4, -3e-9, 0], [1, -1e-4, 0])
-    state = {"v": doubles([1e-8, 9e-18, 0], [0, 1e-8, 0])}
-    settled, first = 1e-3 / 1.0001, 1e-3 / (0.1**0.5 + 1e-8)
+    state = {"v": doubles([1e-8, 9e-18, 0], [4, 1e-8, 0])}
+    settled, first = 1e-3 / 1.0001, 1e-3 / (3.7**0.5 + 1e-8)
     expected = doubles([-settled, 0.003 / 13, 0], [-first, settled, 0])
-    right = expected, {"v": doubles([1e-8, 9e-18, 0], [0.1, 1e-8, 0])}
+    right = expected, {"v": doubles([1e-8, 9e-18, 0], [3.7, 1e-8, 0])}
     check_update(student, "rmsprop_update", params, grads, state, right)
 
 
@@ -206,8 +206,11 @@ def test_adadelta_eps_by_hand(student):
     """eps = 1e-6 inside both roots: the first step is g / 2 where 0.05 g² = 3e-6."""
     root42, root60 = 1e-3 * 42**0.5, 1e-3 * 60**0.5
     params, grads = doubles([0, 0, 0], [0, 0, 0]), doubles([-root42, 1e-3, 0], [root60, 1e-4, 0])
-    state = {"v": doubles([2e-6, 1e-6, 1e-6], [0, 0, 0]), "u": doubles([0, 8e-6, 0], [0, 3e-6, 0])}
-    v = doubles([4e-6, 1e-6, 0.95e-6], [3e-6, 5e-10, 0])
+    state = {
+        "v": doubles([2e-6, 1e-6, 1e-6], [0, 0, 2e-6]),
+        "u": doubles([0, 8e-6, 0], [0, 3e-6, 0]),
+    }
+    v = doubles([4e-6, 1e-6, 0.95e-6], [3e-6, 5e-10, 1.9e-6])
     u = doubles([4.2e-7, 7.825e-6, 0], [7.5e-7, 2.85e-6 + 2e-9 / 1.0005, 0])
     after = [root42 / 5**0.5, -1e-3 * 4.5**0.5, 0], [-root60 / 2, -2e-4 / 1.0005**0.5, 0]
     right = doubles(*after), {"v": v, "u": u}
@@ -239,6 +242,7 @@ def test_train_steps(student, rng):
     """One update for every mini-batch of every epoch, by the optimiser and settings asked for."""
     x, y = rng.normal(9, 6), rng.integers(9, high=4)
     params = [rng.normal(*shape) for shape in ((6, 5), (5,), (5, 4), (4,))]
+    params[1] = -(x @ params[0]).mean(0)  # no hidden unit is dead
     for name, n, size, seed, settings in (
         ("adagrad", 1, 9, rng.seed(), dict(lr=0.3)),
         ("adagrad", 3, 4, rng.seed(), dict(lr=0.3, eps=0.1)),

@@ -12,7 +12,12 @@ NO_SQUARE = "v averages the gradients themselves: it averages their squares"
 ROOT = "the root of v is kept: take roots in the step, v holds squares"
 FOREVER = "the past does not fade: v is an average, AdaGrad's adds up"
 SIZES = "v averages the sizes |g|: it averages their squares"
+CORRECTED = "v is corrected for its start at zero, as in Adam: RMSProp leaves it"
+SQUARED_WEIGHT = "the weight is squared, too: only the gradient is"
+ADDS_UP = "the squares add up, as in AdaGrad: here is an average"
 FADES = "v stays where the gradient is 0: the average fades there, too"
+UNDER = "eps is added under the root: here it is added to the root, √v + eps"
+OLD_V = "the step is divided by the v that came in: it needs the new one"
 BOUND = "eps is a lower bound here: it is to be added"
 WEIGHT_U = "what is new enters u with weight 1: the weights of an average sum to 1"
 REVERSED_U = "u gives the past the weight of what is new, and the reverse"
@@ -20,6 +25,9 @@ ANEW_U = "u starts from zero in every update: go on from the one in state"
 ROOT_U = "the root of u is kept: take roots in the step, u holds squares"
 FADES_U = "u stays where the gradient is 0: the average fades there, too"
 OF_GRADIENTS = "u averages the squares of the gradients: those of the steps Δ are asked for"
+SHARED_U = "parameters of one shape share their u: each has its own"
+NEW_V = "Δ needs the new v: average the square of this gradient first, then step"
+ONE_WEIGHT = "the step is multiplied by 1 − rho: that is a weight of the averages"
 NEW_U = "Δ needs the old u: the new one is made from Δ, after it"
 NO_U = "the root of u is missing above the fraction line: this is RMSProp with lr = 1"
 ROOTS = "a root is missing: u and v are squared sizes, divide √(u + eps) by √(v + eps)"
@@ -41,21 +49,14 @@ init_state = mistakes(
 
 adagrad_update = rmsprop_update = mistakes(
     change("append(v) -> append(v.sqrt())", ROOT),
-    change(
-        "v.sqrt() + eps -> (v + eps).sqrt()",
-        "eps is added under the root: here it is added to the root, √v + eps",
-    ),
+    change("v.sqrt() + eps -> (v + eps).sqrt()", UNDER),
     change(" + eps -> ", "eps is missing: it keeps 0 / 0 out of the step"),
     change("v.sqrt() + eps -> v.sqrt().clamp(min=eps)", BOUND),
     change("v.sqrt() + eps -> (v + eps**2).sqrt()", "eps is squared, and under the root: √v + eps"),
     change("v.sqrt() + eps -> v.sqrt() + eps * (v == 0)", "eps is added only where v is 0"),
     change(".sqrt() -> ", "the step is divided by v, which is a squared size: divide by its root"),
     change("lr * g / -> lr * g.clamp(-1, 1) /", "the gradient is cut off at ±1: take it as it is"),
-    change(
-        "v =  -> old, v = v, ",
-        "the step is divided by the v that came in: it needs the new one",
-        also="(v.sqrt -> (old.sqrt",
-    ),
+    change("v =  -> old, v = v, ", OLD_V, also="(v.sqrt -> (old.sqrt"),
     change('{"v": vs} -> state', "v is as it came: it takes in what is new, too"),
     change('{"v": vs} -> vs'),
     change("p - lr -> p + lr"),
@@ -97,10 +98,8 @@ rmsprop_update = mistakes(
     change("beta * v + (1 - beta) * g**2 -> (beta * v.sqrt() + (1 - beta) * g.abs()) ** 2", SIZES),
     change("g**2 -> torch.where(g == 0, v, g**2)", FADES),
     change("beta * v -> beta * next((w for w in vs if w.shape == v.shape), v)", SHARED),
-    change(
-        "v.sqrt() -> (v / (1 - beta)).sqrt()",
-        "v is corrected for its start at zero, as in Adam: RMSProp leaves it",
-    ),
+    change("v.sqrt() -> (v / (1 - beta)).sqrt()", CORRECTED),
+    change("(1 - beta) * g**2 -> ((1 - beta) * g) ** 2", SQUARED_WEIGHT),
     change("v = beta * v + (1 - beta) -> v = 0.9 * v + 0.1"),
     change("* g / -> * (1 - beta) * g /", "the step is multiplied by 1 − beta: v has that weight"),
 )
@@ -115,6 +114,8 @@ adadelta_update = mistakes(
     change("* g**2 -> * torch.where(g == 0, v, g**2)", FADES),
     change("vs.append(v) -> vs.append(v.sqrt())", ROOT),
     change("rho * v -> rho * next((w for w in vs if w.shape == v.shape), v)", SHARED),
+    change("(1 - rho) * g**2 -> ((1 - rho) * g) ** 2", SQUARED_WEIGHT),
+    change(("rho * v + (1 - rho) * -> v + ", "rho * u + (1 - rho) * -> u + "), ADDS_UP),
     change("rho * v + (1 - rho) -> 0.95 * v + 0.05", "v is computed with 0.95, whatever rho is"),
     change('"v": vs -> "v": state["v"]', "v is as it came: it averages what is new, too"),
     change("(1 - rho) * delta -> delta", WEIGHT_U),
@@ -126,17 +127,12 @@ adadelta_update = mistakes(
     change("* delta**2 -> * torch.where(g == 0, u, delta**2)", FADES_U),
     change("us.append(u) -> us.append(u.sqrt())", ROOT_U),
     change(
-        "delta =  -> u = next((w for w in us if w.shape == u.shape), u)\n        delta = ",
-        "parameters of one shape share their u: each has its own",
+        "delta =  -> u = next((w for w in us if w.shape == u.shape), u)\n        delta = ", SHARED_U
     ),
     change("rho * u + (1 - rho) -> 0.95 * u + 0.05", "u is computed with 0.95, whatever rho is"),
     change('"u": us -> "u": state["u"]', "u is as it came: it averages what is new, too"),
     change("delta**2 -> g**2", OF_GRADIENTS),
-    change(
-        "v = rho -> old, v = v, rho",
-        "Δ needs the new v: average the square of this gradient first, then step",
-        also="(v + eps) -> (old + eps)",
-    ),
+    change("v = rho -> old, v = v, rho", NEW_V, also="(v + eps) -> (old + eps)"),
     change("p - delta -> p - ((u + eps) / (v + eps)).sqrt() * g", NEW_U),
     change("(u + eps) / -> 1 /", NO_U),
     change("(u + eps) / (v + eps) -> (v + eps) / (u + eps)", UPSIDE_DOWN),
@@ -148,22 +144,22 @@ adadelta_update = mistakes(
     change("(v + eps) -> v.clamp(min=eps)", BOUND),
     change("(v + eps) -> v", "there is no eps beside v: it keeps 0 / 0 out of the step"),
     change(("p - delta -> p - 0.001 * delta", "p - 0.01 * delta", "p - 0.1 * delta"), RATE),
-    change(
-        "p - delta -> p - (1 - rho) * delta",
-        "the step is multiplied by 1 − rho: that is a weight of the averages",
-    ),
+    change("p - delta -> p - (1 - rho) * delta", ONE_WEIGHT),
     change("p - delta -> p + delta"),
     change("u = rho * u +  -> u *= rho\n        u += "),
     change("strict=True -> strict=False"),
 )
 
+EACH_EPOCH = "every epoch starts from a new state: make it once"
+ALL_DATA = "the gradients are those of all data: take those of the mini-batch"
+LR_ALONE = "of the settings lr alone is handed on: hand on all of them"
+AFTER = "this is the loss after the update: the one before it is asked for"
+SMALLER = "the last batch is left out where it is smaller"
+
 train = mistakes(
     change("params, state = -> _, state =", "the parameters are those that came in"),
     change(", state = -> , _ =", "every update starts from a new state: carry it to the next one"),
-    change(
-        "(epochs): -> (epochs):\n        state = init_state(params, optimiser)",
-        "every epoch starts from a new state: make it once",
-    ),
+    change("(epochs): -> (epochs):\n        state = init_state(params, optimiser)", EACH_EPOCH),
     change(
         "losses = [] -> losses, first = [], params",
         "only the last epoch counts: are the parameters set anew in each?",
@@ -177,23 +173,24 @@ train = mistakes(
         'adagrad_update(params, grads, state, settings.get("lr", 0.01), settings.get("eps", 1e-8))',
         "AdaGrad is used, whatever the optimiser is",
     ),
-    change(
-        "(x_batch, y_batch, params) -> (x, y, params)",
-        "the gradients are those of all data: take those of the mini-batch",
-    ),
-    change(
-        '**settings -> **{k: s for k, s in settings.items() if k == "lr"}',
-        "of the settings lr alone is handed on: hand on all of them",
-    ),
+    change("(x_batch, y_batch, params) -> (x, y, params)", ALL_DATA),
+    change('**settings -> **{k: s for k, s in settings.items() if k == "lr"}', LR_ALONE),
     change(
         "(x_batch, y_batch, params) -> (x_batch, y_batch, first)",
         "the gradients are those at the epoch's first parameters: take those of params as they are",
         also="(epochs): -> (epochs):\n        first = params",
     ),
+    change("float(loss) -> float(network_gradient(x_batch, y_batch, params)[0])", AFTER),
     change(
-        "float(loss) -> float(network_gradient(x_batch, y_batch, params)[0])",
-        "this is the loss after the update: the one before it is asked for",
+        "grads, state, **settings) -> grads, state, **settings) if False else (params, state)",
+        "one update in an epoch: every mini-batch has one",
+        also="losses.append(float(loss)) -> losses.append(float(loss))\n"
+        "        params, state = updates[optimiser](params, grads, state, **settings)",
     ),
+    change("seed + epoch): -> seed + epoch)[: len(x) // batch_size]:", SMALLER),
+    change("seed + epoch): -> seed + epoch)[:-1]:", "the last batch is left out"),
+    change(("range(epochs) -> range(1, epochs)", "range(epochs - 1)"), "an epoch is left out"),
+    change("seed + epoch -> seed * epoch", "the seed is multiplied: epoch k's seed is seed + k"),
     change("    losses.a -> losses.a", "an epoch has one loss: every mini-batch has one"),
     change("    return ->         return", "only one epoch counts: is return in the loop?"),
 )
