@@ -80,7 +80,7 @@ flat_features = mistakes(
     change("- field + 1 -> - field", "one place too few: a filter fits H + 2P − F + 1 times"),
     change("= 2 * padding - field + 1 -> = 0", "only the pooling is counted: filters need room"),
     change("t + grows) // 2 -> t + grows)", NO_POOL, also="h + grows) // 2 -> h + grows)"),
-    change("t + grows -> t + grows + 1", "rounded up: down", also="h + grows -> h + grows + 1"),
+    change("t + grows -> t + grows + 1", "not rounded down", also="h + grows -> h + grows + 1"),
     change("* height * width -> * height * height", "the width plays no part"),
     change(("height < 1 or width < 1 -> False", "height * width < 1")),
 )
