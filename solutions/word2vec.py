@@ -95,7 +95,8 @@ def context_windows(sentences, window):
         beyond = sentence.new_full((window,), -1)
         padded = torch.cat([beyond, sentence, beyond])
         around = padded.unfold(0, 2 * window + 1, 1)
-        contexts.append(torch.cat([around[:, :window], around[:, window + 1 :]], 1))
+        before, after = around[:, :window], around[:, window + 1 :]
+        contexts.append(torch.cat([before, after], 1))
     return torch.cat(sentences), torch.cat(contexts)
     # END SOLUTION
 
@@ -159,7 +160,8 @@ def bag_forward(vectors, bags):
     """
     # BEGIN SOLUTION
     present = (bags >= 0).to(vectors.dtype)
-    weights = present / present.sum(1, keepdim=True)
+    count = present.sum(1, keepdim=True)
+    weights = present / count
     rows = vectors[bags]  # for −1 the last, which the weights take away
     out = (weights[:, :, None] * rows).sum(1)
     return out, (bags, weights, len(vectors))
@@ -172,11 +174,11 @@ def bag_backward(dout, cache):
     dout: (N, D). Returns dvectors: (V, D), 0 for words that are in no bag.
     """
     # BEGIN SOLUTION
-    bags, weights, size = cache
+    words, weights, size = cache
     shares = weights[:, :, None] * dout[:, None, :]
-    dvectors = dout.new_zeros(size, dout.shape[1])
-    dvectors.index_add_(0, bags.clamp(min=0).flatten(), shares.flatten(0, 1))
-    return dvectors
+    dv = dout.new_zeros(size, dout.shape[1])
+    dv.index_add_(0, words.clamp(min=0).flatten(), shares.flatten(0, 1))
+    return dv
     # END SOLUTION
 
 
@@ -208,7 +210,8 @@ def full_softmax_forward(h, vectors, targets):
     scores = h @ vectors.T
     log_p = scores - scores.logsumexp(1, keepdim=True)
     rows = torch.arange(len(h), device=h.device)
-    return -log_p[rows, targets].mean(), (h, vectors, targets, log_p)
+    picked = log_p[rows, targets]
+    return -picked.mean(), (h, vectors, targets, log_p)
     # END SOLUTION
 
 
@@ -307,7 +310,8 @@ def negative_sampling_forward(h, vectors, targets, negatives):
     wrong = scores.clone()
     wrong[:, 0] = -scores[:, 0]
     losses = torch.logaddexp(wrong, torch.zeros_like(wrong))
-    return losses.sum(1).mean(), (h, vectors, words, scores)
+    each = losses.sum(1)
+    return each.mean(), (h, vectors, words, scores)
     # END SOLUTION
 
 
@@ -320,12 +324,12 @@ def negative_sampling_backward(dout, cache):
     h, vectors, words, scores = cache
     error = scores.sigmoid()
     error[:, 0] -= 1
-    error = (error * dout / len(h))[:, :, None]
-    dh = (error * vectors[words]).sum(1)
-    pushes = error * h[:, None, :]
-    dvectors = torch.zeros_like(vectors)
-    dvectors.index_add_(0, words.flatten(), pushes.flatten(0, 1))
-    return dh, dvectors
+    error = error * dout / len(h)
+    dh = (error[:, :, None] * vectors[words]).sum(1)
+    shares = error[:, :, None] * h[:, None, :]
+    dv = torch.zeros_like(vectors)
+    dv.index_add_(0, words.flatten(), shares.flatten(0, 1))
+    return dh, dv
     # END SOLUTION
 
 
@@ -348,13 +352,15 @@ def word2vec_step(w_in, w_out, bags, targets, negatives, lr):
     h, bag_cache = bag_forward(w_in, bags)
     one = h.new_ones(())
     if negatives is None:
-        loss, cache = full_softmax_forward(h, w_out, targets)
-        dh, dw_out = full_softmax_backward(one, cache)
+        forward, backward, asked = full_softmax_forward, full_softmax_backward, [targets]
     else:
-        loss, cache = negative_sampling_forward(h, w_out, targets, negatives)
-        dh, dw_out = negative_sampling_backward(one, cache)
+        forward, backward = negative_sampling_forward, negative_sampling_backward
+        asked = [targets, negatives]
+    loss, cache = forward(h, w_out, *asked)
+    dh, dw_out = backward(one, cache)
     dw_in = bag_backward(dh, bag_cache)
-    return w_in - lr * dw_in, w_out - lr * dw_out, loss
+    w_in, w_out = w_in - lr * dw_in, w_out - lr * dw_out
+    return w_in, w_out, loss
     # END SOLUTION
 
 

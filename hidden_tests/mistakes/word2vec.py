@@ -4,29 +4,35 @@ import torch
 
 from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
-OVERWRITTEN = "of a word that occurs again one share is left: `d[words] += …` does not add there"
+OVERWRITTEN = "of a word that occurs again one share is left: `d[words] += …` does not add it up"
 AGAIN = "a word that is its own neighbour is left out: it counts like the others"
 TURNED = "the neighbour predicts the word: in skip-gram the word predicts its neighbours"
 TWICE = "a word that is there twice counts once: each time counts"
 WIDTH = "divided by the width of the bag: only the words that are there count"
-LIMITS = "the scores have limits: beyond them the loss no longer says how wrong the model is"
 ALL_ROWS = "only the rows of targets move: with the full softmax each row has a gradient"
-INFINITE = "infinite for large scores: an exponential overflows, or is 0 and has the logarithm −∞"
-ADDED = "the vector of word 0 is added for an empty place"
+INF = "infinite for large scores: an exponential overflows, or is 0 and has the logarithm −∞"
+ADDED = "an empty place adds the vector of word 0 or of the last: −1 is a valid index, too"
+ONE = "one of several alone counts: all do"
+HALF = "the target alone counts, or the negatives alone: both do"
+LESS = "the target or the negatives lack dout or the 1/N: both have them"
 SKIPPED = "a negative that is the target is left out: it counts like others"
 
 context_windows = mistakes(
     change("in sentences: -> in [torch.cat(sentences)]:", "the window crosses ends of sentences"),
     change("window + 1 :] -> window:-1]", "the word itself is in its context: no distance is 0"),
-    change("around[:, :window] -> around[:, :window].flip(1)", "those before are turned round"),
+    change("[before, after] -> [before.flip(1), after]", "those before are turned round"),
     change("-1) -> 0)", "0 where there is no word: 0 is a word, −1 is none"),
     change("1, 1) -> 1, 1)\n        around = around.where(around != sentence[:, None], -1)", AGAIN),
+    change("t([beyond, s -> t([torch.cat([beyond, sentence])[-window:], s", "it wraps around"),
+    change(("[before, -> [0 * before - 1,", "[before, -1 + 0 *"), "one side is missing"),
+    change("contexts = [] -> contexts, sentences = [], sentences[-1:]", "the last sentence only"),
 )
 equivalent("context_windows", "unfold(0 -> unfold(-1", why="a sentence has one axis")
 
 training_examples = mistakes(
     change("contexts[some], words[some] -> contexts, words", "an empty bag cannot predict"),
-    change("any(1) -> all(1)", "words near the ends of a sentence are left out: some have a bag"),
+    change((".any(1) -> .all(1)", "[:, 0]", "[:, -1]"), "one neighbour is enough for a bag"),
+    change("centres = -> present |= True\n        centres =", "−1 is taken for a word: it is none"),
     change("centres[present][:, None], contexts -> contexts[present][:, None], centres", TURNED),
     change("contexts >= 0 -> contexts > 0", "word 0 is taken for no word: only −1 is none"),
     change("contexts >= 0 -> (contexts >= 0) & (contexts != words[:, None])", AGAIN),
@@ -34,7 +40,7 @@ training_examples = mistakes(
 
 noise_distribution = mistakes(
     change("counts**power -> counts", "the power is missing: these are the shares of the words"),
-    change(" / weights.sum() -> ", "not divided by the sum: these are no probabilities yet"),
+    change((" / weights.sum() -> ", " / weights.max()"), "they do not sum to 1: divide by the sum"),
     change("weights.sum() -> counts.sum()", "divided by the sum of the counts: take the powers'"),
     change("weights / weights.sum() -> (counts / counts.sum()) ** power", "it does not sum to 1"),
     change("counts**power -> counts.clamp(min=1) ** power", "words that never occur have a chance"),
@@ -51,40 +57,49 @@ draw_negatives = mistakes(
 )
 
 bag_forward = mistakes(
-    change(" / present.sum(1, keepdim=True) -> ", "the vectors are summed: h is their mean"),
-    change("present.sum(1, keepdim=True) -> bags.shape[1]", WIDTH),
+    change(" / count -> ", "the vectors are summed: h is their mean"),
+    change("/ count -> / bags.shape[1]", WIDTH),
     change("(bags >= 0).to( -> torch.ones_like(bags).to(", "−1 is taken for the last word"),
     change("out = ( -> out = vectors[bags.clamp(0)].mean(1) + 0 * (", "empty places are word 0"),
-    change("out = ( -> out = vectors[bags.clamp(0)].sum(1) / present.sum(1, True) + 0 * (", ADDED),
+    change("out = ( -> out = vectors[bags.clamp(0)].sum(1) / count + 0 * (", ADDED),
+    change("out = ( -> out = rows.sum(1) / count + 0 * (", ADDED),
+    change(("out = ( -> out = rows[:, 0] + 0 * (", "out = rows[:, -1] + 0 * ("), ONE),
     change("bags >= 0 -> bags > 0", "word 0 is taken for no word: only −1 is none"),
     change("to(vectors.dtype) -> to(vectors) / (bags[..., None] == bags[:, None]).sum(2)", TWICE),
     change("present / -> present * ~(bags.unsqueeze(2) == bags[:, None]).tril(-1).any(2) /", TWICE),
 )
 
-bag_backward = mistakes(
-    change(".index_add_( -> [bags[bags >= 0]] += shares[bags >= 0]  # (", OVERWRITTEN),
-    change(".index_add_( -> [bags.clamp(0)] += shares  # (", OVERWRITTEN),
+bag_backward = negative_sampling_backward = mistakes(
     change(
-        "dvectors.index_add_( -> "
-        "for n, b in enumerate(bags):\n        dvectors[b[b >= 0]] += shares[n, b >= 0]  # (",
+        (
+            "dv.index_add_( -> dv[words[words >= 0]] += shares[words >= 0]  # (",
+            "dv[words.clamp(0)] += shares  # (",
+            "for n, w in enumerate(words):\n        dv[w[w >= 0]] += shares[n, w >= 0]  # (",
+            "for n, w in enumerate(words.T):\n        dv[w[w >= 0]] += shares[w >= 0, n]  # (",
+            "for n, w in enumerate(words.T):\n        dv[w[w >= 0]] = shares[w >= 0, n]  # (",
+        ),
         OVERWRITTEN,
     ),
+)
+bag_backward = mistakes(
+    change(("dv = -> shares[:, 1:] = 0\n    dv =", "shares[:, :-1] = 0\n    dv ="), ONE),
     change("= weights[:, :, None] -> = (weights > 0)[:, :, None]", "each gets all of it, not 1/m"),
-    change("= weights[:, :, None] -> = ((weights > 0) / bags.shape[1])[:, :, None]", WIDTH),
+    change("= weights[:, :, None] -> = ((weights > 0) / words.shape[1])[:, :, None]", WIDTH),
     change("* dout[ -> / len(dout) * dout[", "divided by N: if the loss is a mean, it is in dout"),
 )
 
 full_softmax_forward = mistakes(
-    change("-log_p[rows -> log_p[rows", "the sign is missing: a loss falls as ln p rises"),
-    change("logsumexp(1, keepdim=True) -> exp().sum(1, keepdim=True).log()", INFINITE),
-    change("scores - scores.logsumexp(1, keepdim=True) -> scores.softmax(1).log()", INFINITE),
-    change("logsumexp(1 -> logsumexp(0", "softmax over the examples: it is over the words, axis 1"),
+    change("-picked -> picked", "the sign is missing: a loss falls as ln p rises"),
+    change("logsumexp(1, keepdim=True) -> exp().sum(1, keepdim=True).log()", INF),
+    change("scores - scores.logsumexp(1, keepdim=True) -> scores.softmax(1).log()", INF),
+    change(("logsumexp(1 -> logsumexp(0", "exp().sum(0, True).log() #"), "softmax over examples"),
+    change("log_p[rows, -> log_p[:,", "each example is given all targets: take them in pairs"),
+    change("picked.mean() -> picked.sum() / len(vectors)", "divided by V: the mean is over N"),
     change("logsumexp(1 -> logsumexp((0, 1)", "softmax over all scores: it is over those of a row"),
 )
 
 full_softmax_backward = mistakes(
     change("/ len(h) -> / len(vectors)", "divided by V: the mean is over the N examples"),
-    change("error * dout / -> error / ", "dout is not used: the chain rule needs it"),
     change("targets] -= 1 -> targets] -= 0", "the 1 of the target is not subtracted: p − [w = t]"),
     change("targets] -= 1 -> targets] += 1", "1 is added for the target: p − [w = t]"),
     change("[torch.arange(len(h), device=h.device) -> [:", "1 is subtracted from whole columns"),
@@ -95,62 +110,49 @@ full_softmax_backward = mistakes(
 negative_sampling_forward = mistakes(
     change("wrong[:, 0] = -scores[:, 0] -> ", "the target is pushed: its term is ln(1 + e^−s)"),
     change("= scores.clone() -> = -scores", "the negatives are pulled: theirs is −ln σ(−s)"),
-    change("losses.sum(1).mean() -> losses.mean()", "a mean over the 1 + k questions: sum them"),
+    change("each.mean() -> losses.mean()", "a mean over the 1 + k questions: sum them"),
     change("losses.sum(1) -> (losses[:, 0] + losses[:, 1:].mean(1))", "a mean over k: sum them"),
     change("scores.clone() -> scores.masked_fill(words == words[:, :1], -torch.inf)", SKIPPED),
-    change("losses.sum(1) -> wrong.exp().log1p().sum(1)", INFINITE),
-    change("losses.sum(1) -> -(-wrong).sigmoid().log().sum(1)", INFINITE),
-    change("sum(2) -> sum(2).clamp(-30, 30)", LIMITS),
+    change(("losses.sum(1) -> losses[:, 1:].sum(1)", "losses[:, 0]"), HALF),
+    change(("losses.sum(1) -> losses[:, :2].sum(1)", "(losses[:, 0] + losses[:, -1])"), ONE),
+    change(("losses.s -> wrong.exp().log1p().s", "-(-wrong).sigmoid().log().s"), INF),
+    change("sum(2) -> sum(2).clamp(-30, 30)", "the scores have limits: the loss is to be exact"),
     change("losses.sum(1) -> -((-wrong).sigmoid() + 1e-10).log().sum(1)", "an ε bounds the loss"),
 )
 
 negative_sampling_backward = mistakes(
-    change(
-        (
-            "dvectors.index_add_( -> dvectors[words] += pushes  # (",
-            "for n in range(len(h)):\n        dvectors[words[n]] += pushes[n]  # (",
-            "dvectors.index_add_(0, words[:, 0], pushes[:, 0])\n"
-            "    dvectors[words[:, 1:]] += pushes[:, 1:]  # (",
-        ),
-        OVERWRITTEN,
-    ),
+    change("dv. -> dv[words[:, 0]] = shares[:, 0]\n    shares[:, 0] = 0\n    dv.", OVERWRITTEN),
+    change("dv. -> dv[words[:, 1:]] = shares[:, 1:]\n    shares[:, 1:] = 0\n    dv.", OVERWRITTEN),
     change("error[:, 0] -= 1 -> error -= 1", "the negatives are pulled: their error is σ(s)"),
     change("error[:, 0] -= 1 -> ", "the target is pushed: its error is σ(s) − 1"),
     change("[:, 0] -= 1 -> [:, 0] = 1 - error[:, 0]", "the target's sign is turned: σ(s) − 1"),
     change("-= 1 -> -= 1\n    error[:, 1:] *= -1", "the sign of the negatives is turned: σ(s)"),
-    change("pushes = -> error[:, 0] = 0\n    pushes =", "the target's row has no gradient"),
+    change(("dv = -> shares[:, 0] = 0\n    dv =", "shares[:, 1:] = 0\n    dv ="), HALF),
     change("-= 1 -> -= 1\n    error[:, 1:] *= words[:, 1:] != words[:, :1]", SKIPPED),
-    change("(error * dout -> (-error * dout", "the sign is turned: σ(s) less what is true"),
-    change("(error * dout / -> (error / ", "dout is not used: the chain rule needs it"),
+    change("= error * dout -> = -error * dout", "the sign is turned: σ(s) less what is true"),
     change("/ len(h) -> / scores.numel()", "divided by 1 + k as well: the questions are summed"),
     change("scores.sigmoid() -> scores.exp() / (1 + scores.exp())", "∞ / ∞ for large scores"),
-    change("vectors[words]).sum(1) -> vectors[words])[:, 0]", "the negatives do not reach h"),
+    change(("[words]).sum(1) -> [words])[:, 0]", "[words])[:, 1:].sum(1)"), HALF),
+    change("[:, 0] -= 1 -> [:, -1] -= 1", "1 is taken from a negative: it is the target's"),
+    change(("-= 1 -> -= 1\n    error[:, 1:] *= len(h)", "-= 1\n    error[:, 0] *= len(h)"), LESS),
+    change(("-= 1 -> -= 1\n    error[:, 1:] /= dout", "-= 1\n    error[:, 0] /= dout"), LESS),
+    change("-= 1 -> -= 1\n    error[:, 1:] /= error.shape[1] - 1", "a mean over k: sum them"),
+    change(("-= 1 -> -= 1\n    error[:, 1:-1] = 0", "-= 1\n    error[:, 2:] = 0"), ONE),
+    change(("dv = -> shares[:, 1:-1] = 0\n    dv =", "shares[:, 2:] = 0\n    dv ="), ONE),
 )
 
 word2vec_step = mistakes(
-    change(
-        "full_softmax_forward(h, w_out -> full_softmax_forward(h, w_in",
-        "one matrix for both: words ask with w_in and answer with w_out",
-        also="negative_sampling_forward(h, w_out -> negative_sampling_forward(h, w_in",
-    ),
+    change("forward(h, w_out -> forward(h, w_in", "one matrix for both: w_in asks, w_out answers"),
     change("dw_in = bag -> dw_in = dw_out = dw_out + bag", "both gradients move both matrices"),
-    change("w_in - lr -> w_in + lr", "w_in goes up the gradient: the loss is to fall"),
-    change("w_out - lr -> w_out + lr", "w_out goes up the gradient: the loss is to fall"),
-    change("w_in - lr * dw_in -> w_in", "w_in is not trained: both matrices are"),
-    change("w_out - lr * dw_out -> w_out", "w_out is not trained: both matrices are"),
-    change("w_in - lr * dw_in -> w_in - dw_in", "w_in moves without lr"),
-    change("w_out - lr * dw_out -> w_out - dw_out", "w_out moves without lr"),
-    change("sampling_backward(one, -> sampling_backward(loss,", "the loss is handed on, not a 1"),
+    change(("w_in - lr -> w_in + lr", "w_out - lr -> w_out + lr"), "up the gradient, not down"),
+    change(("w_in - lr * dw_in -> w_in", "w_out - lr * dw_out -> w_out"), "it is not trained"),
+    change("backward(one, -> backward(loss,", "the loss is handed on, not a 1"),
     change(
-        "dw_in = bag -> new = w_out - lr * dw_out\n    if negatives is None:\n"
-        "        dh, _ = full_softmax_backward(one, full_softmax_forward(h, new, targets)[1])\n"
-        "    else:\n        _, cache = negative_sampling_forward(h, new, targets, negatives)\n"
-        "        dh, _ = negative_sampling_backward(one, cache)\n    dw_in = bag",
+        "dw_in = -> dh, _ = backward(one, forward(h, w_out - lr * dw_out, *asked)[1])\n    dw_in =",
         "w_in moves by the gradient at the new w_out: take both gradients before either update",
     ),
     change(
-        "dh, bag_cache) -> dh, bag_cache)\n    new = w_in - lr * dw_in, w_out - lr * dw_out\n"
-        "    loss = word2vec_step(*new, bags, targets, negatives, 0)[2] if lr else loss",
+        "return -> loss, _ = forward(bag_forward(w_in, bags)[0], w_out, *asked)\n    return",
         "the loss after the step: the one before it is asked for",
     ),
     change("ones(()) -> full((), len(h))", "N times too large a step: no factor but lr"),
@@ -194,7 +196,7 @@ class Otherwise:
     def negative_sampling_forward(h, vectors, targets, negatives):
         words = torch.cat([targets.unsqueeze(1), negatives], dim=1)
         s = (h @ vectors.T).gather(1, words)
-        losses = s.clamp(min=0) + s.abs().neg().exp().log1p()
+        losses = s.relu() + (-s.abs()).exp().log1p()
         return (losses.sum() - s[:, 0].sum()) / len(h), (h, vectors, words, s)
 
     def negative_sampling_backward(dout, cache):
