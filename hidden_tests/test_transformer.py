@@ -98,7 +98,8 @@ def test_feed_forward_backward(student, rng):
     """The gradients of x and of all parameters, also where an input of the ReLU is exactly 0."""
     p = ffn_params(rng, 5, 7, 6)
     for x, params in ((rng.normal(2, 3, 5), p), (rng.normal(1, 1, 5), p), (Z3[None], BY_HAND)):
-        inputs, sizes = dict(x=x, params=params), {"batch × positions": x[..., 0].numel()}
+        sizes = {"batch × positions": x[..., 0].numel(), "number of positions": x.shape[1]}
+        inputs = dict(x=x, params=params)
         check_gradients(student, "feed_forward", inputs, feed_forward, sizes=sizes)
 
 

@@ -7,10 +7,14 @@ from gradus.mistakes.written import alternative, change, equivalent, mistakes
 AFTER_RELU = "the bias b1 is added after the ReLU: it shifts what the ReLU cuts off"
 MASK = "the mask is taken from the gradient: it must say where the ReLU's *input* was positive"
 AT_ZERO = "the gradient passes where the ReLU's input is exactly 0: by convention it does not"
+FIRST = "the first mask is used for all: each sequence and each head has its own"
+INVERTED = "the mask is used the wrong way round: True is for *may* attend"
 NO_KEY = "NaN for a query that may attend to no key: its weights in the cache, too, are to be zero"
+ONE_OF = "only one example or position counts: the sum runs over all"
 NO_WEIGHTS = "the gradient of the weights stands where the weights belong: dv = Pᵀ dout"
 
 feed_forward_forward = mistakes(
+    change((".clamp(min=0) -> .abs()", ".clamp(max=0)"), "this is no ReLU: it keeps what is > 0"),
     change(".clamp(min=0) -> ", "the ReLU is missing: without it both layers are one linear layer"),
     change("out, ( -> out.relu(), (", "the second layer has a ReLU: what a block adds may be < 0"),
     change(' + params["b1"]).clamp(min=0) -> ).clamp(min=0) + params["b1"]', AFTER_RELU),
@@ -27,10 +31,10 @@ feed_forward_backward = mistakes(
     change(" * (hidden > 0) -> ", "the ReLU is left out of the way back"),
     change("hidden > 0 -> dout @ params['w2'].T > 0", MASK),
     change("hidden > 0 -> x @ params['w1'] + params['b1'] >= 0", AT_ZERO),
-    change(
-        ("dout.sum((0, 1)) -> dout.sum(1)[0]", "dout.sum(1)[-1]"),
-        "only one example counts: the sum runs over the batch, too",
-    ),
+    change(("dout.sum((0, 1)) -> dout.sum(1)[0]", "dout.sum(1)[-1]"), ONE_OF),
+    change("x, dhidden), -> x[-1:], dhidden[-1:]),", ONE_OF),
+    change(("dhidden.sum((0, 1)) -> dhidden[:, -1].sum(0)", "dhidden[:, 0].sum(0)"), ONE_OF),
+    change("hidden, dout), -> x @ params['w1'] + params['b1'], dout),", "taken before the ReLU"),
     change("hidden.sum((0, 1)) -> hidden.sum(0)", also="dout.sum((0, 1)) -> dout.sum(0)"),
     change("hidden.sum( -> hidden.mean(", also="dout.sum( -> dout.mean("),
 )
@@ -51,7 +55,14 @@ attention_forward = mistakes(
     change("[-1] -> [1]", "scaled by the number of queries or heads: D counts a query's features"),
     change("q.shape[-1 -> k.shape[-2", "scaled by the number of keys: D counts a query's features"),
     change("q.shape -> v.shape", "scaled by the number of a value's features: D counts a query's"),
-    change("-1) -> -2)", "softmax over the queries: each *query* shares one unit among the keys"),
+    change(
+        (
+            "torch.softmax(scores, -1) -> torch.softmax(scores, -2)",
+            "(e := (scores - scores.amax(-1, True)).exp()) / e.sum(-2, True).clamp(1e-300)",
+        ),
+        "softmax over the queries: each *query* shares one unit among the keys",
+    ),
+    change("weights @ v, -> scale * weights @ v,", "the output, too, is divided by √D: scores are"),
     change("torch.softmax(scores, -1) -> scores", "the softmax is missing: scores are no weights"),
     change("torch.softmax(scores, -1) -> scores.exp() / scores.exp().sum(-1, keepdim=True)"),
     change(
@@ -62,29 +73,26 @@ attention_forward = mistakes(
     change("scale =  -> mask = None\n    scale = ", "the mask has no effect"),
     change(
         "weights.masked_fill(empty, 0) -> torch.softmax(scale * (q @ k.mT), -1) * mask",
-        "the mask is applied after the softmax: the weights of a query do not sum to 1 any more, "
-        "and how much is missing depends on the hidden keys",
+        "the mask is applied after the softmax: the weights of a query do not sum to 1 any more",
     ),
     change(
         "weights.masked_fill(empty, 0) -> (scale * (q @ k.mT)).softmax(-1) * mask\n"
         "        weights /= weights.sum(-1, keepdim=True)",
-        "the mask is applied after the softmax and the rest divided by its sum: that is 0/0 where "
-        "a hidden key has by far the largest score. Hide it before the exponential",
+        "the mask is applied after the softmax and the rest divided by its sum: it may be 0/0",
     ),
     change("-torch.inf -> 0", "hidden keys get the score 0, and e⁰ = 1: what makes a weight of 0?"),
-    change("~mask, -> mask,", "the mask is used the wrong way round: True is for *may* attend"),
+    change(
+        "scale =  -> mask = mask if mask is None or mask.ndim < 3 else mask[:1]\n    scale = ",
+        FIRST,
+    ),
+    change(("~mask, -> mask,", "mask, -1e9)  # "), INVERTED),
+    change("scale =  -> mask = None if mask is None else ~mask\n    scale = ", INVERTED),
     change(
         "~mask, -> ~(mask.mT if mask.shape[-2] == mask.shape[-1] else mask),",
         "the mask is used transposed: its rows are queries, its columns keys",
     ),
-    change(
-        ".masked_fill(~mask, -torch.inf) ->  - 1e4 * ~mask",
-        "too little is taken from hidden scores: their weights must be 0, however large they are",
-    ),
-    change(
-        ("-torch.inf -> -100", "-1e4", "-1e5", "-1e9"),
-        "a finite score hides no key where the others are lower still: what is below all?",
-    ),
+    change(".masked_fill(~mask, -torch.inf) ->  - 1e4 * ~mask", "too little is subtracted"),
+    change(("-torch.inf -> -100", "-1e4", "-1e5", "-1e9"), "a finite score: what is below all?"),
     change("scale * (q @ k.mT) -> q.mul_(scale) @ k.mT"),
     change(
         "~mask.any( -> ~(mask & (scores != 0)).any(",
@@ -96,13 +104,11 @@ attention_forward = mistakes(
     ),
     change(
         "empty, 0 -> empty, 1 / k.shape[-2]",
-        "a query that may attend to no key gets the mean of all values: to hide all keys alike is "
-        "to hide none. Its output is to be zero",
+        "a query that may attend to no key gets the mean of all values: its output is to be zero",
     ),
     change(
         ".masked_fill(empty, 0) -> .where(~empty, torch.softmax(scale * (q @ k.mT), -1))",
-        "a query that may attend to no key attends as if there were no mask: to subtract the same "
-        "from all scores hides none. Its output is to be zero",
+        "a query that may attend to no key attends as if there were no mask: it is to give zero",
     ),
 )
 
@@ -131,8 +137,7 @@ attention_backward = mistakes(
 split_heads = mistakes(
     change(
         ".transpose(1, 2) -> .reshape(b, heads, t, d // heads)",
-        "a reshape alone cuts the *positions* into groups: a head must get some of the features "
-        "of all positions. Which axes have to change places?",
+        "a reshape alone cuts the *positions* into groups: a head must get features of all",
     ),
     change(
         "heads, d // heads).transpose(1, 2) -> d // heads, heads).permute(0, 3, 1, 2)",
@@ -145,8 +150,7 @@ split_heads = mistakes(
 merge_heads = mistakes(
     change(
         ".transpose(1, 2).flatten(2) -> .reshape(len(x), x.shape[2], -1)",
-        "a reshape alone puts features of *different positions* into one row: which axes have to "
-        "change places first?",
+        "a reshape alone puts features of *different positions* into one row",
     ),
     change("transpose(1, 2) -> permute(0, 2, 3, 1)", "the heads are interleaved, not side by side"),
     change("flatten(2) -> view(len(x), x.shape[2], -1)"),
@@ -157,18 +161,9 @@ JOIN = "merge_heads(attended) -> attended.reshape(len(x), x.shape[1], -1)"
 ONE = "the heads are not used: all features attend as one"
 
 multi_head_forward = mistakes(
-    change(
-        CUT,
-        "the heads are cut by a reshape alone: a head must get some of the features of *all* "
-        "positions. Use split_heads",
-    ),
+    change(CUT, "the heads are cut by a reshape alone: use split_heads"),
     change(JOIN, "the heads are joined by a reshape alone: use merge_heads"),
-    change(
-        CUT,
-        "the heads are cut and joined by a reshape alone: a head must get some of the features of "
-        "*all* positions. Use split_heads and merge_heads",
-        also=JOIN,
-    ),
+    change(CUT, "the heads are cut and joined by a reshape alone: use both", also=JOIN),
     change("q =  -> heads = 1\n    q = ", ONE),
     change("q =  -> heads = 1\n    q = ", ONE, also="merge_heads(attended) -> attended.squeeze(1)"),
     change("(q, k -> (q / heads**0.5, k", "the root is of the whole width: D is that of one head"),
@@ -178,6 +173,8 @@ multi_head_forward = mistakes(
         "an axis is put into a mask of three: it belongs to (heads, T, S), read from the right",
     ),
     change(' + params["bo"] -> ', "the bias bo is missing"),
+    change(" + params -> + heads * params", "bo is added once for each head: it is for their sum"),
+    change("v, mask -> v, mask if mask is None or mask.ndim < 4 else mask[:, :1]", FIRST),
 )
 
 multi_head_backward = mistakes(
@@ -192,6 +189,7 @@ multi_head_backward = mistakes(
         '(dout @ params["wo"].T).reshape(len(x), heads, x.shape[1], -1)',
         "the gradient is cut into heads by a reshape alone: use split_heads",
     ),
+    change("merged, d -> dout @ params['wo'].T, d", "of two gradients: one is what wo was given"),
     change("return -> dparams = {n: g / len(x) for n, g in dparams.items()}\n    return"),
 )
 
@@ -244,6 +242,8 @@ block_forward = mistakes(
         "a norm gets an eps that is not its own, 1e-5",
     ),
     change('"ln2" -> "ln1"', "the feed-forward half uses ln1: each half has a norm of its own"),
+    change('"ln1" -> "ln2"', "the attention half uses ln2: each half has a norm of its own"),
+    change('x, **params["ln1"] -> x, *[*params["ln1"].values()][::-1]', "gamma and beta swapped"),
     change("d, normed, -> d, x,", "keys and values are made from x: they, too, take the normed x"),
     change("(normed, n -> (x, n", "the queries are made from x: they, too, take the normed x"),
 )
