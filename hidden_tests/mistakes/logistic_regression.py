@@ -27,6 +27,7 @@ PLUS_MINUS = "the labels are turned into ±1, as the perceptron's: here they are
 HALF = "half of it: the squared error's ½ cancels a 2, and here there is neither"
 CAME = "the parameters are returned as they came: the ones after the step are asked for"
 
+ONES = "divided by the number of ones: the mean is over N"
 ODDS = "these are the odds, not the probability: solve odds = a / (1 − a) for a"
 NO_SIGN = "the sign of z is lost: with |z| in the exponent the numerator depends on the sign"
 TANH = "this is the hyperbolic tangent: it lies between −1 and 1, a probability between 0 and 1"
@@ -48,7 +49,8 @@ sigmoid = mistakes(
         ),
         OVERFLOWS,
     ),
-    change("torch.where(z >= 0, 1, e) -> e", NO_SIGN),
+    change(("torch.where(z >= 0, 1, e) -> e", "torch.ones_like(e)"), NO_SIGN),
+    change(("e =  -> z = z.clamp(-20, 20)\n    e = ", "z = z.clamp(-10, 10)\n    e = "), LIMITED),
     change("torch.where(z >= 0, 1, e) / (1 + e) -> torch.tanh(z)", TANH),
 )
 
@@ -75,6 +77,9 @@ bce_with_logits_forward = mistakes(
     change("softplus - z * y -> softplus - z * (2 * y - 1)", PLUS_MINUS),
     change(("z * y -> z * (y == 1)", "z * (y >= 0.5)"), HARD),
     change(("z.clamp(min=0) -> z.abs()", "z.clamp(max=0)"), LARGER),
+    change(("-z.abs() -> -z", "z.abs()", "z"), "beside max(z, 0) goes ln(1 + e^−|z|): not z"),
+    change("losses.mean() -> (sigmoid(z) - y).square().mean()", "this is the squared error"),
+    change(".mean() -> .sum() / y.sum().clamp(min=1)", ONES),
     change(
         "softplus - z * y -> (-z * y).clamp(min=0) + (1 + (-(z * y).abs()).exp()).log()",
         "this loss is that of the labels ±1: here every 0 costs ln 2, whatever z is",
@@ -97,22 +102,14 @@ bce_with_logits_forward = mistakes(
             "a, b = sigmoid(z) + 1e-8, 1 - sigmoid(z) + 1e-8\n    softplus = ",
             "a, b = sigmoid(z) + 1e-9, 1 - sigmoid(z) + 1e-9\n    softplus = ",
             "a, b = sigmoid(z) + 1e-10, 1 - sigmoid(z) + 1e-10\n    softplus = ",
-            "a, b = sigmoid(z) + 1e-11, 1 - sigmoid(z) + 1e-11\n    softplus = ",
             "a, b = sigmoid(z) + 1e-12, 1 - sigmoid(z) + 1e-12\n    softplus = ",
-            "a, b = sigmoid(z) + 1e-13, 1 - sigmoid(z) + 1e-13\n    softplus = ",
-            "a, b = sigmoid(z) + 1e-14, 1 - sigmoid(z) + 1e-14\n    softplus = ",
             "a, b = sigmoid(z) + 1e-15, 1 - sigmoid(z) + 1e-15\n    softplus = ",
-            "a, b = sigmoid(z) + 1e-16, 1 - sigmoid(z) + 1e-16\n    softplus = ",
             "a = sigmoid(z).clamp(1e-5, 1 - 1e-5)\n    b = 1 - a\n    softplus = ",
             "a = sigmoid(z).clamp(1e-6, 1 - 1e-6)\n    b = 1 - a\n    softplus = ",
             "a = sigmoid(z).clamp(1e-7, 1 - 1e-7)\n    b = 1 - a\n    softplus = ",
             "a = sigmoid(z).clamp(1e-8, 1 - 1e-8)\n    b = 1 - a\n    softplus = ",
-            "a = sigmoid(z).clamp(1e-9, 1 - 1e-9)\n    b = 1 - a\n    softplus = ",
             "a = sigmoid(z).clamp(1e-10, 1 - 1e-10)\n    b = 1 - a\n    softplus = ",
-            "a = sigmoid(z).clamp(1e-11, 1 - 1e-11)\n    b = 1 - a\n    softplus = ",
             "a = sigmoid(z).clamp(1e-12, 1 - 1e-12)\n    b = 1 - a\n    softplus = ",
-            "a = sigmoid(z).clamp(1e-13, 1 - 1e-13)\n    b = 1 - a\n    softplus = ",
-            "a = sigmoid(z).clamp(1e-14, 1 - 1e-14)\n    b = 1 - a\n    softplus = ",
             "a = sigmoid(z).clamp(1e-15, 1 - 1e-15)\n    b = 1 - a\n    softplus = ",
             "a = sigmoid(z)\n    a, b = (p.clamp(torch.e**-100) for p in (a, 1 - a))\n"
             "    softplus = ",
@@ -147,6 +144,7 @@ bce_with_logits_backward = logistic_gradients = mistakes(
     change(" / len(y) -> ", NO_N),
     change("/ len(y) -> / max(1, len(y) - 1)", N_LESS),
     change("/ len(y) -> / len(y) / 2", HALF),
+    change("/ len(y) -> / y.sum().clamp(min=1)", ONES),
 )
 
 CANCEL = "0/0 is NaN: a and 1 − a are 0 for sure answers, and on paper they cancel"
@@ -156,7 +154,8 @@ bce_with_logits_backward = mistakes(
     change("dout *  -> ", "dout is not used: what follows the loss may scale it"),
     change("a = sigmoid(z) -> a = z", LINEAR),
     change("(a - y) -> ((1 - y) / (1 - a) - y / a) * a * (1 - a)", CANCEL),
-    change("(a - y) -> ((1 - y) / (1 - a) - y / a)", OF_A),
+    change(("(a - y) -> ((1 - y) / (1 - a) - y / a)", "(a - y) / (a - a * a).clamp(1e-12)"), OF_A),
+    change("(a - y) -> (a - y * z)", "y z is left as it is: its derivative is y"),
 )
 
 logistic_gradients = mistakes(
@@ -175,6 +174,7 @@ logistic_gradients = mistakes(
         also="logits(x, params)) -> logits(x, params))[:, None]",
     ),
     change("sigmoid(logits(x, params)) -> logits(x, params)", LINEAR),
+    change("x.T @ dz -> x.mean(0) * dz.sum()", "a product of means: take the mean of the products"),
     change("x.T @ dz, dz.sum() -> dz.sum(), x.T @ dz", "dw and db have changed places"),
 )
 
@@ -205,6 +205,7 @@ predict = mistakes(
         "these are signs: the labels are 0 and 1, not −1 and 1",
     ),
     change("(logits(x, params) >= 0).long() -> sigmoid(logits(x, params))", PROBABILITIES),
+    change("(logits(x, params) >= 0) -> sigmoid(logits(x, params))", "a probability is cut to 0"),
     change(
         "return (logits(x, params) -> odds = logits(x, params).exp()\n"
         "    return (odds / (1 + odds) - 0.5",
@@ -223,7 +224,8 @@ train = mistakes(
         "        losses.append(bce_with_logits_forward(logits(x, params), y)[0])",
     ),
     change("params, state = gd -> _, state = gd", DROPPED),
-    change(("state, lr) -> state, lr / len(losses))", "state, lr / (1 + len(losses)))"), RATE),
+    change(("lr) -> lr / len(losses))", "lr / (1 + len(losses)))"), RATE),
+    change("lr) -> lr / len(losses) ** 0.5)", RATE),
     change("x.new_zeros(x.shape[1]) -> x.new_ones(x.shape[1])", "training must start from zeros"),
     change("x.new_zeros(()) -> x.new_ones(())", "training must start from zeros"),
     change(
