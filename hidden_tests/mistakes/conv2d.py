@@ -9,10 +9,9 @@ ONE_PIXEL_APART = "the windows are one pixel apart: window (i, j) starts at pixe
 ONE_STRIDE = "the stride is used along one axis only: window (i, j) starts at pixel (S·i, S·j)"
 CHANNEL_FIRST = "the rows have the order (fh, fw, C): the channel comes first"
 STILL_PADDED = "the padding, or one side of it, is still there: cut it off on all four sides"
-MOVES_NO_AXES = (
-    "right numbers in the wrong places: reshape keeps the order in memory and moves no axes; "
-    "which axes must be moved before they are joined or split?"
-)
+MOVES_NO_AXES = "right numbers in the wrong places: reshape moves no axes. Which have to be moved?"
+LEFT = "only one of several counts: is it overwritten in a loop (examples, filters, positions)?"
+TURNED = "the windows are turned or mirrored: row (c · fh + u) · fw + v belongs to offset (u, v)"
 
 STRIDE_1 = "W − F + 1 is taken for the size: it holds for stride 1 and padding 0 only"
 TWO_FLOORS = "two floors: W − F and 2P are added first, and divided together"
@@ -49,8 +48,12 @@ MULTIPLIED = "the fields are multiplied: right only if windows did not overlap"
 receptive_field = mistakes(
     change(
         "(seen - 1) * stride -> (seen - 1)",
-        "the strides are left out: units that stand next to each other look at pixels that are S "
-        "of the layer's inputs apart",
+        "the strides are left out: units side by side look at windows that are S inputs apart",
+    ),
+    change(
+        "return seen -> below = [1, *(s for _, s in layers)]\n"
+        "    return 1 + sum((f - 1) * s for (f, _), s in zip(layers, below))",
+        "only the stride of the layer just below is used: all strides below multiply",
     ),
     change("(seen - 1) * stride + field -> (seen + field - 2) * stride + 1", SPREAD),
     change("reversed(layers) -> layers", ORDER),
@@ -114,8 +117,7 @@ MIRRORED = "the filter is mirrored left to right: offset v belongs to offset v o
 conv2d_naive_forward = conv2d_forward = conv2d_backward = mistakes(
     change(
         "w.flatten(1) -> w.flip(2, 3).flatten(1)",
-        "the filter is turned by 180°: offset (u, v) of the filter belongs to offset (u, v) of the "
-        "window, as it is",
+        "the filter is turned by 180°: offset (u, v) belongs to offset (u, v) of the window",
     ),
     change("w.flatten(1) -> w.flip(2).flatten(1)", UPSIDE_DOWN),
     change("w.flatten(1) -> w.flip(3).flatten(1)", MIRRORED),
@@ -135,12 +137,12 @@ conv2d_naive_forward = conv2d_forward = mistakes(
     change("fw = w.shape -> fw = w.shape\n    x, w = x[:, -1:], w[:, -1:]", ONE_CHANNEL),
     change(
         "w.flatten(1) -> w.flatten(1).sum(0).expand(k, -1)",
-        "the answers of all filters are added up: each filter makes an output channel of its own; "
-        "over which axes does the sum run?",
+        "the answers of all filters are added up: each filter makes an output channel of its own",
     ),
     change(("w.flatten(1) -> w.flatten(1).div(w[0].numel())", "w.flatten(1).div(fh * fw)"), MEAN),
     change("+ b -> + 0 * b", NO_BIASES),
     change("+ b -> + b[0] + 0 * b", FIRST_BIAS),
+    change("+ b -> + b.sum() + 0 * b", "all biases are added to each answer: filter k has b[k]"),
     change(("+ b -> + w.shape[1] * b", "+ w[0].numel() * b"), BIAS_IN_SUM),
     change(
         (
@@ -182,11 +184,13 @@ im2col = mistakes(
     change("return cols -> return cols.permute(0, 2, 3, 1, 4, 5)", CHANNEL_FIRST),
     change("return cols -> return cols.transpose(2, 3)", V_FASTEST),
     change("return cols -> return cols.transpose(4, 5)", BY_COLUMN),
+    change(("cols.res -> cols.flip(2, 3).res", "cols.flip(2).res", "cols.flip(3).res"), TURNED),
     change(
         (
             "return cols -> return cols.permute(0, 1, 4, 5, 2, 3)",
             "return cols.permute(0, 4, 5, 1, 2, 3)",
             "return cols.permute(1, 2, 3, 0, 4, 5)",
+            "return cols.permute(1, 2, 3, 4, 5, 0)",
         ),
         MOVES_NO_AXES,
     ),
@@ -206,13 +210,11 @@ im2col = mistakes(
 col2im = mistakes(
     change(
         "+= -> =",
-        "where windows overlap, one entry overwrites another: the gradient of a pixel is the sum "
-        "over all the places that it was copied to",
+        "where windows overlap, one entry overwrites another: a pixel's gradient sums all copies",
     ),
     change(
         "+= -> =",
-        "where windows overlap, only one entry is kept: the gradient of a pixel is the sum over "
-        "all the places that it was copied to",
+        "where windows overlap, only one entry is kept: a pixel's gradient sums all its copies",
         also=("range(fh) -> reversed(range(fh))", "range(fw) -> reversed(range(fw))"),
     ),
     change(
@@ -245,17 +247,13 @@ col2im = mistakes(
     change("(out_h, out_w)) -> (out_w, out_h)).mT", BY_COLUMN),
     change("(c, fh, fw)) -> (fh, fw, c)).permute(0, 3, 1, 2, 4)", CHANNEL_FIRST),
     change("(c, fh, fw)) -> (c, fw, fh)).transpose(2, 3)", V_FASTEST),
-    change(
-        ("(c, fh, fw)) -> (c, fh, fw)).flip(2, 3)", "(c, fh, fw)).flip(2)", "(c, fh, fw)).flip(3)"),
-        "the windows are turned or mirrored: row (c · fh + u) · fw + v belongs to offset (u, v)",
-    ),
+    change(("fh, fw)) -> fh, fw)).flip(2, 3)", "fh, fw)).flip(2)", "fh, fw)).flip(3)"), TURNED),
 )
 
 conv2d_forward = mistakes(
     change(
         "w.flatten(1) -> w.permute(0, 2, 3, 1).flatten(1)",
-        "the filter is flattened in the order (fh, fw, C): the rows of im2col have the channel "
-        "first",
+        "the filter is flattened in the order (fh, fw, C): im2col has the channel first",
     ),
     change(
         "reshape(n, k, out_h, out_w) -> reshape(n, k, out_w, out_h).mT",
@@ -271,9 +269,12 @@ conv2d_backward = mistakes(
     ),
     change(
         ("0, 2, 3 -> 0,", "2, 3", "0, 2", "0, 3", "2,", "3,", "1, 2", "1, 3", "0, 1, 2, 3"),
-        "not summed over enough axes, or over the wrong ones: b[k] is used for every example at "
-        "every position, row and column",
+        "not summed over the right axes: b[k] is used for every example, row and column",
     ),
+    change(("m((0, 2, 3)) -> m((0, 3))[:, -1]", "m((0, 2))[:, -1]", "m(0)[:, -1, -1]"), LEFT),
+    change("(dout @ cols.mT) -> (dout[:, :, -1:] @ cols[:, :, -1:].mT)", LEFT),
+    change("w.flatten(1).T @ dout -> w[-1:].flatten(1).T @ dout[:, -1:]", LEFT),
+    change("dout.flatten(2) -> dout.reshape(len(dout), -1, len(w)).mT", "dout's axes are mixed up"),
     change(("dout.sum((0, 2, 3)) -> dout.mean((2, 3)).sum(0)", "dout.sum((2, 3)).mean(0)")),
     change(".sum(0). -> .mean(0)."),
     change(
@@ -281,7 +282,7 @@ conv2d_backward = mistakes(
             "dx, dw, db -> dx, (dout[0] @ cols[0].T).reshape(w.shape), dout[0].sum(1)",
             "dx, (dout[-1] @ cols[-1].T).reshape(w.shape), dout[-1].sum(1)",
         ),
-        "only one example counts: is it overwritten in a loop over the batch?",
+        LEFT,
     ),
     change(
         (
