@@ -9,6 +9,7 @@ BELOW = "the shares of the layers below are multiplied in: each layer has its ow
 scale_weights = mistakes(
     change("(1 - drop) * w -> drop * w", "scaled by drop: a weight is there with 1 − drop"),
     change("(1 - drop) * w -> w / (1 - drop)", "divided by 1 − drop: the sum is to get smaller"),
+    change("(1 - drop) * w -> (1 - drop) ** 0.5 * w", "the root keeps the spread: keep the mean"),
     change("* w, b -> * w, (1 - drop) * b", "the bias is scaled: it is never left out"),
     change("(1 - drop) * w -> w", "they are as they were: in training part of them was missing"),
     change("(1 - drop) -> (1 - drops[0])", "all are scaled by drops[0]: each layer has its own"),
@@ -47,6 +48,7 @@ dropout_backward = mistakes(
     change("dout * mask -> dout", "the mask is not applied: what was left out has no gradient"),
     change("* mask -> * (mask > 0)", "the factor is missing: the slope is 1 / (1 − drop)"),
     change("dout * mask -> dout * mask * mask", "the factor is there twice"),
+    change("* mask -> * (mask > 0) / mask.clamp(min=1)", "divided by the factor: multiply by it"),
     change("dout * mask -> dout * keep_mask(mask.shape, 0.3, 99) / 0.7", "a new mask is drawn"),
 )
 
@@ -63,10 +65,6 @@ DIGITS = "mean(f²) − μ² loses its digits where passes hardly differ: subtra
 DISTANCE = "the mean distance is used: the standard deviation is the root of the mean square"
 
 monte_carlo = mistakes(
-    change(
-        "outs.mean(0), outs.std(0, correction=0) -> outs.std(0, correction=0), outs.mean(0)",
-        "mean and std have changed places",
-    ),
     change("correction=0) -> correction=0) / k**0.5", "this is the error of the mean, std / √k"),
     change("own = k * seed + j -> own = seed + j"),
     change("own = k * seed + j -> own = 100 * seed + j"),
@@ -81,7 +79,6 @@ monte_carlo = mistakes(
     change("std( -> var(", "this is the variance: the root is missing"),
     change("outs.std(0, correction=0) -> (outs - outs.mean(0)).abs().mean(0)", DISTANCE),
     change("std(0, correction=0) -> square().mean(0).sub(outs.mean(0) ** 2).relu().sqrt()", DIGITS),
-    change("outs.mean(0) -> outs.sum(0)", "the passes are summed"),
 )
 
 ONE_LESS = "one place too few: a block of 2 fits 4 times into 5"
@@ -94,6 +91,7 @@ block_rate = mistakes(
     change("size**2 * places -> places", "a corner takes size² numbers with it"),
     change("drop * height * width / (size**2 * places) -> drop / size**2", AREAS),
     change("* width / -> * height /", "the map is taken for square", also="(width - -> (height -"),
+    change("(width - -> (height -", "the map is taken for square"),
 )
 
 OF_BATCH = "counted over the batch: each example has its own factor"
@@ -103,10 +101,12 @@ drop_blocks = mistakes(
     change("kept * kept[0].numel() / count.clamp(min=1) -> kept", "the mean of a mask is not 1"),
     change("count.clamp(min=1) -> count", "0 / 0 where nothing is kept: such an example is 0"),
     change("kept.sum((1, 2, 3), keepdim=True) -> kept.sum() / len(x)", OF_BATCH),
+    change("kept[0].n -> kept[0, 0].n", "counted map by map: over all", also="(1, 2, 3) -> (2, 3)"),
     change(
-        "kept[0].numel() -> kept[0, 0].numel()",
-        "counted in each map: the count is over all channels of an example",
-        also="(1, 2, 3) -> (2, 3)",
+        "/ count.clamp( -> / (kept[0].numel() - count).clamp(", "divided by how many are dropped"
+    ),
+    change(
+        "= kept.sum( -> = kept[0].numel() - size**2 * corners.sum(", "overlaps are counted twice"
     ),
     change("kept[0].numel() / count.clamp(min=1) -> count / kept[0].numel()", UPSIDE_DOWN),
     change("(~dropped).to(x) -> dropped.to(x)", "what should go is kept, and the rest is left out"),
@@ -115,9 +115,9 @@ drop_blocks = mistakes(
     change("|= corners -> = corners", "a later shift overwrites an earlier one"),
     change("|= corners -> |= corners.any(1, True)", "a corner counts in all channels: in its own"),
     change(
-        "(~dropped) -> (~torch.nn.functional.pad(dropped, 2 * (0, half))[:, :, half:, half:])",
-        "the corner is taken for the centre: the block is below it and to its right",
-        also="for i in range(size) -> half = size // 2\n    for i in range(size)",
+        ("for i in -> a = size // 2\n    for i in", "a = size - 1\n    for i in"),
+        "the block is around the corner or above it: it is below and to its right",
+        also="(~dropped) -> (~torch.nn.functional.pad(dropped, 2 * (0, a))[:, :, a:, a:])",
     ),
     change("x * mask, mask -> x * mask, kept", "the mask lacks the factor: out is x · mask"),
 )
