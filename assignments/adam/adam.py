@@ -130,7 +130,8 @@ def adam_update(params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)
     params, grads: lists of tensors, grads[k] of the shape of params[k]; state: as from adam_init;
     lr > 0, beta1 and beta2 in [0, 1), eps > 0, added outside the root. Returns (params, state);
     the state holds m and v, not m̂ and v̂. Raises ValueError when there are more or fewer
-    gradients than parameters. Kingma and Ba, 2015, https://arxiv.org/abs/1412.6980, algorithm 1.
+    gradients than parameters (its relatives below need not look).
+    Kingma and Ba, 2015, https://arxiv.org/abs/1412.6980, algorithm 1.
     """
     raise NotImplementedError
 

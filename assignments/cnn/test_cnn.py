@@ -73,8 +73,8 @@ def test_flat_features(recorded):
 @points(0.5, of="flat_features")
 def test_flat_features_of_nothing(student):
     """It is an error if a stage leaves no row or no column, whichever stage it is."""
-    sizes = dict(height=10, width=10, filters=2, field=3)
-    found = check_result(student, "flat_features", sizes, 2, "features")
+    sizes = dict(height=18, width=26, filters=9, field=5)
+    found = check_result(student, "flat_features", sizes, 27, "features")
     text = f"flat_features must return an int, got {kind(found)}"
     require(not isinstance(found, Tensor), text, diagnosis="dtype")
     for size, when in (

@@ -154,9 +154,9 @@ def test_monte_carlo_without_chance(recorded):
 
 def passes_of(student, k, seed) -> tuple[Tensor, Tensor]:
     """Mean and std of 600 units that are 10 where they and their input are kept, and else 0."""
-    # 7 / 0.7 − 4 = 6 where the input is kept, max(−4, 0) = 0 where it is not; and 6 / 0.6 = 10.
+    # 6.3 / 0.7 − 3 = 6 where the input is kept, max(−3, 0) = 0 where it is not; and 6 / 0.6 = 10.
     eye, zero = torch.eye(30).double(), torch.zeros(30).double()
-    params, x = [(eye, zero - 4), (eye, zero)], 7 * torch.ones(20, 30).double()
+    params, x = [(eye, zero - 3), (eye, zero)], 6.3 * torch.ones(20, 30).double()
     value = call(student, "monte_carlo", x, params, [0.3, 0.4], k, seed)
     both = unpack("monte_carlo", value, "mean", "std")
     mean, std = (tensor(value, x.shape, "mean, std") for value in both)

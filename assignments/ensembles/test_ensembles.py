@@ -50,8 +50,8 @@ def test_bootstrap_samples(student, rng):
     """All examples are drawn equally often, with replacement: 37 % are missing from a sample."""
     found = samples_of(student, 100, 600, rng.seed())
     low, high = int(found.min()), int(found.max())
-    text = f"with n = 100 the indices reach from {low} to {high}"
-    require(low == 0 and high == 99, text, "They are 0 … n − 1, both included.", diagnosis="range")
+    text = f"with n = 100 there are {len(found.unique())} indices, from {low} to {high}"
+    require(low == 0 and high == 99, text, "All of 0 … n − 1 come, no other.", diagnosis="range")
     share = 1 - sum(len(set(row)) for row in found.tolist()) / 60_000
     misses = f"of 100 examples a sample misses {100 * share:.0f} on average, it should miss 37"
     back = "Each draw is one of all n examples: what has been drawn is put back."
@@ -64,6 +64,7 @@ def test_bootstrap_samples(student, rng):
     text = "some examples are drawn far more often than others"
     even = int(counts.min()) > 400 and int(counts.max()) < 800
     require(even, text, "Each has the same chance at each draw.", diagnosis="uneven")
+    back = "Each draw is one of all n examples, whatever the others are, in all of the samples."
     require(abs(share - 0.99**100) < 0.014, misses, back, diagnosis="replacement")
 
 

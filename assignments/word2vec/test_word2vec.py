@@ -73,9 +73,9 @@ def test_draw_negatives_shares(student, rng):
         about = about if NOISE[word] else "is not 0: without noise a word has no chance"
         text = f"noise {NOISE}: of the negatives of {target} the share of {word} {about}"
         require(bool((off <= 0).all()), text, diagnosis=f"share:{word}")
-    noise = double([0, 0.99, 0, 0.01])  # one other word has any: it is drawn
-    inputs = dict(targets=torch.tensor([1, 3, 3]), noise=noise, k=5, seed=rng.seed())
-    right = torch.tensor([[3], [1], [1]]).repeat(1, 5)
+    noise, targets = double([0, 0.99, 0, 0.01]), torch.tensor([1, 3, 3])
+    inputs = dict(targets=targets, noise=noise, k=5, seed=rng.seed())
+    right = torch.stack([4 - targets] * 5, 1)  # one other word has any noise: it is drawn
     check_result(student, "draw_negatives", inputs, right, "negatives")
 
 
