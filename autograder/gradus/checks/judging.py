@@ -200,7 +200,9 @@ def judge_backward(
         student.exchange()
     if not off or all_right(found[0]) or not isinstance(out, Tensor) or c.out is None:
         return found
-    if out.shape == c.out.shape and student.mend(cache, out, c.out, c.kept):
+    if out.shape != c.out.shape or (out.numel() > 1 and bool((out == out.flatten()[0]).all())):
+        return found  # where it is the same everywhere nothing was computed
+    if student.mend(cache, out, c.out, c.kept):
         other = _backward(student, c, cache, out)
         if all_right(other[0]):
             return other

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import itertools
 import operator
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_flatten
 
 from gradus.wire.frames import flat_bytes
 
 MAX_PATHS = 50
+MAX_PARTS = 100  # of a cache that are looked at
 _ABSENT = object()
 
 Snapshot = tuple[tuple[Any, ...], dict[str, Any], list[tuple[Any, Any]]]
@@ -113,9 +114,7 @@ class Changes:
         """Let what is wrong in the last forward's cache be right: what it has `returned`, and what
         alone of its shape is none of what a right forward has `kept`. `exchange` undoes it."""
         given = {x.data_ptr() for x in self._given}
-        own = [
-            x for x in tree_flatten(cache)[0] if type(x) is torch.Tensor and x.is_floating_point()
-        ]
+        own = _numbers_in(cache)
         wrong = [x for x in own if x.data_ptr() not in given and not any(map(near(x), kept))]
         missing = [x for x in kept if not any(map(near(x), own))]
         self._spoilt = []
@@ -136,6 +135,21 @@ class Changes:
                 own.copy_(other)
                 other.copy_(left)
         return bool(self._spoilt)
+
+
+def _numbers_in(cache: Any) -> list[torch.Tensor]:
+    """The tensors in a cache, which may be anything."""
+    found: list[torch.Tensor] = []
+    waiting = [cache]
+    for _ in range(MAX_PARTS):
+        if not waiting:
+            break
+        value = waiting.pop(0)
+        if type(value) is torch.Tensor and value.is_floating_point():
+            found.append(value)
+        elif type(value) in (list, tuple, dict):
+            waiting += itertools.islice(value.values() if type(value) is dict else value, MAX_PARTS)
+    return found
 
 
 def near(one: torch.Tensor) -> Callable[[torch.Tensor], bool]:

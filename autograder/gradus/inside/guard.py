@@ -7,16 +7,19 @@ autograd's taken out. Modules are caught where a submission's own code calls int
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import sys
 import types
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
 
+import gradus
 from gradus.inside import policy
 from gradus.inside.internals import watch_internals
 from gradus.inside.loading import is_foreign
@@ -44,6 +47,7 @@ ENGINE = (
     ("torch._functorch.eager_transforms", "_grad_increment_nesting"),
     ("torch._functorch.eager_transforms", "_jvp_increment_nesting"),
 )
+OWN = (*(f"{Path(file).parent}{os.sep}" for file in (torch.__file__, gradus.__file__ or "")),)
 
 
 class ForbiddenUse(RuntimeError):
@@ -188,10 +192,15 @@ def _parts(name: str, module: types.ModuleType) -> Iterator[tuple[str, types.Mod
 
 
 def _is_called_by_submission() -> bool:
+    """Whether it is not torch that calls, nor we: others, as `copy` and `threading`, call what a
+    submission tells them to."""
     frame = sys._getframe(2)
-    while frame is not None and frame.f_code.co_filename.startswith("<"):  # eval and exec
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if is_foreign(file) or file.startswith(OWN):
+            return is_foreign(file)
         frame = frame.f_back  # type: ignore[assignment]
-    return frame is not None and is_foreign(frame.f_code.co_filename)
+    return True  # a thread of its own
 
 
 def _foreign_place() -> str:

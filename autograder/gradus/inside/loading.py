@@ -78,6 +78,7 @@ def read(filename: str, data: bytes) -> Source:
     if not data.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         raise Unreadable("the file is empty")
     source = Source(_module_name(stem))
+    filename = re.sub(r"[<>/\\]", "_", filename)  # else its code would not be told from ours
     if extension.lower() == "py":
         _read_python(source, filename, data)
     else:

@@ -36,12 +36,15 @@ _MAGIC = re.compile(r"^(\s*)(?:(?:[\w.,\s]+=\s*)?[%!].*|\?{1,2}[\w.]+|[\w.]+\?{1
 def without_magics(text: str) -> str:
     """`text` with every IPython line and call of a check made `pass`, so that line numbers stay."""
     text = _CHECK.sub(r"\1pass", text.replace("\r\n", "\n").replace("\r", "\n"))
-    if text.lstrip().startswith("%%"):
+    above = 0
+    while text.lstrip().startswith("%%"):
         head, _, rest = text.lstrip().partition("\n")
         # cells in another language define nothing; %%time and its like run the rest
         if head.split()[0] not in ("%%time", "%%timeit", "%%capture", "%%prun"):
             return ""
-        return "\n" * (text.count("\n") - rest.count("\n")) + without_magics(rest)
+        above += text.count("\n") - rest.count("\n")
+        text = rest
+    text = "\n" * above + text
     try:
         ast.parse(text)
         return text  # a line that only looks like a magic, for example inside a string

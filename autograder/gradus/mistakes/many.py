@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from gradus.checks import record
 from gradus.checks.comparison import Comparison
 from gradus.checks.conventions import leaves_of
-from gradus.checks.judging import judged
+from gradus.checks.judging import judged, lend
 from gradus.checks.local import LocalStudent
 from gradus.checks.many import are_nearly_right, repeated, sketch
 from gradus.checks.rng import derive_seed
@@ -93,7 +93,10 @@ def _call(
         if seconds < FEWEST:
             return
         many = replace(many, seconds=min(LONGEST, seconds / 1.5))
-        sketches = [sketch(leaf.mine, seed) for leaf in leaves_of(cast(Student, solution), many)]
+        own = cast(Student, solution)
+        out, _ = lend(own, many, list(many.inputs.values()), many.options)
+        values = [*(leaf.mine for leaf in leaves_of(own, many)), out]
+        sketches = [sketch(value, seed) for value in values]
         if all(map(math.isfinite, itertools.chain(*sketches))):
             when = f"{size * times} in place of {size}"
             about: dict[str, Any] = dict(sketches=sketches, when=when, seconds=many.seconds)
