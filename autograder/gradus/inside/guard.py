@@ -128,9 +128,13 @@ class Guard:
         """One that is written in Python, and has no operator: under each of its names."""
         where, _, last = name.rpartition(".")
         function: Any = getattr(sys.modules.get(where), last, None)
-        if isinstance(function, types.FunctionType):
+        of_torch = name.startswith("torch.")
+        if isinstance(function, types.FunctionType) or (callable(function) and not of_torch):
             watched = self._watched(function, name)
-            for module in (sys.modules[where], sys.modules.get(function.__module__)):
+            for module in (
+                sys.modules[where],
+                sys.modules.get(getattr(function, "__module__", "")),
+            ):
                 if getattr(module, last, None) is function:
                     setattr(module, last, watched)
 

@@ -32,9 +32,9 @@ def readable_paths() -> list[Path]:
 
 
 def packages(names: Iterable[str]) -> list[Path]:
-    """Where the packages of these names lie that a submission can do without: all but torch."""
-    tops = {name.partition(".")[0] for name in names} - {"torch"}
-    found = (Path(p) / top for p in sys.path for top in sorted(tops))
+    """Where the packages of these names lie; of a name within one, which may be needed, nowhere."""
+    tops = sorted(name for name in names if "." not in name)
+    found = (Path(p) / top for p in sys.path for top in tops)
     return [path.resolve() for path in found if path.is_dir()]
 
 
