@@ -204,8 +204,9 @@ def test_bagged_predictions(student, rng):
     turned = by_hand | dict(x_new=double([5, 2]))
     check_result(student, "bagged_predictions", turned, expected.flip(1), "predictions")
     for n, bags, size, m in ((7, 4, 7, 5), (9, 1, 6, 3), (5, 6, 8, 1), (6, 3, 4, 2)):
-        samples = rng.integers(bags, size, high=n)
-        inputs = dict(x=rng.normal(n), y=rng.normal(n), samples=samples, x_new=rng.normal(m))
+        samples, x = rng.integers(bags, size, high=n - 1), rng.normal(n)
+        x_new, samples[:, -1] = torch.cat((x[-1:], rng.normal(m - 1))), n - 1  # drawn last, once
+        inputs = dict(x=x, y=rng.normal(n), samples=samples, x_new=x_new)
         check_result(student, "bagged_predictions", inputs, bag(**inputs), "predictions")
 
 

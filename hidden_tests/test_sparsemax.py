@@ -215,7 +215,7 @@ def test_sparsemax_backward(student, rng):
     """The gradient, first of the example on paper, for supports of all sizes and one row."""
     inputs = dict(z=double(SCORES))
     check_gradients(student, "sparsemax", inputs, project, dout=double(DOUT))
-    for z in ordinary(rng):
+    for z in (*ordinary(rng), double([[1, 0.125, -2]])):  # of the last a p is 1/16
         check_gradients(student, "sparsemax", dict(z=z), project)
 
 

@@ -121,7 +121,7 @@ def _with_small_call(student: Student, failure: CheckFailed, notes: Record) -> C
 def noted(error: BaseException | None, notes: Record) -> None:
     """Add what ended a check to what it has noted."""
     if isinstance(error, (CheckFailed, Raised)) and error not in notes.failures:
-        notes.seen.append(saying(error))
+        notes.see(saying(error))
         notes.failures.append(error)
 
 
@@ -143,7 +143,7 @@ def explain(notes: Record) -> Exception | None:
         return None
     if not seen.tells:
         return failure
-    forward = _mistake_of_forward(notes, seen)
+    forward = _mistake_of_forward(notes, transcript(notes.seen_before))
     if forward is not None:
         function, sentence = forward.said
         backward = function.removesuffix("_forward") + "_backward"

@@ -98,10 +98,11 @@ def _copy(comparison: Comparison) -> Comparison:
 def note(judge: Callable[[], list[Leaf]]) -> bool:
     """Run one comparison; its first failure and all that it saw go into the record."""
     notes = current()
+    notes.unmended = []
     try:
         leaves = judge()
     except (CheckFailed, Raised) as failure:
-        notes.seen.append(saying(failure))
+        notes.see(saying(failure))
         notes.fail(failure)
         return False
     seen: list[Seen] = []
@@ -115,7 +116,8 @@ def note(judge: Callable[[], list[Leaf]]) -> bool:
             raise WrongValue(leaf)
         seen.append(observe(leaf.path, leaf.mine, leaf.right))
         wrong.append(leaf)
-    notes.seen.append(seen)
+    before = [one for one in notes.unmended if not is_right(one.mine, one.right)]
+    notes.see(seen, [observe(one.path, one.mine, one.right) for one in before])
     notes.wrong += wrong
     if wrong:
         notes.fail(WrongValue(wrong[0]))
@@ -200,11 +202,10 @@ def judge_backward(
         student.exchange()
     if not off or all_right(found[0]) or not isinstance(out, Tensor) or c.out is None:
         return found
-    if out.shape != c.out.shape or (out.numel() > 1 and bool((out == out.flatten()[0]).all())):
-        return found  # where it is the same everywhere nothing was computed
-    if student.mend(cache, out, c.out, c.kept):
+    if out.shape == c.out.shape and student.mend(cache, out, c.out, c.kept):
         other = _backward(student, c, cache, out)
         if all_right(other[0]):
+            current().unmended = found[0]
             return other
         student.exchange()
     return found

@@ -106,7 +106,7 @@ def judge_many(student: Student, c: Comparison) -> list[Leaf]:
         raise
     known = c.sketches[-1]
     if off and not (
-        isinstance(out, Tensor) and _has_sketch(out, known, 1e-3 * known[0], notes.seed)
+        isinstance(out, Tensor) and _has_sketch(out, known, 1e-7 * known[0], notes.seed)
     ):
         return []
     if are_nearly_right(leaves, c, notes.seed):

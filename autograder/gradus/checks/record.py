@@ -67,6 +67,9 @@ class Record:
     wrong: list[Leaf] = field(default_factory=list)  # all outputs that are
     right: int = 0  # comparisons of values that found none
     seen: list[list[Seen]] = field(default_factory=list)  # comparison by comparison
+    # The same, where a cache was mended as it was before; and what was wrong then, of the last one.
+    seen_before: list[list[Seen]] = field(default_factory=list)
+    unmended: Sequence[Leaf] = ()
     shown: list[Shown] = field(default_factory=list)  # the calls, for a student to read
     judged: set[str] = field(default_factory=set)  # backwards, right beside a right forward
     unjudged: list[str] = field(default_factory=list)  # wrong beside a forward that is off
@@ -99,6 +102,11 @@ class Record:
         """What the solution keeps in the cache of the next comparison of gradients."""
         self.backwards += 1
         return self.caches[self.backwards - 1] if self.backwards <= len(self.caches) else ()
+
+    def see(self, seen: list[Seen], before: list[Seen] | None = None) -> None:
+        """Note what a comparison has seen, and what it saw before a cache was mended."""
+        self.seen.append(seen)
+        self.seen_before.append(before or seen)
 
     def remark(self, text: str) -> None:
         """Note something that the student should read even when the check passes; of many remarks

@@ -6,6 +6,7 @@ autograd's taken out. Modules are caught where a submission's own code calls int
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
@@ -59,7 +60,7 @@ class Guard:
 
     def __init__(self, forbid: Collection[str], device: str) -> None:
         self.uses: list[tuple[str, str]] = []
-        self._classes: set[type] = set()  # whose __init__ is watched
+        self._classes: set[type] = set()  # that are watched
         done: set[str] = set()
 
         def replace(name: str, operators: Iterable[str]) -> None:
@@ -106,13 +107,18 @@ class Guard:
                 if key.startswith("__") or policy.is_allowed_in_nn(f"{path}.{key}"):
                     continue
                 if isinstance(value, type):
-                    init = vars(value).get("__init__")
-                    own = value.__module__.startswith(name) and value not in self._classes
-                    if init is not None and own:
+                    if value.__module__.startswith(name) and value not in self._classes:
                         self._classes.add(value)
-                        value.__init__ = self._watched(init, f"{path}.{key}")  # type: ignore[misc]
+                        self._watch_class(value, f"{path}.{key}")
                 elif isinstance(value, types.FunctionType | types.BuiltinFunctionType):
                     setattr(part, key, self._watched(value, f"{path}.{key}"))
+
+    def _watch_class(self, value: type, name: str) -> None:
+        """To make one, and to call a method of one that was made by another way."""
+        for key, method in list(vars(value).items()):
+            if key == "__init__" or (isinstance(method, types.FunctionType) and key[:2] != "__"):
+                with contextlib.suppress(TypeError):  # of one that is not written in Python
+                    setattr(value, key, self._watched(method, name))
 
     def _watched(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
         def watched(*args: Any, **kwargs: Any) -> Any:
