@@ -199,7 +199,10 @@ def test_what_a_student_wrote_is_shown_as_it_is_and_never_for_hidden_checks(runs
     looked = check(runs["attack"].results, "test_sgd_update")
     assert "printed by sgd_update" in looked["output"]
     assert "\n``````text\n" not in looked["output"]
-    assert "<b>\nThe call: sgd_update(params, grads, state=None, lr=0.37)\n```" in looked["output"]
+    assert (
+        "<b>\nIt has an answer: sgd_update(params, grads, state=None, lr=0.37)\n```"
+        in looked["output"]
+    )
     for test in runs["attack"].results["tests"]:
         if "public" not in test["tags"]:
             assert "printed by" not in test["output"]

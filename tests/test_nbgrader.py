@@ -201,7 +201,7 @@ def test_check_in_a_kernel_judges_what_the_cells_define(course: Course, tmp_path
     wrong, right, hidden = (nb.cells[i].outputs for i in (1, 3, 4))
     assert [o.output_type for o in wrong] == ["stream", "execute_result"]
     assert wrong[0].name == "stdout"
-    assert "1.167 times too small" in wrong[0].text
+    assert "1.1667 times too small" in wrong[0].text
     assert wrong[1].data["text/plain"] == "0.0"
     # No full marks while hidden checks are open; nor fewer, or `nbgrader validate` would complain.
     assert [o.output_type for o in right] == ["stream"]

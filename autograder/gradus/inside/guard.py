@@ -20,7 +20,6 @@ from typing import Any
 
 import torch
 
-import gradus
 from gradus.inside import policy
 from gradus.inside.internals import watch_internals
 from gradus.inside.loading import is_foreign
@@ -48,7 +47,7 @@ ENGINE = (
     ("torch._functorch.eager_transforms", "_grad_increment_nesting"),
     ("torch._functorch.eager_transforms", "_jvp_increment_nesting"),
 )
-OWN = (*(f"{Path(file).parent}{os.sep}" for file in (torch.__file__, gradus.__file__ or "")),)
+OWN = (str(Path(torch.__file__).parent) + os.sep, str(Path(__file__).parents[1]) + os.sep)
 
 
 class ForbiddenUse(RuntimeError):
