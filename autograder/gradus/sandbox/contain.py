@@ -20,7 +20,6 @@ NEW_NAMESPACES = 0x00020000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000 
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND = 2, 4, 8, 4096
 MS_REC, MS_PRIVATE, MS_RDONLY = 16384, 1 << 18, 1
 CAP_DAC_READ_SEARCH = 2
-MADV_COLLAPSE = 25
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -50,17 +49,6 @@ def die_with_parent() -> None:
 def adopt_orphans() -> None:
     """Descendants whose parent ended become children of this process."""
     prctl(36, 1)
-
-
-def use_large_pages() -> None:
-    """Moves this process's memory into pages of 2 MB, where the kernel can: so there is less to
-    copy for each fork, and to take apart at its end."""
-    with open("/proc/self/maps") as file:
-        areas = [line.split() for line in file]
-    for area, rights, _, _, inode, *_ in areas:
-        if rights == "rw-p" and inode == "0":  # of no file
-            start, end = (int(address, 16) for address in area.split("-"))
-            _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_COLLAPSE)
 
 
 def no_new_privileges() -> None:

@@ -35,7 +35,6 @@ class Zygote:
     def __init__(self, control: socket.socket, config: dict[str, Any]) -> None:
         self.control = control
         self.config = config
-        self.forks = 0
         self.namespaces = config["level"] == "namespaces"
         self.children: dict[int, int] = {}  # request → pid
         self.pipes: dict[int, int] = {}  # request → where the pid within namespaces can be read
@@ -80,9 +79,6 @@ class Zygote:
         return True
 
     def fork(self, ident: int, spec: dict[str, Any], sock: int, output: int) -> None:
-        self.forks += 1
-        if self.forks == 2:  # of a class, it seems: what it costs is saved within ten forks
-            contain.use_large_pages()
         reader, writer = os.pipe()
         pid = os.fork()
         if not pid:
