@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from gradus.wire.channel import Late
@@ -54,15 +55,20 @@ class Allowance:
             return
         if self.left <= 0:
             raise Interrupted
+        _answer_alarms()
         started = time.process_time()
-        before = signal.signal(signal.SIGPROF, _interrupt)
         signal.setitimer(signal.ITIMER_PROF, self.left)
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
-            signal.signal(signal.SIGPROF, before)
             self.left -= time.process_time() - started
+
+
+@cache
+def _answer_alarms() -> None:
+    """Once a process: it takes longer than many a call, and no alarm comes when none is set."""
+    signal.signal(signal.SIGPROF, _interrupt)
 
 
 def _interrupt(number: int, frame: Any) -> None:

@@ -135,7 +135,7 @@ def leaves_of(student: Student, c: Comparison) -> list[Leaf]:
     """What a call beside those of the check returns; raises what it raises."""
     if c.kind == "gradients":
         out, cache = lend(student, c, list(c.inputs.values()), c.options)
-        return judge_backward(student, replace(c, out=None), cache, out)[0]
+        return judge_backward(student, c, cache, out, mend=False)[0]
     return JUDGES[c.kind](student, c)[0]
 
 

@@ -46,7 +46,8 @@ def compare(student: Student, comparison: Comparison) -> Any:
         try:
             leaves, returned = JUDGES[comparison.kind](student, comparison)
         except (Raised, TimedOut) as raised:
-            raised.message += _asked(comparison, refused=raised.message.startswith(REFUSALS))
+            if not (notes.recording or notes.stop):  # nobody reads it, and numbers take long
+                raised.message += _asked(comparison, refused=raised.message.startswith(REFUSALS))
             raise
         value = returned
         if notes.keep:
@@ -188,11 +189,12 @@ def lend(
 
 
 def judge_backward(
-    student: Student, c: Comparison, cache: Any, out: Any = None
+    student: Student, c: Comparison, cache: Any, out: Any = None, *, mend: bool = True
 ) -> tuple[list[Leaf], Any]:
     """The gradients beside the right ones. Those of a forward that modifies its inputs, which its
-    cache may hold, are right where they are so for the inputs as they came; and those of a forward
-    that is off, where they are so for what a right one returns, and keeps, in its cache."""
+    cache may hold, are right where they are so for the inputs as they came; and, to `mend`, those
+    of a forward that is off, where they are so for what a right one returns, and keeps, in its
+    cache."""
     found = _backward(student, c, cache, out)
     off = f"{c.function}_forward" in current().lost
     if off and not all_right(found[0]) and student.exchange():
@@ -200,7 +202,7 @@ def judge_backward(
         if all_right(other[0]):
             return other
         student.exchange()
-    if not off or all_right(found[0]) or not isinstance(out, Tensor) or c.out is None:
+    if not mend or not off or all_right(found[0]) or not isinstance(out, Tensor) or c.out is None:
         return found
     if out.shape == c.out.shape and student.mend(cache, out, c.out, c.kept):
         other = _backward(student, c, cache, out)

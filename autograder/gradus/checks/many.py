@@ -72,7 +72,7 @@ def are_nearly_right(leaves: Sequence[Leaf], c: Comparison, seed: int) -> bool:
     sums of thousands lose in float32: a difference is as long as its product with random signs, on
     average."""
     longest = max(known[0] for known in c.sketches[:-1])
-    for leaf, known in zip(leaves, c.sketches, strict=False):
+    for leaf, known in zip(leaves, c.sketches[:-1], strict=True):
         close = 1e-3 * max(known[0], longest / 100)
         if leaf.mine.shape != leaf.right.shape or not _has_sketch(leaf.mine, known, close, seed):
             return False
@@ -96,7 +96,7 @@ def judge_many(student: Student, c: Comparison) -> list[Leaf]:
     try:
         with student.apart(seconds):
             out, cache = lend(student, many, list(many.inputs.values()), many.options)
-            leaves, _ = judge_backward(student, replace(many, out=None), cache, out)
+            leaves, _ = judge_backward(student, many, cache, out, mend=False)
     except TimedOut:
         text = f"{judged(c)} computes for more than {seconds:.1g} s with an axis of {c.when}"
         raise CheckFailed(text, FORMULA, diagnosis="too slow") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import CodeType
 from typing import Any
 
@@ -31,8 +31,8 @@ class Reference:
         """The names of each function's parameters, in their order; of those that take any number
         of arguments none."""
         found = {}
-        for node in ast.parse(self.solution.text).body:
-            if isinstance(node, ast.FunctionDef) and not (node.args.vararg or node.args.kwarg):
+        for node in self._definitions():
+            if not (node.args.vararg or node.args.kwarg):
                 names = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
                 found[node.name] = [a.arg for a in names]
         return found
@@ -40,15 +40,18 @@ class Reference:
     def defaults(self) -> dict[str, dict[str, Any]]:
         """The numbers and words that each function's parameters have by default."""
         found: dict[str, dict[str, Any]] = {}
-        for node in ast.parse(self.solution.text).body:
-            if isinstance(node, ast.FunctionDef):
-                last = node.args.args[len(node.args.args) - len(node.args.defaults) :]
-                found[node.name] = {
-                    argument.arg: default.value
-                    for argument, default in zip(last, node.args.defaults, strict=True)
-                    if isinstance(default, ast.Constant) and default.value is not None
-                }
+        for node in self._definitions():
+            last = node.args.args[len(node.args.args) - len(node.args.defaults) :]
+            found[node.name] = {
+                argument.arg: default.value
+                for argument, default in zip(last, node.args.defaults, strict=True)
+                if isinstance(default, ast.Constant) and default.value is not None
+            }
         return found
+
+    def _definitions(self) -> list[ast.FunctionDef]:
+        tree = ast.parse(self.solution.text)
+        return [node for node in tree.body if isinstance(node, ast.FunctionDef)]
 
     def uses(self, alternatives: Iterable[Alternative]) -> dict[str, list[str]]:
         """By function, the others that it uses in the solution or in one of the alternatives,
@@ -92,6 +95,15 @@ class Reference:
 
     def edited(self, function: str, edits: tuple[Edit, ...], where: str) -> str:
         """The source of a function after some edits, each of which must fit exactly once."""
+        text = self.replaced(function, edits, where)
+        try:
+            ast.parse(text)
+        except SyntaxError as error:
+            raise MistakeError(f"{where}: the changed {function} is not Python: {error}") from None
+        return text
+
+    def replaced(self, function: str, edits: tuple[Edit, ...], where: str) -> str:
+        """As `edited`, of what is known to be Python: to parse it takes longest."""
         if function not in self.functions:
             raise MistakeError(f"{where}: the solution has no function {function!r}")
         lines = self.functions[function].splitlines()
@@ -103,12 +115,7 @@ class Reference:
                 often = f"{times} times" if times else "not"
                 raise MistakeError(f"{where}: {old!r} stands {often} in {function}: once is needed")
             text = text.replace(old, new)
-        text = "\n".join([*lines[:start], text])
-        try:
-            ast.parse(text)
-        except SyntaxError as error:
-            raise MistakeError(f"{where}: the changed {function} is not Python: {error}") from None
-        return text
+        return "\n".join([*lines[:start], text])
 
     def composed(self, parts: Mapping[str, str]) -> str:
         """The submission with `parts` in place; what is new stands before the first of them."""
@@ -124,6 +131,11 @@ class Reference:
             if name in parts and pending:
                 pending = False
                 for text in new:
-                    exec(text, names)
-            exec(parts.get(name, code) if name else code, names)
+                    exec(_compiled(text), names)
+            exec(_compiled(parts[name]) if name in parts and name else code, names)
         return names
+
+
+@lru_cache(maxsize=1024)  # one answer is tried with many salts, one after the other
+def _compiled(text: str) -> CodeType:
+    return compile(text, "<string>", "exec", dont_inherit=True)

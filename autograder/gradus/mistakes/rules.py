@@ -22,6 +22,8 @@ GRADIENTS = "__gradients__"  # in a module: the positions of the inputs whose gr
 
 Names = dict[str, Any]
 Wrap = Callable[[Names], None]
+# What is done in place of a call: the function, and what it is given.
+Instead = Callable[[Callable[..., Any], inspect.BoundArguments], Any]
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def _arguments(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
     for which, at in (("last", -1), ("first", 0)):
         says = f"only the {which} row counts: all of them should"
         yield Change(says, wrap=_calling_with(function, partial(_keep_row, at)))
-        yield Change(says, wrap=partial(_of_all_rows, function, at))
+        yield Change(says, wrap=_wrapping(function, partial(_of_all_rows, at)))
     for at, first in enumerate(names):
         for second in names[at + 1 :]:
             says = f"what it should be with {first} and {second} swapped"
@@ -106,22 +108,16 @@ def _keep_row(at: int, arguments: dict[str, Any]) -> None:
             arguments[name] = value[at:][:1]
 
 
-def _of_all_rows(function: str, at: int, names: Names) -> None:
+def _of_all_rows(at: int, function: Callable[..., Any], given: inspect.BoundArguments) -> Any:
     """One row's part of a mean over all of them: each row has overwritten the one before."""
-    original = names[function]
-    signature = inspect.signature(original)
-
-    def changed(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
-        rows = next((len(v) for v in args if isinstance(v, Tensor) and v.ndim), 1)
-        _keep_row(at, bound.arguments)
-        value = original(*bound.args, **bound.kwargs)
-        mean, *more = value if isinstance(value, tuple) else (value,)
-        if not isinstance(mean, Tensor) or mean.ndim:
-            raise Unchanged
-        return (mean / rows, *more) if more else mean / rows
-
-    names[function] = changed
+    values = given.arguments.values()
+    rows = next((len(v) for v in values if isinstance(v, Tensor) and v.ndim), 1)
+    _keep_row(at, given.arguments)
+    value = function(*given.args, **given.kwargs)
+    mean, *more = value if isinstance(value, tuple) else (value,)
+    if not isinstance(mean, Tensor) or mean.ndim:
+        raise Unchanged
+    return (mean / rows, *more) if more else mean / rows
 
 
 def _always(value: Any) -> Callable[[Any], Any]:
@@ -167,15 +163,22 @@ def _swapping(function: str, first: str, second: str) -> Wrap:
 
 
 def _calling_with(function: str, change: Callable[[dict[str, Any]], None]) -> Wrap:
+    def instead(original: Callable[..., Any], given: inspect.BoundArguments) -> Any:
+        change(given.arguments)
+        return original(*given.args, **given.kwargs)
+
+    return _wrapping(function, instead)
+
+
+def _wrapping(function: str, instead: Instead) -> Wrap:
     def wrap(names: Names) -> None:
         original = names[function]
         signature = inspect.signature(original)
 
         def changed(*args: Any, **kwargs: Any) -> Any:
-            bound = signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            change(bound.arguments)
-            return original(*bound.args, **bound.kwargs)
+            given = signature.bind(*args, **kwargs)
+            given.apply_defaults()
+            return instead(original, given)
 
         names[function] = changed
 
@@ -188,26 +191,24 @@ def _one_row(backward: str) -> Iterator[Change]:
     for which, at in (("last", -1), ("first", 0)):
         says = f"only the {which} row of dout counts: add up what comes from all of them"
         for place in ("shared", "vectors", 0, 1, 2):
-            yield Change(says, wrap=partial(_from_row, backward, at, place))
+            yield Change(says, wrap=_wrapping(backward, partial(_from_row, at, place)))
 
 
-def _from_row(backward: str, at: int, place: str | int, names: Names) -> None:
-    original = names[backward]
-
-    def changed(dout: Tensor, cache: Any) -> Any:
-        gradients, tree = tree_flatten(original(dout, cache))
-        if dout.ndim == 0 or (isinstance(place, int) and place >= len(gradients)):
-            raise Unchanged
-        alone = torch.zeros_like(dout)
-        alone[at] = dout[at]
-        of_row = tree_flatten(original(alone, cache))[0]
-        for n, gradient in enumerate(gradients):
-            shared = gradient.shape[:1] != dout.shape[:1]
-            if place in (n, "shared" if shared else n, "vectors" if gradient.ndim == 1 else n):
-                gradients[n] = of_row[n]
-        return tree_unflatten(gradients, tree)
-
-    names[backward] = changed
+def _from_row(
+    at: int, place: str | int, backward: Callable[..., Any], given: inspect.BoundArguments
+) -> Any:
+    dout, cache = given.args
+    gradients, tree = tree_flatten(backward(dout, cache))
+    if dout.ndim == 0 or (isinstance(place, int) and place >= len(gradients)):
+        raise Unchanged
+    alone = torch.zeros_like(dout)
+    alone[at] = dout[at]
+    of_row = tree_flatten(backward(alone, cache))[0]
+    for n, gradient in enumerate(gradients):
+        shared = gradient.shape[:1] != dout.shape[:1]
+        if place in (n, "shared" if shared else n, "vectors" if gradient.ndim == 1 else n):
+            gradients[n] = of_row[n]
+    return tree_unflatten(gradients, tree)
 
 
 def _cached(tree: ast.FunctionDef, forward: str) -> Iterator[Change]:
@@ -225,42 +226,34 @@ def _cached(tree: ast.FunctionDef, forward: str) -> Iterator[Change]:
         for other in at_hand if name else ():
             if other != name:
                 says = f"what it should be if the cache held {other} for {name}"
-                yield Change(says, wrap=partial(_caching, forward, at, other))
+                yield Change(says, wrap=_wrapping(forward, partial(_caching, at, other)))
 
 
-def _caching(forward: str, at: int | None, other: str, names: Names) -> None:
-    original = names[forward]
-    signature = inspect.signature(original)
-
-    def changed(*args: Any, **kwargs: Any) -> Any:
-        out, cache, *more = original(*args, **kwargs)
-        given = {"out": out, **signature.bind(*args, **kwargs).arguments}
-        before, instead = cache if at is None else cache[at], given.get(other)
-        floats = _is_float(instead) and _is_float(before)
-        if not floats or getattr(instead, "shape", None) != before.shape:
-            raise Unchanged
-        cache = instead if at is None else (*cache[:at], instead, *cache[at + 1 :])
-        return out, cache, *more
-
-    names[forward] = changed
+def _caching(
+    at: int | None, other: str, forward: Callable[..., Any], given: inspect.BoundArguments
+) -> Any:
+    out, cache, *more = forward(*given.args, **given.kwargs)
+    at_hand = {"out": out, **given.arguments}
+    before, instead = cache if at is None else cache[at], at_hand.get(other)
+    floats = _is_float(instead) and _is_float(before)
+    if not floats or getattr(instead, "shape", None) != before.shape:
+        raise Unchanged
+    cache = instead if at is None else (*cache[:at], instead, *cache[at + 1 :])
+    return out, cache, *more
 
 
 def _state(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
     """An update that returns (params, state)."""
     if {"params", "state"} <= {a.arg for a in tree.args.args}:
         for says, result in _RESULTS:
-            yield Change(says, wrap=partial(_returning, function, result))
+            yield Change(says, wrap=_wrapping(function, partial(_returning, result)))
 
 
-def _returning(function: str, result: Callable[..., Any], names: Names) -> None:
-    original = names[function]
-    signature = inspect.signature(original)
-
-    def changed(*args: Any, **kwargs: Any) -> Any:
-        params, state = original(*args, **kwargs)
-        return result(params, state, signature.bind(*args, **kwargs).arguments)
-
-    names[function] = changed
+def _returning(
+    result: Callable[..., Any], update: Callable[..., Any], given: inspect.BoundArguments
+) -> Any:
+    params, state = update(*given.args, **given.kwargs)
+    return result(params, state, given.arguments)
 
 
 def _all_but(at: int, params: Any, state: Any, given: dict[str, Any]) -> Any:

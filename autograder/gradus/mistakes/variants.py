@@ -132,7 +132,7 @@ def pairs(
     for first, second in chosen:
         try:
             text = reference.edited(first.function, (*first.edits, *second.edits), second.where)
-            again = reference.edited(first.function, (*second.edits, *first.edits), first.where)
+            again = reference.replaced(first.function, (*second.edits, *first.edits), first.where)
         except MistakeError:
             continue
         if text == again:
