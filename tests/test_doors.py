@@ -38,6 +38,27 @@ def door(function, *arguments):
     exec(compile("value = f(*a)", "/usr/lib/python3/x.py", "exec"), names)
     return names["value"]
 """,
+    "disguise": """
+def door(function, *arguments):
+    names = {"f": function, "a": arguments}
+    exec(compile("value = f(*a)", torch.__file__, "exec"), names)
+    return names["value"]
+""",
+    "replace": """
+def call(function, arguments):
+    return function(*arguments)
+def door(function, *arguments):
+    call.__code__ = call.__code__.replace(co_filename=torch.__file__)
+    return call(function, arguments)
+""",
+    "marshal": """
+import marshal
+def door(function, *arguments):
+    names = {"f": function, "a": arguments}
+    code = marshal.dumps(compile("value = f(*a)", "~" * len(torch.__file__), "exec"))
+    exec(marshal.loads(code.replace(b"~" * len(torch.__file__), torch.__file__.encode())), names)
+    return names["value"]
+""",
     "<angle": """
 def door(function, *arguments):
     return function(*arguments)
