@@ -75,8 +75,8 @@ CANVAS = {"handed_in": {"source": "canvas", "late": True, "at": "2026-11-21T03:0
 
 def test_the_whole_table_has_a_row_a_submission_and_a_column_a_check(course):
     ada = result("ada", 3, 2.5, people=[ADA], notes=["late", "mlp.py counts"], **CANVAS)
-    rows = table(course, "csv", ada, result("carl", 3, 0), result("=1+1"))
-    assert [row["submission"] for row in rows] == ["'=1+1", "ada", "carl"]
+    rows = table(course, "csv", ada, result("carl", 3, 0), result("=1+1"), result("\uff1d1"))
+    assert [row["submission"] for row in rows] == ["'=1+1", "ada", "carl", "'\uff1d1"]
     assert rows[1] == {
         "submission": "ada",
         "name": "lovelaceada",

@@ -18,22 +18,21 @@ from gradus.wire.channel import Closed, Late, Wait
 from gradus.wire.frames import Callback, Garbage, Handle, Refused
 
 START_SECONDS = 120.0  # of a process, before it sees the submission: torch from a cold disk
-ANSWERS = 4  # times what a check may compute, the judge computes for a submission in it
 GRACE = 0.5  # a process that crashed is still on its way out when its socket closes
 
 
 class Link:
-    """A fresh process of `launcher`, whose time `clock` counts from when it is ready.
+    """A fresh process of `launcher`, whose time `clock` counts from when it is ready; what the
+    judge computes for it is of `answering`.
 
     Raises OSError when it does not start.
     """
 
-    def __init__(self, launcher: Launcher, clock: Clock) -> None:
+    def __init__(self, launcher: Launcher, clock: Clock, answering: Allowance) -> None:
         self._worker = launcher.start()
         self._clock = clock
         self._memory_mb = launcher.limits.memory_mb
-        self._answers_seconds = ANSWERS * launcher.limits.check_seconds
-        self._answering = Allowance(self._answers_seconds)
+        self._answering = answering
         self._number = 0
         self._callbacks: list[Callable[..., Any]] = []
         try:
@@ -49,9 +48,8 @@ class Link:
         return self._worker.output
 
     def begin(self) -> None:
-        """A check begins: its output, and what the judge may compute for it."""
+        """A check begins, and its output."""
         self.output.restart()
-        self._answering = Allowance(self._answers_seconds)
 
     def kill(self, grace: float = 0.0) -> str:
         """Ends the process and what it started; says how it had ended by itself, or ""."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gradus.clock import Clock
+from gradus.clock import Allowance, Clock
 from gradus.errors import (
     NOT_READ,
     NOT_YET,
@@ -28,6 +28,8 @@ from gradus.sandbox.launcher import Launcher
 from gradus.uses import Uses
 from gradus.wire.channel import Closed, Late
 from gradus.wire.frames import Garbage, Handle
+
+ANSWERS = 4  # times what a check may compute, the judge computes for a submission in all of them
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,6 +75,7 @@ class Student:
         self._trace = Trace()
         limits = launcher.limits
         self._clock = Clock(limits.check_seconds, limits.submission_seconds)
+        self._answering = Allowance(ANSWERS * limits.check_seconds)  # by all of its processes
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
@@ -90,7 +93,7 @@ class Student:
             return
         if self._clock.total.is_over:
             raise TimedOut(self._clock.exceeded)
-        link = self._link = Link(self._launcher, self._clock)
+        link = self._link = Link(self._launcher, self._clock, self._answering)
         self._generation += 1
         limits = self._launcher.limits
         try:

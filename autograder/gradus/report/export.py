@@ -143,5 +143,6 @@ def _number(value: float) -> str:
 
 def _inert(text: str) -> str:
     """Text that no spreadsheet takes for a formula, nor what follows a separator in it, which is a
-    cell where commas are for decimals: students choose their files' names."""
-    return re.sub(r"(^|[;\t\r\n])(?=[=+\-@\t\r])", r"\1'", text)
+    cell where commas are for decimals: students choose their files' names. Fullwidth signs count
+    (https://owasp.org/www-community/attacks/CSV_Injection)."""
+    return re.sub(r"(^|[;\t\r\n])(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])", r"\1'", text)
