@@ -22,22 +22,63 @@ class Known:
     whole: Fingerprint
     paths: Mapping[str, Fingerprint] = field(default_factory=dict)
 
-    def packed(self, numbers: list[int]) -> list[Any]:
-        """As data and `numbers`; where there are paths, the whole follows from them."""
-        paths = {path: found.packed(numbers) for path, found in self.paths.items()}
-        return [self.kind, list(self.said), paths or self.whole.packed(numbers)]
-
-    @classmethod
-    def unpacked(cls, data: list[Any], numbers: Iterator[int]) -> Known:
-        """What `packed` made."""
-        kind, said, seen = data
-        if isinstance(seen, bytes):
-            return cls(kind, tuple(said), Fingerprint.unpacked(seen, numbers))
-        paths = {path: Fingerprint.unpacked(found, numbers) for path, found in seen.items()}
-        return cls(kind, tuple(said), Transcript(paths).whole, paths)
-
 
 Recorded = Mapping[str, Sequence[Known]]  # by the name of the check
+
+
+def packed(recorded: Recorded) -> tuple[dict[str, list[Any]], list[int]]:
+    """As data, and the numbers that no compression makes smaller.
+
+    Column by column, each text once and its place in `texts` where it occurs: a class of mistakes
+    has thousands of pairs, and no more sentences than mistakes. Where there are paths, the whole
+    follows from them.
+    """
+    texts: dict[str | bytes, int] = {}
+    columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
+    numbers: list[int] = []
+
+    def add(column: str, text: str | bytes) -> None:
+        columns[column].append(texts.setdefault(text, len(texts)))
+
+    for check, found in recorded.items():
+        add("checks", check)
+        columns["found"].append(len(found))
+        for one in found:
+            add("kinds", one.kind)
+            columns["saying"].append(len(one.said))
+            for sentence in one.said:
+                add("said", sentence)
+            columns["seeing"].append(len(one.paths))
+            for path in one.paths:
+                add("paths", path)
+            for seen in one.paths.values() if one.paths else [one.whole]:
+                add("patterns", seen.packed(numbers))
+    return {"texts": list(texts), **columns}, numbers
+
+
+_COLUMNS = ("checks", "found", "kinds", "saying", "said", "seeing", "paths", "patterns")
+
+
+def unpacked(columns: Mapping[str, Sequence[Any]], numbers: Iterable[int]) -> Recorded:
+    """What `packed` made."""
+    texts, left = columns["texts"], iter(numbers)
+    checks, found, kinds, saying, said, seeing, paths, patterns = (
+        iter(columns[name]) for name in _COLUMNS
+    )
+
+    def fingerprint() -> Fingerprint:
+        return Fingerprint.unpacked(texts[next(patterns)], left)
+
+    def known() -> Known:
+        kind = texts[next(kinds)]
+        sentences = tuple(texts[next(said)] for _ in range(next(saying)))
+        seen = [texts[next(paths)] for _ in range(next(seeing))]
+        if not seen:
+            return Known(kind, sentences, fingerprint())
+        by_path = {path: fingerprint() for path in seen}
+        return Known(kind, sentences, Transcript(by_path).whole, by_path)
+
+    return {texts[check]: [known() for _ in range(next(found))] for check in checks}
 
 
 def whole_matches(known: Iterable[Known], seen: Transcript, *kinds: Kind) -> Iterator[Known]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from gradus.checks.comparison import Comparison
-from gradus.checks.known import Known, Recorded
+from gradus.checks.known import Recorded, packed, unpacked
 from gradus.course import UsageError
 from gradus.digests import recording_file, tests_digest
 from gradus.wire.frames import Decoder, Encoder, Handle, flat_bytes
@@ -29,7 +29,7 @@ except ImportError as error:  # one that was compiled where liblzma was not
         "this Python has no lzma: install liblzma (liblzma-dev, xz), then Python again, or another"
     ) from error
 
-FORMAT = 9
+FORMAT = 10
 _LIMIT = 64 << 20  # bytes of the tensors in one file
 # A number's bytes are told by their place among the eight.
 _OF_NUMBERS = [dict(id=lzma.FILTER_LZMA2, preset=6 | lzma.PRESET_EXTREME, lc=0, lp=3, pb=3)]
@@ -81,8 +81,7 @@ class Recording:
             name: tensors.kept(list(map(list, of_check)), "kept")
             for name, of_check in self.caches.items()
         }
-        numbers: list[int] = []
-        known = {name: [k.packed(numbers) for k in found] for name, found in self.known.items()}
+        known, numbers = packed(self.known)
         content = {
             "sources": self.sources,
             "tests": self.tests,
@@ -116,7 +115,6 @@ class Recording:
             content = msgpack.unpackb(lzma.decompress(file["content"]), strict_map_key=False)
             values = Decoder(bytearray(lzma.decompress(file["tensors"])), _nothing_opaque)
             *tensors, numbers = values.decode(content["values"])
-            of_known = iter(numbers.tolist())
             decoder = Decoder(bytearray(), lambda kept: tensors[kept.id].clone())
             compared, edges, small, many = (
                 {name: [Comparison(**c) for c in found] for name, found in of_checks.items()}
@@ -125,10 +123,7 @@ class Recording:
             return cls(
                 content["sources"],
                 content["tests"],
-                {
-                    name: [Known.unpacked(k, of_known) for k in found]
-                    for name, found in content["known"].items()
-                },
+                unpacked(content["known"], numbers.tolist()),
                 compared,
                 content["unnoticed"],
                 edges,
