@@ -253,13 +253,14 @@ def test_what_differs_from_call_to_call_is_said():
     assert failure.diagnosis == "second call"
 
 
-def test_a_default_that_is_not_the_stubs_is_named():
+@pytest.mark.parametrize(("c", "given"), [(0.0, "k=2.0 is"), (1.0, "c=0.0, k=2.0 are")])
+def test_defaults_that_are_not_the_stubs_are_named(c, given):
     notes = record.start(0, defaults={"f": {"k": 2.0, "c": 0.0}})
-    student = LocalStudent({"f": lambda x, k=3.0, c=0.0: k * x + c}, seconds=60.0)
+    student = LocalStudent({"f": lambda x, k=3.0, c=c: k * x + c}, seconds=60.0)
     x = Rng(2).normal(5)
     check_result(student, "f", dict(x=x), 2 * x, "out")
     said = str(conclude(None, notes, student))
-    assert said.startswith("out: right where k=2.0 is given, and wrong without")
+    assert said.startswith(f"out: right where {given} given, and wrong without")
 
 
 def test_whole_numbers_are_no_floats():
@@ -310,7 +311,34 @@ def test_labels_of_a_wrong_shape_are_judged():
 
 def test_swapped_outputs_are_named():
     a, b = Rng(2).normal(3, 4), Rng(3).normal(3, 4)
-    assert verdict((b, a), (a, b)).diagnosis == "swapped"
+    assert "are they swapped?" in verdict((b, a), (a, b)).summary
+    assert "out[1], which is right itself" in verdict((b, b), (a, b)).summary
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda p, g, lr: p + lr * g, "params[1]: its step goes the other way"),
+        (lambda p, g, lr: p - g, "params[1]: its step is 4.0 times too large"),
+        (lambda p, g, lr: p - lr * lr * g, "params[1]: its step is 4.0 times too small"),
+    ],
+)
+def test_a_step_is_told_by_where_it_began(change, said):
+    first, second, gradient = Rng(4).normal(3), Rng(5).normal(2, 3), Rng(6).normal(2, 3)
+    notes = record.start(0)
+    names = {"f": lambda params, lr: [params[0], change(params[1], gradient, lr)]}
+    student = LocalStudent(names, seconds=60.0)
+    inputs = dict(params=[first, second], lr=0.25)
+    check_result(student, "f", inputs, [first, second - 0.25 * gradient], "params")
+    assert str(explain(notes)).startswith(said)
+
+
+def test_a_number_is_told_by_all_calls_that_show_it():
+    notes = record.start(0)
+    student = LocalStudent({"f": lambda t, k: 8 * k ** (t + 1)}, seconds=60.0)
+    for t, k in ((1, 0.5), (2, 0.5), (1, 2.0)):
+        check_result(student, "f", dict(t=t, k=k), 8 * k**t, "rate")
+    assert "0.5 is k: one factor too many." in str(explain(notes))
 
 
 @pytest.mark.parametrize(

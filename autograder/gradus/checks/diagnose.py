@@ -45,7 +45,7 @@ def diagnose(leaf: Leaf, others: Sequence[Leaf] = (), *, vague: bool) -> Diagnos
         alike = (leaf, *elsewhere)
         if fitting and hypothesis is _in_part and not any(map(_is_partly_right, alike)):
             continue
-        if hypothesis is h.by_length and len(set(map(_factor, alike))) < 2:
+        if hypothesis in (h.by_length, h.by_number) and len(set(map(_factor, alike))) < 2:
             continue
         if fitting:
             whys = dict.fromkeys(found.explanation for found in fitting if found.explanation)
@@ -88,8 +88,8 @@ def _tried(hypothesis: Hypothesis, leaf: Leaf) -> Iterator[Diagnosis]:
     return hypothesis(leaf.mine, leaf.right, leaf)
 
 
-def _factor(leaf: Leaf) -> str:
-    return next((found.summary for found in _tried(h.ratio, leaf)), "")
+def _factor(leaf: Leaf) -> float:
+    return round(h.constant_ratio(leaf.mine, leaf.right) or 0.0, 6)
 
 
 def _in_part(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
@@ -121,8 +121,19 @@ def _where(wrong: Tensor, clues: Leaf) -> str:
 
 
 _NAMED: tuple[Hypothesis, ...] = (
-    *(h.shape, h.not_finite, h.zeros, h.integer, h.scale, h.transposed, h.swapped, h.term),
-    *(h.factor, h.input_itself, h.function_of_right, h.product),
+    *(
+        h.shape,
+        h.not_finite,
+        h.zeros,
+        h.integer,
+        h.precision,
+        h.scale,
+        h.step,
+        h.transposed,
+        h.swapped,
+    ),
+    *(h.term, h.factor, h.input_itself, h.function_of_right, h.product),
+    h.by_number,
 )
 _VAGUE: tuple[Hypothesis, ...] = (
     *(h.cut, h.near, h.constant, h.by_length, h.ratio, h.offset, h.scale_along_axis, h.order),
@@ -133,5 +144,6 @@ _OF_PART = (h.stand_in, h.scale, h.ratio, h.offset, h.term, h.factor, h.input_it
 _FEWEST: dict[Hypothesis, int] = {
     **{h.ratio: 3, h.product: 3, h.by_length: 3, h.offset: 3, h.cut: 4, h.function_of_right: 4}
 }
-_PLAIN = (h.shape, h.not_finite, h.integer, h.constant)  # say what anyone can see
+# What anyone can see, and what holds of one step and not of several.
+_PLAIN = (h.shape, h.not_finite, h.integer, h.constant, h.precision, h.step)
 _TELLING = ("scale", "sign", "offset", "missing ", "extra ", "term", "function:", "input:", "part:")

@@ -8,10 +8,11 @@ reference by rule that explains every value, and a diagnosis that says where the
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -30,6 +31,7 @@ from gradus.checks.tolerance import closeness
 from gradus.errors import Raised, SubmissionError
 
 if TYPE_CHECKING:
+    from gradus.checks.comparison import Comparison
     from gradus.student import Student
 
 FEW = 8  # outputs, each of which may have a name for what is wrong
@@ -59,6 +61,8 @@ def conclude(
                 notes.shown.append((comparison, leaves_of(student, comparison)))
     if student is not None:
         notes.settled = _of_default(student, notes)
+        if not notes.failures:
+            return None
     found = explain(notes)
     if student is not None and found is None:
         try:
@@ -74,28 +78,53 @@ def conclude(
 
 
 def _of_default(student: Student, notes: Record) -> CheckFailed | None:
-    """Whether the first call that was wrong is right where what it leaves out is given."""
-    if notes.first_wrong is None:
+    """Whether the first call that was wrong is right where what it leaves out is given. A backward
+    passes that is so in all calls, beside a forward that has lost points: the default is its."""
+    if not notes.wrong_calls:
         return None
-    c, leaves = notes.first_wrong
+    c, leaves = notes.wrong_calls[0]
     wrong = next((one for one in leaves if not all_right([one])), leaves[0])
     in_forward = "_forward" if c.kind in ("forward", "gradients") else ""
     defaults = notes.defaults.get(c.function + in_forward, {})
-    for name in sorted(defaults.keys() - c.inputs.keys() - c.options.keys()):
-        value = defaults[name]
-        with contextlib.suppress(CheckFailed, SubmissionError):
-            if all_right(leaves_of(student, replace(c, options={**c.options, name: value}))):
-                text = f"{wrong.path}: right where {name}={value!r} is given, and wrong without"
-                why = f"{value!r} is the stub's default for {name}: keep it."
-                return CheckFailed(text, why, evidence(wrong), diagnosis=f"default:{name}")
+    left_out = sorted(defaults.keys() - c.inputs.keys() - c.options.keys())
+    for names in (*([name] for name in left_out), left_out):
+        given = {name: defaults[name] for name in names}
+        if given and _is_right_given(student, c, given):
+            if _is_of_forward(student, notes, given):
+                notes.failures.clear()
+                notes.remark(f"{c.function}_backward is right for what the stub's forward is given")
+                return None
+            values = ", ".join(f"{name}={value!r}" for name, value in given.items())
+            verb = "is" if len(given) == 1 else "are"
+            text = f"{wrong.path}: right where {values} {verb} given, and wrong without"
+            why = "The stub's defaults are part of it: keep them."
+            return CheckFailed(text, why, evidence(wrong), diagnosis=f"default:{names[0]}")
     return None
+
+
+def _is_of_forward(student: Student, notes: Record, given: Mapping[str, Any]) -> bool:
+    """Whether a backward is right in all calls where its forward, which has lost points, is given
+    this."""
+    calls = [c for c, _ in notes.wrong_calls]
+    return (
+        calls[0].kind == "gradients"
+        and f"{calls[0].function}_forward" in notes.lost
+        and len(calls) == len(notes.failures)
+        and all(_is_right_given(student, c, given) for c in calls)
+    )
+
+
+def _is_right_given(student: Student, c: Comparison, given: Mapping[str, Any]) -> bool:
+    with contextlib.suppress(CheckFailed, SubmissionError):
+        return all_right(leaves_of(student, replace(c, options={**c.options, **given})))
+    return False
 
 
 def _of_chance(student: Student, notes: Record) -> CheckFailed | None:
     """Whether the first call that was wrong returns something else when it comes again."""
-    if notes.first_wrong is None:
+    if not notes.wrong_calls:
         return None
-    comparison, leaves = notes.first_wrong
+    comparison, leaves = notes.wrong_calls[0]
     with contextlib.suppress(CheckFailed, SubmissionError):
         again = leaves_of(student, comparison)
         for one, two in zip(leaves, again, strict=False):
@@ -167,6 +196,9 @@ def explain(notes: Record) -> Exception | None:
     for leaf in outputs if len(outputs) <= FEW else outputs[:1]:
         named = diagnose(leaf, _others(notes, leaf), vague=False)
         if named is not None:
+            kind, _, other = named.id.partition(":")
+            if kind == "swapped" and other not in firsts:
+                named = replace(named, summary=f"holds the value of {other}, which is right itself")
             return _diagnosed(leaf, named.summary, named.explanation, named.id, notes.hint)
     leaf, larger = failure.leaf, _larger_elsewhere(notes, failure.leaf)
     named = diagnose(larger, _others(notes, larger), vague=False) if larger else None
@@ -261,23 +293,27 @@ def _not_refuted(notes: Record, fitting: Iterable[Known]) -> Iterator[Known]:
 
 def _of_paths(notes: Record, seen: Transcript) -> dict[str, str]:
     """By output, the sentence of the mistake that explains it."""
-    numbers = {leaf.path for leaf in notes.wrong if leaf.right.numel() == 1}
     found = {}
     for path, fitting in path_matches(notes.known, seen).items():
-        if path in numbers and path.endswith("]"):  # of a list of numbers, one may be a coincidence
-            fitting = [known for known in fitting if _fits_in_list(known, seen, path)]
-        found[path] = _likeliest(fitting, notes)
+        # A mistake that shows elsewhere, too, would have done so.
+        possible = (k for k in fitting if k.paths.keys() <= seen.paths.keys())
+        found[path] = _likeliest((k for k in possible if _fits_in_list(k, seen, path)), notes)
     return {path: one.said[0] for path, one in found.items() if one is not None}
 
 
 def _fits_in_list(known: Known, seen: Transcript, path: str) -> bool:
     """Whether a mistake explains what is wrong in all of a list, "losses[2]" in losses."""
-    name = path.rpartition("[")[0] + "["
-    wrong = {other: found for other, found in seen.paths.items() if other.startswith(name)}
+    name = _list_of(path)
+    wrong = {other: found for other, found in seen.paths.items() if _list_of(other) == name}
     return all(
         other in known.paths and known.paths[other].matches(found, seen.close)
         for other, found in wrong.items()
     )
+
+
+def _list_of(path: str) -> str:
+    """A path without its last indices: "params[1][0]" is in params."""
+    return re.sub(r"(\[\d+\])+$", "", path)
 
 
 def _likeliest(fitting: Iterable[Known], notes: Record) -> Known | None:

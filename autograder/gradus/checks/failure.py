@@ -67,6 +67,7 @@ class Leaf:
     tensors: tensors at hand (inputs, factors) by name.
     outputs: the trusted values of all outputs, by path.
     call: which call returned it, where that is short enough: "of f(t=3, lr=0.1)", "with lr=0.1".
+    numbers: all numbers that the call was given, by name.
     """
 
     path: str
@@ -76,6 +77,7 @@ class Leaf:
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     outputs: Mapping[str, Tensor] = field(default_factory=dict)
     call: str = ""
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 class CheckFailed(AssertionError):

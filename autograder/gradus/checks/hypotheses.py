@@ -84,7 +84,7 @@ def not_finite(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagno
 
 
 def zeros(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
-    if actual.shape != expected.shape or actual.numel() == 0:
+    if actual.shape != expected.shape or actual.numel() <= 1:  # one number is one in a row of calls
         return
     if bool((actual == 0).all()):
         yield Diagnosis("zeros", "all zeros")
@@ -115,6 +115,29 @@ def scale(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     lengths = {f"length of axis {n} of {name}": d for name, n, d in _lengths(clues)}
     for id, why in _names_of_ratio(found, clues.sizes, lengths):
         yield Diagnosis(id, _times(found) + _everywhere(expected), why)
+
+
+def step(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """A step from where it was that goes the other way, or is too long or too short."""
+    before = clues.tensors.get(clues.path)
+    if before is None or not before.shape == actual.shape == expected.shape:
+        return
+    found = constant_ratio(actual.double() - before, expected.double() - before)
+    if found is not None and _is_varied(expected.double() - before):
+        for id, why in _names_of_ratio(found, clues.sizes, {}):
+            what = "goes the other way" if _is_near(found, -1) else f"is {_times(found)}"
+            yield Diagnosis(f"step:{id}", f"its step {what}", why)
+
+
+def by_number(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """A factor that is one of the call's numbers, which several calls must show."""
+    found = constant_ratio(actual, expected)
+    if found is None:
+        return
+    for name, x in clues.numbers.items():
+        if x not in (0, 1, -1) and (_is_near(found, x) or _is_near(found, 1 / x)):
+            text = _lost("", "lost" if _is_near(found, x) else "twice")
+            yield Diagnosis(f"scale:{name}", _times(found), f"{x:g} is {name}: {text}")
 
 
 def product(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
@@ -277,7 +300,7 @@ def swapped(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis
         if _list_of(other) == _list_of(clues.path) and actual.numel() == 1:
             continue  # a number in a list that stands still
         if same and not agree(value, expected):
-            yield Diagnosis("swapped", f"holds the value of {other}: are the two swapped?")
+            yield Diagnosis(f"swapped:{other}", f"holds the value of {other}: are they swapped?")
 
 
 def _list_of(path: str) -> str:
@@ -361,6 +384,14 @@ def near(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
             "Is something small added or left out (an eps, a rounding, an iteration that ends "
             "early, digits that a subtraction loses), or does it hardly show in this call?",
         )
+
+
+def precision(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """float32 that came of float64, and has lost more than it may."""
+    short = actual.dtype == torch.float32 and expected.dtype == torch.float64
+    if short and any(near(actual, expected, clues)):
+        why = "The inputs are float64: compute in their dtype, here it needs the digits."
+        yield Diagnosis("precision", "right to float32's precision only", why)
 
 
 def offset(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any, cast
@@ -61,8 +61,8 @@ def compare(student: Student, comparison: Comparison) -> Any:
     new = not notes.recording and comparison.function not in notes.first
     if right and new and comparison.kind != "raises":
         notes.first[comparison.function] = _copy(comparison), value
-    if not right and leaves and notes.first_wrong is None and not notes.recording:
-        notes.first_wrong = _copy(comparison), leaves
+    if not right and leaves and not notes.recording:
+        notes.wrong_calls.append((_copy(comparison), leaves))
     notes.right += right and comparison.kind != "raises"
     return value if right else comparison.expected
 
@@ -314,11 +314,17 @@ def _leaves(c: Comparison, pairs: Sequence[Pair], at_hand: Mapping[str, Any]) ->
         if isinstance(value, Tensor) and not value.is_complex()
     }
     batch = [t.shape[0] for t in tensors.values() if t.ndim > 0][:1]
-    sizes = {**({"batch size": float(batch[0])} if batch else {}), **_numbers(c), **c.sizes}
+    numbers = {n: float(x) for n, x in {**c.inputs, **c.options}.items() if type(x) in (int, float)}
+    sizes = {
+        **({"batch size": float(batch[0])} if batch else {}),
+        **_telling(c, numbers),
+        **c.sizes,
+    }
     rights, text = {path: right for path, _, right in pairs}, _short_call(c)
+    tensors |= {path: t for path, t in _inner(c.inputs) if path in rights}  # what it was before
     call_text = f"of {text}" if text else _settings(c)
     leaves = [
-        Leaf(path, as_tensor(mine, right, path), right, sizes, tensors, rights, call_text)
+        Leaf(path, as_tensor(mine, right, path), right, sizes, tensors, rights, call_text, numbers)
         for path, mine, right in pairs
     ]
     other = next((leaf for leaf in leaves if _is_of_other_dtype(leaf, exactly=c.same_dtype)), None)
@@ -329,13 +335,20 @@ def _leaves(c: Comparison, pairs: Sequence[Pair], at_hand: Mapping[str, Any]) ->
     return leaves
 
 
-def _numbers(c: Comparison) -> dict[str, float]:
+def _inner(inputs: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
+    """The tensors in lists among the inputs, by their paths: "params[2]"."""
+    for name, value in inputs.items():
+        if isinstance(value, list | tuple):
+            inside = {f"{name}[{at}]": one for at, one in enumerate(value)}
+            yield from ((n, t) for n, t in inside.items() if isinstance(t, Tensor))
+            yield from _inner({n: v for n, v in inside.items() if isinstance(v, list | tuple)})
+
+
+def _telling(c: Comparison, numbers: Mapping[str, float]) -> dict[str, float]:
     """The call's own numbers that the check gives no other name; of 0, 1, 2 and a half any may be
     anything."""
-    numbers = {**c.inputs, **c.options}.items()
-    own = {name: float(value) for name, value in numbers if type(value) in (int, float)}
     known = (0.0, 0.5, 1.0, 2.0, *c.sizes.values())
-    return {name: x for name, x in own.items() if abs(x) not in known}
+    return {name: x for name, x in numbers.items() if abs(x) not in known}
 
 
 def _is_of_other_dtype(leaf: Leaf, *, exactly: bool) -> bool:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from types import CodeType
-from typing import Any
+from typing import Any, TypeGuard
 
 from gradus.inside import policy
 from gradus.mistakes.read import Alternative, Edit, Mistake, MistakeError
@@ -48,6 +48,26 @@ class Reference:
                 if isinstance(default, ast.Constant) and default.value is not None
             }
         return found
+
+    def words(self) -> dict[str, list[str]]:
+        """By parameter, the words that the solution compares it with, or looks it up by."""
+        found: dict[str, list[str]] = {}
+        nodes = list(ast.walk(ast.parse(self.solution.text)))
+        assigned = [n for n in nodes if isinstance(n, ast.Assign) and isinstance(n.value, ast.Dict)]
+        tables = {ast.unparse(n.targets[0]): n.value for n in assigned}
+        for node in nodes:
+            match node:
+                case ast.Compare(ast.Name(name), _, [other]):
+                    parts = other.elts if isinstance(other, ast.Tuple) else [other]
+                    found.setdefault(name, []).extend(_texts(parts))
+                case ast.Match(ast.Name(name), cases):
+                    values = [n.value for c in cases for n in ast.walk(c.pattern) if _is_value(n)]
+                    found.setdefault(name, []).extend(_texts(values))
+                case ast.Subscript(table, ast.Name(name)):
+                    table = tables.get(ast.unparse(table), table)
+                    keys = table.keys if isinstance(table, ast.Dict) else []
+                    found.setdefault(name, []).extend(_texts(keys))
+        return {name: sorted(set(words)) for name, words in found.items() if words}
 
     def _definitions(self) -> list[ast.FunctionDef]:
         tree = ast.parse(self.solution.text)
@@ -134,6 +154,15 @@ class Reference:
                     exec(_compiled(text), names)
             exec(_compiled(parts[name]) if name in parts and name else code, names)
         return names
+
+
+def _is_value(node: ast.AST) -> TypeGuard[ast.MatchValue]:
+    return isinstance(node, ast.MatchValue)
+
+
+def _texts(nodes: Iterable[ast.expr | None]) -> list[str]:
+    values = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    return [value for value in values if isinstance(value, str)]
 
 
 @lru_cache(maxsize=1024)  # one answer is tried with many salts, one after the other

@@ -51,6 +51,8 @@ def changes_by_rule(reference: Reference, function: str) -> Iterator[Change]:
             yield from _one_row(function)
             yield from _cached(forward, f"{stem}_forward")
     yield from _arguments(tree, function)
+    yield from _words(reference, tree)
+    yield from _neighbours(reference, function)
     yield from _state(tree, function)
     for says, text in _loops(tree):
         yield Change(says, {function: text})
@@ -65,6 +67,7 @@ _REPLACED: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("{0} / 2 for {0}", lambda v: _scaled(v, 0.5) if not _is_integer(v) else None),
     ("{0} + 1 for {0}", lambda v: v + 1 if _is_integer(v) else None),
     ("{0} − 1 for {0}", lambda v: v - 1 if _is_integer(v) and v > 0 else None),
+    ("|{0}| for {0}", lambda v: v.abs() if _is_float(v) and bool((v < 0).any()) else None),
     ("not {0}", lambda v: not v if isinstance(v, bool) else None),
     ("{0} without its last row", lambda v: v[:-1] if _has_rows(v) else None),
     ("{0} without its last entry", lambda v: v[:-1] if _has_entries(v) else None),
@@ -86,7 +89,8 @@ def _arguments(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
                 if isinstance(value, int | float):
                     says = f"{name} = 0 is taken for none, and its default, {value}, comes instead"
                     yield Change(says, wrap=_replacing(function, name, _instead_of_zero(value)))
-        for words, other in _REPLACED:
+    for words, other in _REPLACED:  # that something is not used, before that it comes twice
+        for name in names:
             says = f"what it should be for {words.format(name)}"
             yield Change(says, wrap=_replacing(function, name, other), argument=name)
     for which, at in (("last", -1), ("first", 0)):
@@ -97,6 +101,33 @@ def _arguments(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
         for second in names[at + 1 :]:
             says = f"what it should be with {first} and {second} swapped"
             yield Change(says, wrap=_swapping(function, first, second))
+
+
+def _words(reference: Reference, tree: ast.FunctionDef) -> Iterator[Change]:
+    """An argument that is a word, and another word in its place: a choice that is not used."""
+    arguments = {a.arg for a in (*tree.args.args, *tree.args.kwonlyargs)}
+    for name, words in reference.words().items():
+        for word in words if name in arguments else ():
+            says = f"what it should be for {name} = {word!r}"
+            yield Change(says, wrap=_replacing(tree.name, name, partial(_another_word, word)))
+
+
+def _another_word(word: str, value: Any) -> str | None:
+    return word if isinstance(value, str) else None
+
+
+def _neighbours(reference: Reference, function: str) -> Iterator[Change]:
+    """Another function of the topic that takes the same, copied."""
+    parameters = reference.parameters()
+    for other, names in parameters.items():
+        alike = other != function and names == parameters.get(function)
+        if alike and "cache" not in names and "state" not in names:
+            wrap = partial(_copying, function, other)
+            yield Change(f"this is what {other} returns", wrap=wrap)
+
+
+def _copying(function: str, other: str, names: Names) -> None:
+    names[function] = names[other]
 
 
 def _keep_row(at: int, arguments: dict[str, Any]) -> None:

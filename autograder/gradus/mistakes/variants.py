@@ -51,16 +51,16 @@ def variants(reference: Reference, written: Mistakes, functions: Sequence[str]) 
         for m in written.mistakes
         if m.says or m.edits  # a whole answer without a sentence may end the process
     ]
-    found += _written_out(reference, told, functions)
+    written_out = list(_written_out(reference, told, functions))
+    found += written_out
     found += [Variant("pair", *pair) for pair in pairs(reference, told)]
-    for m in told:
-        stem = m.function.removesuffix("_forward")
-        if m.function.endswith("_forward") and f"{stem}_backward" in functions:
-            said = (m.function, m.says)
-            parts = reference.parts(m)
-            if f"{stem}_backward" in parts:
-                continue
-            backward = f"{stem}_backward"
+    of_forwards = [(m.function, m.says, reference.parts(m)) for m in told]
+    of_forwards += [(one.function, one.said[0], one.parts) for one in written_out]
+    for forward, says, parts in of_forwards:
+        stem = forward.removesuffix("_forward")
+        backward = f"{stem}_backward"
+        if forward != stem and backward in functions and backward not in parts:
+            said = (forward, says)
             found.append(Variant("forward", backward, said, parts))
             found.append(Variant("forward", backward, said, parts, gradients_of_own_forward(stem)))
     for function in functions:
