@@ -87,7 +87,10 @@ def recorded(request: pytest.FixtureRequest, student: Student) -> Callable[[], N
     comparisons = recording.comparisons.get(request.node.name) if recording else None
     if comparisons is None:
         name = request.path.with_suffix(".msgpack").name
-        pytest.fail(f"{name}, which belongs beside {request.path.name}, is missing", pytrace=False)
+        pytest.fail(
+            f"{name}, which belongs beside {request.path.name}, is missing or of another version",
+            pytrace=False,
+        )
     return partial(compare_all, student, comparisons)
 
 

@@ -93,6 +93,12 @@ def _arguments(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
         for name in names:
             says = f"what it should be for {words.format(name)}"
             yield Change(says, wrap=_replacing(function, name, other), argument=name)
+    for name in names:
+        says = f"what it should be for {name} = N, the number of rows"
+        yield Change(says, wrap=_calling_with(function, partial(_all_rows_for, name)))
+        for by in ("N", *names):
+            says = f"what it should be for {name} / {by} for {name}"
+            yield Change(says, wrap=_calling_with(function, partial(_divided, name, by)))
     for which, at in (("last", -1), ("first", 0)):
         says = f"only the {which} row counts: all of them should"
         yield Change(says, wrap=_calling_with(function, partial(_keep_row, at)))
@@ -139,10 +145,27 @@ def _keep_row(at: int, arguments: dict[str, Any]) -> None:
             arguments[name] = value[at:][:1]
 
 
+def _all_rows_for(name: str, arguments: dict[str, Any]) -> None:
+    if not _is_integer(arguments.get(name)):
+        raise Unchanged
+    arguments[name] = _rows(arguments)
+
+
+def _divided(name: str, divisor: str, arguments: dict[str, Any]) -> None:
+    value, by = arguments.get(name), {"N": _rows(arguments), **arguments}.get(divisor)
+    if not isinstance(value, float) or not isinstance(by, int) or by < 2:
+        raise Unchanged
+    arguments[name] = value / by
+
+
+def _rows(arguments: dict[str, Any]) -> int:
+    """The length of the first tensor."""
+    return next((len(v) for v in arguments.values() if isinstance(v, Tensor) and v.ndim), 1)
+
+
 def _of_all_rows(at: int, function: Callable[..., Any], given: inspect.BoundArguments) -> Any:
     """One row's part of a mean over all of them: each row has overwritten the one before."""
-    values = given.arguments.values()
-    rows = next((len(v) for v in values if isinstance(v, Tensor) and v.ndim), 1)
+    rows = _rows(given.arguments)
     _keep_row(at, given.arguments)
     value = function(*given.args, **given.kwargs)
     mean, *more = value if isinstance(value, tuple) else (value,)
