@@ -279,8 +279,7 @@ def test_a_gradient_is_computed_and_not_tried_out(of_mlp):
 
 def test_float32_costs_what_it_costs_right_answers(of_mlp):
     lost, _ = of_mlp
-    # A cast costs a quarter, by which nobody else loses: its stand-in is used.
-    assert lost["float32"] == {"linear_forward": 0.5}
+    assert not lost["float32"]  # nor those that use it
     assert "linear_forward" in lost["off by 1e-4"]
 
 

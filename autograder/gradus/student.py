@@ -137,17 +137,6 @@ class Student:
         with self._clock.apart(seconds):
             yield
 
-    @contextmanager
-    def in_double(self) -> Iterator[None]:
-        """Calls in it make float64 of new tensors whose dtype the submission leaves open."""
-        self.load()
-        self._request("default", True)
-        try:
-            yield
-        finally:
-            if self._link is not None:
-                self._request("default", False)
-
     def exchange(self) -> bool:
         """Let the inputs that the last forward has modified be what they were, in its cache, too;
         when it comes again, what the forward has made of them. False where it has modified none."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -64,30 +63,7 @@ def _judge_again(student: Student, c: Comparison, returned: Any) -> list[Leaf]:
     if not all_right(leaves):
         why = "The same call came again, after others: keep nothing from one call to the next."
         raise differs_from_call_to_call(c, why)
-    if judged(c) not in current().told and f"{c.function}_forward" not in current().short:
-        _judge_precision(student, c, leaves)
     return []
-
-
-def _judge_precision(student: Student, c: Comparison, leaves: Sequence[Leaf]) -> None:
-    """float32 for float64 inputs is free where it is torch's own, of new tensors without a dtype:
-    raises CheckFailed with diagnosis `dtype` where it comes all the same when that is float64."""
-    if any(map(_is_cut_short, leaves)):
-        again: Sequence[Leaf] = ()
-        with contextlib.suppress(CheckFailed, Raised), student.in_double():
-            again = leaves_of(student, c)
-        cut = next((leaf for leaf in again if _is_cut_short(leaf)), None)
-        if cut is not None:
-            what = f"{cut.path} is {str(cut.mine.dtype).removeprefix('torch.')}"
-            text = f"{judged(c)}: {what} for float64 inputs"
-            raise CheckFailed(
-                text, "Dtypes follow the inputs: leave the cast out.", diagnosis="dtype"
-            )
-
-
-def _is_cut_short(leaf: Leaf) -> bool:
-    mine = leaf.mine
-    return leaf.right.dtype == torch.float64 and mine.is_floating_point() and not _is_double(mine)
 
 
 def differs_from_call_to_call(c: Comparison, why: str) -> CheckFailed:

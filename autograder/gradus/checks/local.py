@@ -85,16 +85,6 @@ class LocalStudent:
         finally:
             self._allowance = before
 
-    @contextmanager
-    def in_double(self) -> Iterator[None]:
-        """As Student.in_double."""
-        before = torch.get_default_dtype()
-        torch.set_default_dtype(torch.float64)
-        try:
-            yield
-        finally:
-            torch.set_default_dtype(before)
-
     def exchange(self) -> bool:
         """As Student.exchange."""
         return self._changes.exchange()

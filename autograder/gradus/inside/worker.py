@@ -40,7 +40,6 @@ class Worker:
         self.number = 0
         self.guard: guard.Guard | None = None
         self.changes = changes.Changes()
-        self.default_dtype = torch.float32
 
     def serve(self) -> None:
         """Until the judge closes the socket."""
@@ -110,13 +109,6 @@ class Worker:
         self.guard.uses.clear()
         reply = self._called(function, arguments, keywords, cached, before)
         return ("forbidden", *self.guard.uses[0]) if self.guard.uses else reply
-
-    def do_default(self, double: bool) -> tuple[Any, ...]:
-        """New tensors are float64 where nothing else is said; or what they were before."""
-        default = torch.float64 if double else self.default_dtype
-        self.default_dtype = torch.get_default_dtype()
-        torch.set_default_dtype(default)
-        return ("default",)
 
     def do_exchange(self) -> tuple[Any, ...]:
         """As Changes.exchange."""
