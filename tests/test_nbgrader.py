@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ from tiny import FORBIDDEN, SOLUTION, bundle, job, make_course, notebook
 
 from gradus.course import Course
 from gradus.files import write_tree
+from gradus.jobs import Job
 from gradus.notebook import require
 from gradus.tools.nbgrader.bundle import nbgrader_files
 from gradus.tools.nbgrader.grade import nbgrader_runs
@@ -67,7 +69,7 @@ def test_nbgrader_from_build_to_feedback(course: Course, tmp_path: Path) -> None
         change(done)
         file = tmp_path / "submitted" / student / "tiny/tiny.ipynb"
         file.parent.mkdir(parents=True)
-        nbformat.write(done, file)
+        file.write_text(json.dumps(done))
 
     source = nbformat.read(tmp_path / "source/tiny/tiny.ipynb", 4)
     cut = [c.source for c in source.cells if c.metadata.get("nbgrader", {}).get("solution")]
@@ -113,7 +115,11 @@ def test_nbgrader_from_build_to_feedback(course: Course, tmp_path: Path) -> None
             nbformat.v4.new_output("display_data", {"text/html": script}),
         ]
 
-    for change in (half, deleted, doubled, reordered, bulky, edited, scripts):
+    def blank(nb) -> None:
+        """What colours a page takes the square of such lines, at least."""
+        nb.cells.append(nbformat.v4.new_code_cell(" \n" * 60_000 + "x = '\ud800'"))
+
+    for change in (half, deleted, doubled, reordered, bulky, edited, scripts, blank):
         hand_in(change.__name__, change)
     hand_in("honest", lambda nb: None)
     # Links to what their owner may not read: a secret, a folder of them, and another's work.
@@ -129,6 +135,13 @@ def test_nbgrader_from_build_to_feedback(course: Course, tmp_path: Path) -> None
     copied = tmp_path / "submitted/copies/tiny/tiny.ipynb"
     copied.parent.mkdir(parents=True)
     copied.symlink_to(tmp_path / "submitted/honest/tiny/tiny.ipynb")
+    # The same by a folder: the solution, and all of another's.
+    (tmp_path / "submitted/whole").mkdir()
+    (tmp_path / "submitted/whole/tiny").symlink_to(tmp_path / "source/tiny")
+    (tmp_path / "submitted/borrows").symlink_to(tmp_path / "submitted/honest")
+    for name in ("sub/timestamp.txt", "[x]/leak.ipynb"):  # what nbgrader keeps wherever it lies
+        (mine / name).parent.mkdir()
+        (mine / name).write_text(secret.read_text())
     nbgrader(tmp_path, "autograde", "tiny")
     nbgrader(tmp_path, "export")
     with open(tmp_path / "grades.csv") as file:
@@ -144,7 +157,11 @@ def test_nbgrader_from_build_to_feedback(course: Course, tmp_path: Path) -> None
         "honest": 10,
         "links": 10,
         "copies": 0,
+        "whole": 0,
+        "borrows": 0,
+        "blank": 10,
     }
+    assert (tmp_path / "submitted/honest/tiny/tiny.ipynb").is_file()
     assert (rows["honest"]["first_name"], rows["honest"]["max_score"]) == ("Ada", "10.0")
     nbgrader(tmp_path, "generate_feedback", "tiny")
     page = (tmp_path / "feedback/half/tiny/tiny.html").read_text()
@@ -156,14 +173,39 @@ def test_nbgrader_from_build_to_feedback(course: Course, tmp_path: Path) -> None
     assert page.count("2 more points are given by hidden checks") == 1
     assert page.count("was passed over") == 1  # said once, not below every function
     assert "no student should read" not in page
-    for student in ("half", "links", "copies"):
+    for student in ("half", "links", "copies", "whole", "borrows"):
         files = [path for path in (tmp_path / "feedback" / student).rglob("*") if path.is_file()]
         assert {path.name for path in files} == {"tiny.html", *GIVEN}
         assert not any(b"the course's salt" in path.read_bytes() for path in files)
-    assert "could not be read" in (tmp_path / "feedback/copies/tiny/tiny.html").read_text()
+    for student in ("copies", "whole", "borrows"):
+        page = (tmp_path / "feedback" / student / "tiny/tiny.html").read_text()
+        assert "could not be read" in page
+        assert "def times" not in page
     page = (tmp_path / "feedback/scripts/tiny/tiny.html").read_text()
     assert "# mine" in page
     assert not re.search("<script>steal|<img[^>]*onerror|href=.javascript:", page)
+
+
+def test_no_submission_ends_the_run(course: Course) -> None:
+    """By a line that looks like nbgrader's own, by what Python's parser has no room for, by parts
+    that nbformat has none for."""
+    key = "[AutogradeApp | INFO] Creating/updating student with ID '9'"
+    forged = json.loads(notebook(SOLUTION))
+    forged["cells"][0] |= {key: 1, f"x\n{key}": 1}
+    forged["cells"][0]["source"] += f"\nimport sys\nprint({key!r}, file=sys.stderr)"
+    jobs = [
+        Job("forged", "tiny.ipynb", json.dumps(forged).encode()),
+        job("deep", "-" * 100_000 + "1"),
+        job("long", "1\n" * 100_000),
+        job("solution", SOLUTION.replace("\n\n", "\n\f\n")),
+    ]
+    runs = nbgrader_runs("tiny", bundle(course, nbgrader_files), jobs)
+    assert {j.submission: score for j, score, _ in runs} == {
+        "forged": 10,
+        "deep": 0,
+        "long": 0,
+        "solution": 10,
+    }
 
 
 def test_a_gradebook_elsewhere_is_passed_through(course: Course) -> None:

@@ -14,6 +14,8 @@ from gradus.inbox.found import Found
 from gradus.jobs import Job
 from gradus.results import Result, first_line
 
+MAX_PARTS = 200_000  # brackets in a notebook; nbformat takes half a kilobyte for each
+
 Outcomes = Iterator[tuple[Job, Result | NoResult]]
 
 
@@ -65,6 +67,8 @@ def _readable(
     for job in jobs:
         try:
             if job.filename.lower().endswith(".ipynb"):
+                if job.source.count(b"{") + job.source.count(b"[") > MAX_PARTS:
+                    raise ValueError(f"it has more than {MAX_PARTS} parts")
                 nbformat.reads(job.source.decode(), as_version=4)  # type: ignore[no-untyped-call]
         except Exception as error:  # of whatever kind: it is any text
             why = f"the notebook is broken: {type(error).__name__}: {first_line(str(error))[:200]}"

@@ -24,7 +24,8 @@ from gradus.results import Result
 from gradus.tools.nbgrader.gradebook import environment
 from gradus.tools.notebook import write_notebook
 
-_STUDENT = re.compile(r"Creating/updating student with ID '(\d+)'")
+_STUDENT = re.compile(r"\[AutogradeApp \| INFO\] Creating/updating student with ID '(\d+)'")
+MAX_STATEMENTS = 1000  # of a .py, each a cell
 
 
 def run_nbgrader(
@@ -62,8 +63,10 @@ def nbgrader_runs(
             submitted.write_bytes(_as_notebook(job, tests))
         store = Store(root / "results" / topic)
         for number in _autograde(root, topic):
-            job = numbered.pop(number)
-            yield job, _score(root, topic, number), store.load(number)
+            score, result = _score(root, topic, number), store.load(number)
+            # A line of the log may be a submission's own: then there is nothing yet.
+            if score is not None and result is not None and number in numbered:
+                yield numbered.pop(number), score, result
         for number, job in numbered.items():
             yield job, _score(root, topic, number), store.load(number)
 
@@ -73,12 +76,13 @@ def _as_notebook(job: Job, tests: Iterable[Any]) -> bytes:
     if job.filename.lower().endswith(".ipynb"):
         return job.source
     text = job.source.decode("utf-8-sig", errors="replace")
-    lines = text.splitlines(keepends=True)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")  # as Python counts them
     try:
         ends = [node.end_lineno or 0 for node in ast.parse(text).body]
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         ends = []
-    parts = ["".join(lines[a:b]) for a, b in pairwise([0, *ends])] or [text]
+    ends = ends if len(ends) <= MAX_STATEMENTS else []
+    parts = ["\n".join(lines[a:b]) for a, b in pairwise([0, *ends])] or [text]
     cells: list[tuple[str, str, dict[str, Any]]] = [
         ("code", part.strip("\n"), {}) for part in parts
     ]
@@ -115,7 +119,7 @@ def _autograde(root: Path, topic: str) -> Iterator[str]:
         assert process.stderr
         for line in process.stderr:
             last.append(line.rstrip())
-            if found := _STUDENT.search(line):
+            if found := _STUDENT.match(line):
                 if current is not None:
                     yield current
                 current = found[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -12,8 +13,13 @@ from typing import Any
 import nbformat
 from nbconvert.exporters import NotebookExporter
 
+from gradus.inbox.outputs import without_outputs
+
 MAX_CHARACTERS = 1 << 28
+MAX_KEPT = 10 << 20  # bytes without outputs
 MAX_CELLS = 2000
+MAX_BLANK = 100  # lines without text in a row: Pygments' time grows with their square
+LINKED = "This was a link."
 _KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
@@ -21,11 +27,19 @@ def remove_links(assignment: str, student: str, notebooks: Sequence[str]) -> Non
     """nbgrader's `pre_convert_hook`: it would copy what a link, a pipe or a device in submitted/
     leads to into the feedback, a secret or a classmate's work."""
     for folder in {os.path.dirname(notebook) for notebook in notebooks}:
-        for path in _not_files(folder):
-            logging.getLogger("traitlets").warning("removed, not a file of the student's: %r", path)
-            os.unlink(path)
-            if path in notebooks:
-                Path(path).write_text("This was a link.")  # nbgrader has it on its list already
+        for link in filter(os.path.islink, (os.path.dirname(folder), folder)):
+            _remove(link)
+            os.makedirs(folder)
+        for path in list(_not_files(folder)):
+            _remove(path)
+    for notebook in notebooks:  # which nbgrader has on its list already
+        if not os.path.lexists(notebook):
+            Path(notebook).write_text(LINKED)
+
+
+def _remove(path: str) -> None:
+    logging.getLogger("traitlets").warning("removed, not a file of the student's: %r", path)
+    os.unlink(path)
 
 
 def _not_files(folder: str) -> Iterator[str]:
@@ -38,6 +52,16 @@ def _not_files(folder: str) -> Iterator[str]:
 
 class HandedIn(NotebookExporter):
     """In the place of the exporter that reads notebooks for `nbgrader autograde`."""
+
+    def from_filename(
+        self, filename: str, resources: Any = None, **options: Any
+    ) -> tuple[Any, Any]:
+        """As `from_file`; a link, which could not be removed, is a notebook that says so."""
+        folder = os.path.dirname(filename)
+        if any(map(os.path.islink, (os.path.dirname(folder), folder, filename))):
+            return self.from_file(io.StringIO(LINKED), resources, **options)
+        made: tuple[Any, Any] = super().from_filename(filename, resources, **options)
+        return made
 
     def from_file(self, file_stream: Any, resources: Any = None, **options: Any) -> tuple[Any, Any]:
         """The cells' source and nbgrader's metadata, of any version. Outputs, whose validation can
@@ -57,26 +81,43 @@ class HandedIn(NotebookExporter):
 def _cells(text: str) -> list[Any]:
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"more than {MAX_CHARACTERS >> 20} MB")
-    read = json.loads(text)
+    kept = without_outputs(text.encode(errors="backslashreplace"))
+    if len(kept) > MAX_KEPT:
+        raise ValueError(f"more than {MAX_KEPT >> 20} MB without its outputs")
+    read = json.loads(kept)
     found = [cell for sheet in read.get("worksheets", [read]) for cell in sheet["cells"]]
     if len(found) > MAX_CELLS:
         raise ValueError(f"more than {MAX_CELLS} cells")
-    for cell in found:
-        if cell["cell_type"] == "code":
-            cell["outputs"] = []
     cells = []
-    for cell in nbformat.reads(json.dumps(read), as_version=4).cells:  # type: ignore[no-untyped-call]
-        new = getattr(nbformat.v4, f"new_{cell.cell_type}_cell")(str(cell.source))
-        given = cell.metadata.get("nbgrader")
-        new.metadata = {"nbgrader": given} if isinstance(given, dict) else {}
-        cells.append(nbformat.from_dict(new))  # type: ignore[no-untyped-call]
+    for cell in found:
+        kind = cell["cell_type"] if cell["cell_type"] in ("code", "raw") else "markdown"
+        source = cell["source"] if "source" in cell else cell["input"]
+        new = getattr(nbformat.v4, f"new_{kind}_cell")(_shown(source))
+        given = cell.get("metadata", {}).get("nbgrader")
+        if isinstance(given, dict):
+            plain = {k: v for k, v in given.items() if isinstance(v, str | int | float)}
+            new.metadata = nbformat.from_dict({"nbgrader": plain})  # type: ignore[no-untyped-call]
+        cells.append(new)
     return cells
+
+
+def _shown(source: str | list[str]) -> str:
+    """A cell's text, with broken Unicode as escapes and no more than some blank lines in a row."""
+    text = source if isinstance(source, str) else "".join(source)
+    lines: list[str] = []
+    blank = 0
+    for line in text.encode(errors="backslashreplace").decode().split("\n"):
+        blank = 0 if line.strip() else blank + 1
+        if blank <= MAX_BLANK:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def remove_others(folder: Path, given: Path) -> None:
     """Of an assignment's folder in autograded/, which nbgrader copies to feedback/: all files that
-    `given` has not, but notebooks and the time of submission."""
+    `given` has not, but the notebooks in it and the time of submission."""
     for path in folder.rglob("*"):
-        known = path.suffix == ".ipynb" or path.name == "timestamp.txt"
+        at_top = path.parent == folder  # nbgrader itself looks nowhere else
+        known = at_top and (path.suffix == ".ipynb" or path.name == "timestamp.txt")
         if path.is_file() and not known and not (given / path.relative_to(folder)).is_file():
             path.unlink()

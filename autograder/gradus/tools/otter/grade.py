@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from gradus.results import Result
 from gradus.tools.otter.bundle import PLUGIN
 
 Scores = dict[str, float]
+LONGEST_NAME = 200  # bytes
 
 
 def run_otter(
@@ -48,19 +50,36 @@ def otter_runs(
         (root / "autograder.zip").write_bytes(archive)
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(processes, context, _silence) as executor:
-            waiting: dict[Future[tuple[Scores, Any]], Job] = {}
+            waiting: dict[Future[tuple[Scores, Any]], tuple[Job, Path]] = {}
             for number, job in enumerate(jobs):
-                file = root / str(number) / job.filename
+                file = root / str(number) / _short(job.filename)
                 file.parent.mkdir()
                 file.write_bytes(job.source)
-                waiting[executor.submit(_otter_run, root / "autograder.zip", file)] = job
+                future = executor.submit(_otter_run, root / "autograder.zip", file)
+                waiting[future] = job, file
+            lost: list[tuple[Job, Path]] = []
             try:
                 for future in as_completed(waiting):
-                    error = future.exception()
-                    said = f"{type(error).__name__}: {error}" if error else future.result()
-                    yield waiting[future], said
+                    job, file = waiting[future]
+                    if isinstance(future.exception(), BrokenProcessPool):
+                        lost.append((job, file))
+                    else:
+                        yield job, _said(future)
             finally:
                 executor.shutdown(cancel_futures=True)
+        for job, file in lost:  # one has ended a process of all: each has one of its own
+            with ProcessPoolExecutor(1, context, _silence) as executor:
+                yield job, _said(executor.submit(_otter_run, root / "autograder.zip", file))
+
+
+def _said(future: Future[tuple[Scores, Any]]) -> tuple[Scores, Any] | str:
+    error = future.exception()
+    return f"{type(error).__name__}: {error}" if error else future.result()
+
+
+def _short(name: str) -> str:
+    """A file's name that the disk takes: one with odd characters has become longer."""
+    return name if len(os.fsencode(name)) <= LONGEST_NAME else f"submission{Path(name).suffix}"
 
 
 def _silence() -> None:
