@@ -21,16 +21,13 @@ from gradus.checks import (
 
 # The worked example of the text.
 IMAGE = [[[[1, 3, 3, 1], [5, 3, 7, 1], [5, 3, 3, 1]]]]
-WINDOWS = [
-    [[1, 3, 5, 3], [3, 3, 3, 7], [3, 1, 7, 1]],
-    [[5, 3, 5, 3], [3, 7, 3, 3], [7, 1, 3, 1]],
-]
+WINDOWS = [[[1, 3, 5, 3], [3, 3, 3, 7], [3, 1, 7, 1]], [[5, 3, 5, 3], [3, 7, 3, 3], [7, 1, 3, 1]]]
 MAXIMA, MEANS = [[[[5, 7, 7], [5, 7, 7]]]], [[[[3, 4, 3], [4, 4, 3]]]]
 PADDED_MAXIMA, PADDED_MEANS = [[[[1, 3, 1], [5, 7, 1]]]], [[[[1, 3, 1], [5, 4, 1]]]]
 DOUT = [[[[4, 8, 12], [16, 20, 24]]]]
 
-# Shape of x, window, stride, padding. Windows that overlap, or step over rows and columns.
-PLAIN = (((2, 3, 6, 7), (3, 4), 2, 0), ((1, 2, 5, 7), (2, 3), 1, 0), ((3, 2, 7, 10), (2, 3), 4, 0))
+# Shape of x, window, stride, padding. Windows that overlap or leave pixels out; OH < OW, OH > OW.
+PLAIN = (((2, 3, 6, 7), (3, 4), 2, 0), ((1, 2, 5, 7), (2, 3), 1, 0), ((3, 2, 11, 8), (2, 3), 4, 0))
 # With padding: neither axis divides; more than half of a window; images lower than their window.
 PADDED = (((2, 3, 6, 7), (3, 4), 2, 1), ((1, 2, 5, 9), (4, 3), 1, 2), ((2, 1, 2, 7), (5, 4), 3, 3))
 
@@ -88,7 +85,7 @@ def check_dx(student, name, reference, draw, layers):
 def check_sum(student, name, rng):
     """The gradient sums to what arrives, for random images and for images of equal pixels."""
     for x in (rng.normal(2, 3, 5, 8), rng.normal(1, 2, 1, 1).expand(1, 2, 7, 4).clone()):
-        out, cache = forward(student, name, x, 3, 3, 1)
+        out, cache = forward(student, name, x, 2, 2, 1)
         right = isinstance(out, Tensor) and out.ndim == 4
         require(right, f"out must be a tensor (N, C, OH, OW), got {kind(out)}")
         dout = rng.normal(*out.shape)

@@ -12,35 +12,34 @@ CROPPED = "the padding, or one side of it, is still there: cut it off on all fou
 STEP = "a stride longer than the window is cut to it: windows may leave pixels out"
 STRIDE = "the stride is ignored: window (i, j) begins at row S·i − P and column S·j − P"
 CHANNELS = "the channels are mixed: each channel is on its own"
+SIDE = "the windows stand side by side: the next begins S pixels on, wherever this one ends"
+LAST = "only the last row or column of windows counts: does a line stand after a loop?"
+COUNTS = "rows and columns of windows are taken for as many: there are OH rows of OW"
+
+AXIS = "the stride is used along one axis only: windows are S apart along both"
+ONE_SIDE = "the padding is put on one side of an axis only: it is P on each side"
+FEWER = "the last row or column of windows is missing: it still fits"
 
 pool_windows = mistakes(
     change("rows = -> stride = 1\n    rows =", "the windows are one pixel apart: S are asked for"),
-    change(
-        "padded.unfold(2, fh, stride) -> padded.unfold(2, fh, fh)",
-        "the windows stand side by side: the next begins S pixels on, wherever this one ends",
-        also="unfold(3, fw, stride) -> unfold(3, fw, fw)",
-    ),
+    change("(2, fh, stride) -> (2, fh, fh)", SIDE, also="(3, fw, stride) -> (3, fw, fw)"),
     change("rows = -> stride = min(stride, fh)\n    rows =", STEP),
     change("rows = -> stride = min(stride, fw)\n    rows =", STEP),
-    change(
-        "rows = -> fh, fw = fw, fh\n    rows =", "the window is fw × fh: its height comes first"
-    ),
+    change(("(2, fh, stride) -> (2, fh, 1)", "(3, fw, stride) -> (3, fw, 1)"), AXIS),
+    change("(2, fh, stride) -> (2, fh, 1)[:, :, : (padded.shape[2] - fh) // stride + 1]", AXIS),
+    change("(3, fw, stride) -> (3, fw, 1)[:, :, :, : (rows.shape[3] - fw) // stride + 1]", AXIS),
+    change("rows = -> fh, fw = fw, fh\n    rows =", "the window is fw × fh: fh is its height"),
+    change("rows = -> fw = fh\n    rows =", "the window is fh × fh: its width is fw"),
+    change("rows = -> fh = fw\n    rows =", "the window is fw × fw: its height is fh"),
     change("[padding] * 4 -> [0] * 4", "the padding is left out: it is on all four sides"),
-    change(
-        (
-            "[padding] * 4 -> [padding, 0] * 2",
-            "[0, padding] * 2",
-            "[2 * padding, 0] * 2",
-            "[0, 2 * padding] * 2",
-        ),
-        "the padding is put on one side of an axis only: it is P on each side",
-    ),
+    change(("[padding] * 4 -> [padding, 0] * 2", "[0, padding] * 2"), ONE_SIDE),
+    change(("[padding] * 4 -> [2 * padding, 0] * 2", "[0, 2 * padding] * 2"), ONE_SIDE),
+    change(("[padding] * 4 -> [padding] * 2", "[0, 0, padding, padding]"), "one axis is unpadded"),
     change("4, fill) -> 4)", "the padding is filled with zeros: its value is the caller's choice"),
+    change("rows = -> padded[:] = padded.sum(1, keepdim=True)\n    rows =", CHANNELS),
+    change("rows = -> padded[:] = padded[:, :1].clone()\n    rows =", CHANNELS),
     change(".flatten(-2) -> .mT.flatten(-2)", "column by column: the values come row by row"),
-    change(
-        (").flatten -> )[:, :, :-1].flatten", ")[:, :, :, :-1].flatten"),
-        "the last row or column of windows is missing: it still fits",
-    ),
+    change((").flatten -> )[:, :, :-1].flatten", ")[:, :, :, :-1].flatten"), FEWER),
     change("[padding] * 4 -> [padding, padding + stride - 1] * 2", "rounded up: round down"),
     change(".flatten(-2) -> "),
     change("padding >= min(fh, fw) -> False"),
@@ -48,28 +47,30 @@ pool_windows = mistakes(
     change("fh > height + 2 * padding -> fh > height"),
 )
 
+SMALL = "the padding wins over very small values: what number is smaller than every value?"
+SIGN = "the sign is lost: the largest value is asked for, not the largest distance from 0"
+FAR = "the value farthest from 0 is taken: the largest is asked for"
+FIRST = "each value is compared with the first: compare it with the largest so far"
+LARGER = "parts.max(-1) -> 0, ((parts > parts[..., :1]) * torch.arange(fh * fw)).amax(-1)"
+PARTLY = "a window is looked at in part: it has fh · fw values"
+GATHER = "return out, -> out = parts.gather(-1, winner[..., None])[..., 0]\n    return out,"
+
 maxpool_forward = mistakes(
-    change(
-        "-math.inf -> 0.0", "the padding wins over negative values: a zero is larger than they are"
-    ),
-    change(
-        ("-math.inf -> -1e3", "-1e6", "-1e9"),
-        "the padding wins over very small values: what number is smaller than every value?",
-    ),
+    change("-math.inf -> 0.0", "the padding wins over negative values: 0 is larger than they are"),
+    change(("-math.inf -> -1e3", "-1e6", "-1e9"), SMALL),
     change("= parts.max(-1) -> = parts.min(-1)", "the smallest value is taken: it is the largest"),
-    change(
-        "parts.max(-1) -> parts.nan_to_num(neginf=0).abs().max(-1)",
-        "the sign is lost: the largest value is asked for, not the largest distance from 0",
-    ),
-    change(
-        "return out, -> winner = parts.nan_to_num(neginf=0).abs().argmax(-1)\n"
-        "    out = parts.gather(-1, winner[..., None])[..., 0]\n    return out,",
-        "the value farthest from 0 is taken: the largest is asked for",
-    ),
+    change(("parts.max -> parts.nan_to_num(neginf=0).abs().max", "parts.abs().max"), SIGN),
+    change("parts.max(-1) -> 0, parts.nan_to_num(neginf=0).abs().argmax(-1)", FAR, also=GATHER),
+    change("parts.max(-1) -> 0, parts.abs().argmax(-1)", FAR, also=GATHER),
+    change(LARGER, FIRST, also=GATHER),
+    change("parts.max -> parts[..., :-1].max", "the last value of a window is never looked at"),
+    change(("parts.max -> parts[..., : fh * fh].max", "parts[..., : fw * fw].max"), PARTLY),
+    change("return out, -> return winner.to(x.dtype),", "where the largest is: how large is asked"),
     change("return out, -> return out.clamp(min=0),", "negative maxima become 0: there is no ReLU"),
     change("return out, -> return out.amax(1, keepdim=True).expand_as(out),", CHANNELS),
     change("x, fh, fw -> x, fw, fh", "the window is fw × fh: its height comes first"),
     change("x, fh, fw -> x, fh, fh", "the window is fh × fh: its width is fw"),
+    change("x, fh, fw -> x, fw, fw", "the window is fw × fw: its height is fh"),
     change("stride, padding, fill -> 1, padding, fill", "the stride is not handed on"),
     change("stride, padding, fill -> stride, 0, fill", "the padding is not handed on"),
     change(
@@ -78,37 +79,38 @@ maxpool_forward = mistakes(
     ),
 )
 
+UV = "u and v are exchanged: in a window, ℓ = u · fw + v"
+EXAMPLE = "the winners of the first example are used for all: each example has its own"
+WHOLE = "divided by the size of the window: the winner has the whole, for its slope is 1"
+P_AXIS = "the padding is not subtracted along one axis: it is along both"
+
 maxpool_backward = mistakes(
     change("dx.scatter_add( -> dx.scatter(", OVERLAP),
     change(("= cache -> = cache\n    stride = 1", "stride * i -> i", "stride * j -> j"), STRIDE),
     change("i - padding -> i", also="j - padding -> j"),
-    change(
-        "winner // fw -> winner % fw",
-        "u and v are exchanged: in a window, ℓ = u · fw + v",
-        also="j - padding + winner % fw -> j - padding + winner // fw",
-    ),
+    change("place = -> row = (row + padding).clamp(max=height - 1)\n    place =", P_AXIS),
+    change("place = -> column = (column + padding).clamp(max=width - 1)\n    place =", P_AXIS),
+    change("// fw -> % fw", UV, also="j - padding + winner % fw -> j - padding + winner // fw"),
     change("(_, fw) -> (fw, _)", "ℓ is taken apart by the window's height: ℓ = u · fw + v"),
+    change("= cache -> = cache\n    winner = winner.sub(1).clamp(0)", "winners are one too small"),
     change("row * width -> row * height", "rows are counted as H long: they have W pixels"),
     change("row * width + column -> winner", "a place in the window is taken for one in the image"),
     change("= cache -> = cache\n    dout = 0 * dout + 1", "dout is not used: winners get it"),
     change("dout.flatten(2)) -> dout.flatten(2).clamp(min=0))", "negative gradients are cut off"),
-    change(
-        "= cache -> = cache\n    winner = winner[:, :1].expand_as(winner)",
-        "the winners of the first channel are used for all: each channel has its own",
-    ),
-    change(
-        "= cache -> = cache\n    winner = winner[:1].expand_as(winner)",
-        "the winners of the first example are used for all: each example has its own",
-    ),
+    change("= cache -> = cache\n    winner = winner[:, :1].expand_as(winner)", CHANNELS),
+    change("return dx -> dx[:, 0], dx[:, 1:] = dx.sum(1), 0\n    return dx", CHANNELS),
+    change("return dx -> dx[:] = dx.sum(1, keepdim=True)\n    return dx", CHANNELS),
+    change("= cache -> = cache\n    winner = winner[:1].expand_as(winner)", EXAMPLE),
+    change("place = -> dout = dout * (j == j[-1])\n    place =", LAST),
+    change("place = -> dout = dout * (i == i[-1])\n    place =", LAST),
+    change("place = -> dout = dout * (j < len(i))\n    place =", COUNTS),
+    change("place = -> dout = dout * (i < len(j))\n    place =", COUNTS),
     change(
         "return dx -> wins = torch.zeros_like(dx).scatter_add(2, place.flatten(2), "
         "torch.ones_like(dout).flatten(2))\n    dx = dx / wins.clamp(min=1)\n    return dx",
         "a pixel that wins several windows gets the mean: what arrives from them adds up",
     ),
-    change(
-        "place = -> dout = dout / (winner.amax() + 1)\n    place =",
-        "divided by the size of the window: the winner has the whole, for its slope is 1",
-    ),
+    change("place = -> dout = dout / (winner.amax() + 1)\n    place =", WHOLE),
     change("dx.reshape(x_shape) -> dx.reshape(n, c, width, height).mT"),
     change("dx.reshape(x_shape) -> dx"),
 )
@@ -139,14 +141,13 @@ class TiesShare:
     def maxpool_forward(x, fh, fw, stride, padding=0):
         parts = pool_windows(x, fh, fw, stride, padding, fill=-math.inf)
         place = torch.arange(x[0, 0].numel()).reshape(x.shape[2:]).expand(x.shape)
-        won = (parts == parts.amax(-1, keepdim=True)).to(x.dtype)
         place = pool_windows(place, fh, fw, stride, padding)
-        return parts.amax(-1), (won / won.sum(-1, keepdim=True), place.flatten(2), x.shape)
+        return parts.amax(-1), (parts == parts.amax(-1, keepdim=True), place.flatten(2), x.shape)
 
     def maxpool_backward(dout, cache):
         won, place, shape = cache
-        dx = dout.new_zeros(shape).flatten(2)
-        return dx.scatter_add(2, place, (won * dout[..., None]).flatten(2)).reshape(shape)
+        dx, share = dout.new_zeros(shape).flatten(2), dout / won.sum(-1)
+        return dx.scatter_add(2, place, (won * share[..., None]).flatten(2)).reshape(shape)
 
 
 @mistake("each of equal values gets the whole gradient: only the first does", of="maxpool_backward")
@@ -154,9 +155,8 @@ class TiesDuplicate:
     def maxpool_forward(x, fh, fw, stride, padding=0):
         parts = pool_windows(x, fh, fw, stride, padding, fill=-math.inf)
         place = torch.arange(x[0, 0].numel()).reshape(x.shape[2:]).expand(x.shape)
-        won = (parts == parts.amax(-1, keepdim=True)).to(x.dtype)
         place = pool_windows(place, fh, fw, stride, padding)
-        return parts.amax(-1), (won, place.flatten(2), x.shape)
+        return parts.amax(-1), (parts == parts.amax(-1, keepdim=True), place.flatten(2), x.shape)
 
     def maxpool_backward(dout, cache):
         won, place, shape = cache
@@ -164,41 +164,50 @@ class TiesDuplicate:
         return dx.scatter_add(2, place, (won * dout[..., None]).flatten(2)).reshape(shape)
 
 
+RIGHT = "the padding on the right or below counts as pixels: it does on no side"
+CUT = "inside.sum(-1) -> inside.sum(-1)[:, :, : parts.shape[2], : parts.shape[3]]"
+OTHERS = "the pixels of one window are counted for others: each has a number of its own"
+ZERO = "pixels that are 0 are not counted: they are pixels like any other"
+
 avgpool_forward = mistakes(
+    change(("parts.sum(-1) / count -> parts.mean(-1)", "= inside.sum(-1) -> = fh * fw"), COUNTED),
+    change("like(x) -> like(torch.constant_pad_nd(x, [0, padding] * 2))", RIGHT, also=CUT),
+    change("like(x) -> like(torch.constant_pad_nd(x, [0, padding]))", RIGHT, also=CUT),
+    change("like(x) -> like(torch.constant_pad_nd(x, [0, 0, 0, padding]))", RIGHT, also=CUT),
+    change("ones_like(x) -> sign(x).abs()", ZERO, also="/ count -> / count.clamp(min=1)"),
     change(
-        ("parts.sum(-1) / count -> parts.mean(-1)", "count = inside.sum(-1) -> count = fh * fw"),
-        COUNTED,
+        "count = inside.sum(-1) -> sides = inside.unflatten(-1, (fh, fw))\n"
+        "    count = sides.amax(-1).sum(-1) + sides.amax(-2).sum(-1)",
+        "k is rows plus columns: it is rows times columns",
     ),
     change(
-        "torch.ones_like(x), fh, fw, stride, padding) -> "
-        "torch.constant_pad_nd(torch.ones_like(x), [0, padding] * 2, 1), fh, fw, stride, padding)"
-        "[:, :, : parts.shape[2], : parts.shape[3]]",
-        "the padding on the right and below counts as pixels: it does on no side",
-    ),
-    change(
-        "torch.ones_like(x) -> (x != 0).to(x.dtype)",
-        "pixels that are 0 are not counted: they are pixels like any other",
-        also="parts.sum(-1) / count -> parts.sum(-1) / count.clamp(min=1)",
+        "padding)\n    inside -> padding, 1)\n    inside", "the padding is filled with 1, not 0"
     ),
     change("parts.sum(-1) / count -> parts.sum(-1) // count", "the mean is rounded down: use /"),
     change("parts.sum(-1) / count -> parts.sum(-1)", "the sum is returned: a mean is divided by k"),
     change("parts.sum(-1) / count -> parts.median(-1).values", "the median: the mean is asked for"),
     change("= inside.sum(-1) -> = fh * fh", "divided by fh²: the window is fh × fw"),
     change("return out, -> return out.mean(1, keepdim=True).expand_as(out),", CHANNELS),
-    change(
-        ("/ count -> / count[0, 0, 0, 0]", "/ count.amax(3, keepdim=True)", "/ count.amax()"),
-        "the pixels of one window are counted for others: each has a number of its own",
-    ),
+    change(("/ count -> / count[0, 0, 0, 0]", "/ count.amax(3, True)", "/ count.amax()"), OTHERS),
 )
+
+PASS = "only the last pass of a loop counts: does a line stand after it?"
+EMPTY = "nothing is left when the padding is 0: the slice p:-p is then 0:0"
+TOP = "all goes to the top left pixel of a window: every pixel of it has its share"
 
 avgpool_backward = mistakes(
     change("+= share -> = share", OVERLAP),
-    change("range(fw) -> range(fh)", "columns are counted by the window's height: they are fw"),
-    change("range(fh) -> range(fw)", "rows are counted by the window's width: they are fh"),
+    change(("range(fw) -> range(fh)", "range(min(fh, fw))"), "columns are counted by fh, not fw"),
+    change(("range(fh) -> range(fw)", "range(min(fh, fw))"), "rows are counted by fw, not fh"),
+    change(("range(fh) -> range(fh - 1, fh)", "range(fw) -> range(fw - 1, fw)"), PASS),
     change("dout / count -> dout", "not divided: each pixel has a share in the mean, 1 / k of it"),
     change("dout / count -> dout / (fh * fw)", COUNTED),
     change("dout / count -> dout / count**2", "divided by k twice: the slope of a mean is 1 / k"),
     change("dout / count -> dout * count", "multiplied by k: the slope of a mean is 1 / k"),
+    change("dout / count -> dout / count * torch.eye(dout.shape[3])[-1]", LAST),
+    change("dout / count -> dout / count * torch.eye(dout.shape[2])[-1, :, None]", LAST),
+    change("dout / count -> dout / count * torch.eye(*dout.shape[2:]).sum(0)", COUNTS),
+    change("dout / count -> dout / count * torch.eye(*dout.shape[2:]).sum(1)[:, None]", COUNTS),
     change(
         ("dout / count -> dout", "dout.div(count)"),
         "divided by how many windows a pixel is under: divide by how many pixels the window has",
@@ -210,43 +219,38 @@ avgpool_backward = mistakes(
         ),
     ),
     change("= cache -> = cache\n    stride = 1", STRIDE),
-    change(
-        "padding : padding + height, padding : padding + width -> "
-        "padding:-padding, padding:-padding",
-        "nothing is left when the padding is 0: the slice p:-p is then 0:0",
-    ),
-    change(
-        (
-            "padding : padding + height, padding : padding + width -> :, :",
-            ":height, :width",
-            "2 * padding :, 2 * padding :",
-            "padding:, padding:",
-        ),
-        CROPPED,
-    ),
-    change(
-        "range(fh) -> range(1)",
-        "all goes to the top left pixel of a window: every pixel of it has its share",
-        also="range(fw) -> range(1)",
-    ),
+    change("u + bottom : stride -> u + dout.shape[2]", STRIDE),
+    change("v + right : stride -> v + dout.shape[3]", STRIDE),
+    change("return -> return dx[:, :, padding:-padding, padding:-padding]\n    return", EMPTY),
+    change("return -> return dx\n    return", CROPPED),
+    change("return -> return dx[:, :, :height, :width]\n    return", CROPPED),
+    change("return -> return dx[:, :, 2 * padding :, 2 * padding :]\n    return", CROPPED),
+    change("return -> return dx[:, :, padding:, padding:]\n    return", CROPPED),
+    change("range(fh) -> range(1)", TOP, also="range(fw) -> range(1)"),
 )
 
 
-@alternative("a grid of pixels for each offset in the window, as im2col has it")
-class Offsets:
+@mistake("a window that begins in the padding reaches too far: it ends at S·i − P + F, cut or not")
+def avgpool_backward(dout, cache):
+    x_shape, count, fh, fw, stride, padding = cache
+    dx, share = dout.new_zeros(x_shape), dout / count
+    for i in range(dout.shape[2]):
+        for j in range(dout.shape[3]):
+            top, left = max(stride * i - padding, 0), max(stride * j - padding, 0)
+            dx[:, :, top : top + fh, left : left + fw] += share[:, :, i, j, None, None]
+    return dx
+
+
+@alternative("a grid of pixels for each offset; sizes by minima and maxima, sums window by window")
+class Borders:
     def pool_windows(x, fh, fw, stride, padding=0, fill=0.0):
         x = torch.nn.functional.pad(x, [padding] * 4, value=fill)
         down, across = x.shape[2] - fh + 1, x.shape[3] - fw + 1
         if min(down, across) < 1 or padding >= min(fh, fw):
             raise ValueError("no such window")
-        offsets = [(u, v) for u in range(fh) for v in range(fw)]
-        return torch.stack(
-            [x[:, :, u : u + down : stride, v : v + across : stride] for u, v in offsets], -1
-        )
+        rows = [x[:, :, u : u + down : stride] for u in range(fh)]
+        return torch.stack([r[..., v : v + across : stride] for r in rows for v in range(fw)], -1)
 
-
-@alternative("sizes by minima and maxima, sums window by window")
-class Borders:
     def avgpool_forward(x, fh, fw, stride, padding=0):
         pool_windows(x[:1, :1], fh, fw, stride, padding)  # refuses what is not allowed
         spans = []
