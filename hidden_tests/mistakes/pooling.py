@@ -13,8 +13,7 @@ STEP = "a stride longer than the window is cut to it: windows may leave pixels o
 STRIDE = "the stride is ignored: window (i, j) begins at row S·i − P and column S·j − P"
 CHANNELS = "the channels are mixed: each channel is on its own"
 SIDE = "the windows stand side by side: the next begins S pixels on, wherever this one ends"
-LAST = "only the last row or column of windows counts: does a line stand after a loop?"
-COUNTS = "rows and columns of windows are taken for as many: there are OH rows of OW"
+LAST = "only the last column of windows counts: does a line stand after the loop over j?"
 
 AXIS = "the stride is used along one axis only: windows are S apart along both"
 ONE_SIDE = "the padding is put on one side of an axis only: it is P on each side"
@@ -25,23 +24,18 @@ pool_windows = mistakes(
     change("(2, fh, stride) -> (2, fh, fh)", SIDE, also="(3, fw, stride) -> (3, fw, fw)"),
     change("rows = -> stride = min(stride, fh)\n    rows =", STEP),
     change("rows = -> stride = min(stride, fw)\n    rows =", STEP),
-    change(("(2, fh, stride) -> (2, fh, 1)", "(3, fw, stride) -> (3, fw, 1)"), AXIS),
     change("(2, fh, stride) -> (2, fh, 1)[:, :, : (padded.shape[2] - fh) // stride + 1]", AXIS),
     change("(3, fw, stride) -> (3, fw, 1)[:, :, :, : (rows.shape[3] - fw) // stride + 1]", AXIS),
     change("rows = -> fh, fw = fw, fh\n    rows =", "the window is fw × fh: fh is its height"),
-    change("rows = -> fw = fh\n    rows =", "the window is fh × fh: its width is fw"),
-    change("rows = -> fh = fw\n    rows =", "the window is fw × fw: its height is fh"),
     change("[padding] * 4 -> [0] * 4", "the padding is left out: it is on all four sides"),
     change(("[padding] * 4 -> [padding, 0] * 2", "[0, padding] * 2"), ONE_SIDE),
     change(("[padding] * 4 -> [2 * padding, 0] * 2", "[0, 2 * padding] * 2"), ONE_SIDE),
-    change(("[padding] * 4 -> [padding] * 2", "[0, 0, padding, padding]"), "one axis is unpadded"),
     change("4, fill) -> 4)", "the padding is filled with zeros: its value is the caller's choice"),
     change("rows = -> padded[:] = padded.sum(1, keepdim=True)\n    rows =", CHANNELS),
     change("rows = -> padded[:] = padded[:, :1].clone()\n    rows =", CHANNELS),
     change(".flatten(-2) -> .mT.flatten(-2)", "column by column: the values come row by row"),
     change((").flatten -> )[:, :, :-1].flatten", ")[:, :, :, :-1].flatten"), FEWER),
     change("[padding] * 4 -> [padding, padding + stride - 1] * 2", "rounded up: round down"),
-    change(".flatten(-2) -> "),
     change("padding >= min(fh, fw) -> False"),
     change("padding >= min(fh, fw) -> padding > min(fh, fw)"),
     change("fh > height + 2 * padding -> fh > height"),
@@ -59,8 +53,8 @@ maxpool_forward = mistakes(
     change("-math.inf -> 0.0", "the padding wins over negative values: 0 is larger than they are"),
     change(("-math.inf -> -1e3", "-1e6", "-1e9"), SMALL),
     change("= parts.max(-1) -> = parts.min(-1)", "the smallest value is taken: it is the largest"),
-    change(("parts.max -> parts.nan_to_num(neginf=0).abs().max", "parts.abs().max"), SIGN),
-    change("parts.max(-1) -> 0, parts.nan_to_num(neginf=0).abs().argmax(-1)", FAR, also=GATHER),
+    change("pool_windows(x, -> pool_windows(x.abs(),", SIGN),
+    change("parts.max -> parts.abs().max", SIGN),
     change("parts.max(-1) -> 0, parts.abs().argmax(-1)", FAR, also=GATHER),
     change(LARGER, FIRST, also=GATHER),
     change("parts.max -> parts[..., :-1].max", "the last value of a window is never looked at"),
@@ -99,12 +93,8 @@ maxpool_backward = mistakes(
     change("dout.flatten(2)) -> dout.flatten(2).clamp(min=0))", "negative gradients are cut off"),
     change("= cache -> = cache\n    winner = winner[:, :1].expand_as(winner)", CHANNELS),
     change("return dx -> dx[:, 0], dx[:, 1:] = dx.sum(1), 0\n    return dx", CHANNELS),
-    change("return dx -> dx[:] = dx.sum(1, keepdim=True)\n    return dx", CHANNELS),
     change("= cache -> = cache\n    winner = winner[:1].expand_as(winner)", EXAMPLE),
     change("place = -> dout = dout * (j == j[-1])\n    place =", LAST),
-    change("place = -> dout = dout * (i == i[-1])\n    place =", LAST),
-    change("place = -> dout = dout * (j < len(i))\n    place =", COUNTS),
-    change("place = -> dout = dout * (i < len(j))\n    place =", COUNTS),
     change(
         "return dx -> wins = torch.zeros_like(dx).scatter_add(2, place.flatten(2), "
         "torch.ones_like(dout).flatten(2))\n    dx = dx / wins.clamp(min=1)\n    return dx",
@@ -176,8 +166,9 @@ avgpool_forward = mistakes(
     change("like(x) -> like(torch.constant_pad_nd(x, [0, 0, 0, padding]))", RIGHT, also=CUT),
     change("ones_like(x) -> sign(x).abs()", ZERO, also="/ count -> / count.clamp(min=1)"),
     change(
-        "count = inside.sum(-1) -> sides = inside.unflatten(-1, (fh, fw))\n"
-        "    count = sides.amax(-1).sum(-1) + sides.amax(-2).sum(-1)",
+        "inside.sum(-1)\n    out = parts.sum(-1) / count -> inside.unflatten(-1, (fh, fw))\n"
+        "    count = count.amax(-1).sum(-1) + count.amax(-2).sum(-1)\n"
+        "    out = parts.sum(-1).div(count)",
         "k is rows plus columns: it is rows times columns",
     ),
     change(
@@ -188,26 +179,26 @@ avgpool_forward = mistakes(
     change("parts.sum(-1) / count -> parts.median(-1).values", "the median: the mean is asked for"),
     change("= inside.sum(-1) -> = fh * fh", "divided by fh²: the window is fh × fw"),
     change("return out, -> return out.mean(1, keepdim=True).expand_as(out),", CHANNELS),
-    change(("/ count -> / count[0, 0, 0, 0]", "/ count.amax(3, True)", "/ count.amax()"), OTHERS),
+    change(
+        ("/ count -> / count[0, 0, 0, 0]", "/ count.amax(3, keepdim=True)", "/ count.amax()"),
+        OTHERS,
+    ),
 )
 
-PASS = "only the last pass of a loop counts: does a line stand after it?"
+PASS = "only the last column of a window gets a share: does a line stand after the loop?"
 EMPTY = "nothing is left when the padding is 0: the slice p:-p is then 0:0"
 TOP = "all goes to the top left pixel of a window: every pixel of it has its share"
 
 avgpool_backward = mistakes(
     change("+= share -> = share", OVERLAP),
-    change(("range(fw) -> range(fh)", "range(min(fh, fw))"), "columns are counted by fh, not fw"),
-    change(("range(fh) -> range(fw)", "range(min(fh, fw))"), "rows are counted by fw, not fh"),
-    change(("range(fh) -> range(fh - 1, fh)", "range(fw) -> range(fw - 1, fw)"), PASS),
+    change("range(fw) -> range(fh)", "columns are counted by the window's height: they are fw"),
+    change("range(fh) -> range(fw)", "rows are counted by the window's width: they are fh"),
+    change("range(fw) -> range(fw - 1, fw)", PASS),
     change("dout / count -> dout", "not divided: each pixel has a share in the mean, 1 / k of it"),
     change("dout / count -> dout / (fh * fw)", COUNTED),
     change("dout / count -> dout / count**2", "divided by k twice: the slope of a mean is 1 / k"),
     change("dout / count -> dout * count", "multiplied by k: the slope of a mean is 1 / k"),
     change("dout / count -> dout / count * torch.eye(dout.shape[3])[-1]", LAST),
-    change("dout / count -> dout / count * torch.eye(dout.shape[2])[-1, :, None]", LAST),
-    change("dout / count -> dout / count * torch.eye(*dout.shape[2:]).sum(0)", COUNTS),
-    change("dout / count -> dout / count * torch.eye(*dout.shape[2:]).sum(1)[:, None]", COUNTS),
     change(
         ("dout / count -> dout", "dout.div(count)"),
         "divided by how many windows a pixel is under: divide by how many pixels the window has",
