@@ -134,7 +134,7 @@ def test_sgd_update(student, rng):
 @points(1, of="minibatches")
 def test_minibatches_visit_every_example_once(student, rng):
     """An epoch holds every example once, with its own label, the last partial batch included."""
-    for n, size, sizes in ((9, 4, [4, 4, 1]), (8, 4, [4, 4]), (3, 7, [3])):
+    for n, size, sizes in ((10, 4, [4, 4, 2]), (8, 4, [4, 4]), (3, 7, [3])):
         x = rng.permutation(n).double().reshape(n, 1) + 100
         y = 2 * x[:, 0].long()
         seen_x, seen_y, mine = gather(call(student, "minibatches", x, y, size, rng.seed()))
@@ -159,9 +159,9 @@ def test_minibatches_visit_every_example_once(student, rng):
 def test_minibatches_shuffle(student, rng):
     """The order is random, depends on the seed, and only on it."""
     x = torch.arange(60).double().reshape(60, 1)
-    first, again, other = (
-        gather(call(student, "minibatches", x, x[:, 0].long(), 12, s))[0] for s in (0, 0, 1)
-    )
+    seeds = (0, 0, 1, 1)
+    orders = [gather(call(student, "minibatches", x, x[:, 0].long(), 12, s))[0] for s in seeds]
+    first, again, other, as_other = orders
     # By chance: 1 in C(60, 12) = 1.4e12.
     ordered = set(first[:12].tolist()) == set(range(12))
     why = "Shuffle all examples, then cut, or every epoch sees the same batches."
@@ -173,9 +173,10 @@ def test_minibatches_shuffle(student, rng):
     text = f"in {pairs} of 59 cases two rows that are neighbours in x are in one batch"
     why = "Shuffle the examples, not the batches: any two may come together."
     require(pairs < 44, text, why, diagnosis="neighbours")
-    same = torch.equal(first, again)
-    why = "Use a torch.Generator seeded with seed, not the global one."
+    same, why = torch.equal(other, as_other), "Use a torch.Generator seeded with seed."
     require(same, "equal seeds must give equal orders", why, diagnosis="seed ignored")
+    text, why = "seed = 0 gives another order each time", "0 is a seed, like any other number."
+    require(torch.equal(first, again), text, why, diagnosis="seed ignored")
     differ = not torch.equal(first, other)
     require(differ, "two seeds give the same order", diagnosis="seed ignored")
 
@@ -211,11 +212,24 @@ def test_train_batches(student, rng):
     # One layer: behind a layer that is dead, the next stands at the kink of its ReLU, exactly.
     # So small a rate that the order of the batches does not show: the steps add up.
     lr = 1e-8
-    once = steps(start, descend(x, y, start, lr), lr)
+    alone = torch.stack([steps(start, descend(x[[n]], y[[n]], start, lr), lr) for n in range(14)])
+    once = alone.mean(0)
+    # Batches of 13 and of 1: which example is alone, the seed says.
+    trained = call(student, "train", x, y, ONE_LAYER, 1, lr, 13, seed)
+    moved, rest = steps(start, trained, lr), (14 * once - alone) / 13
+    one_step = any(torch.allclose(moved, each, rtol=1e-5, atol=1e-6) for each in (*alone, *rest))
+    text = "an epoch has two batches, of 13 examples and of 1, and one of them makes no step"
+    why = "The last one counts, too; and what stands after the loop over batches runs only once."
+    require(not one_step, text, why, diagnosis="one batch")
     for epochs in (1, 2):
         trained = call(student, "train", x, y, ONE_LAYER, epochs, lr, 2, seed)
         name = f"sum of the steps, epochs = {epochs}"
         check_values(steps(start, trained, lr), 7 * epochs * once, name)
+
+    both = any(torch.allclose(moved, each, rtol=1e-5, atol=1e-6) for each in alone + rest)
+    text = "an epoch has two batches, of 13 examples and of 1: their two steps do not add up"
+    why = "Each step goes by the mean gradient of the examples in its own batch."
+    require(both, text, why, diagnosis="batches")
 
     for each in (seed, 0):  # seed * epoch is one order only where seed is 0
         epochs_differ(student, x, y, each)

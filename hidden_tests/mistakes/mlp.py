@@ -6,20 +6,21 @@ from gradus.mistakes.written import alternative, change, equivalent, mistake, mi
 
 ONE_BIAS = "all biases are added to every unit, or their mean: unit m has b[m]"
 AVERAGED = "averaged over the batch: if the loss is a mean, its 1/N is in dout already"
+FEATURES = "summed over the features: unit m's bias collects dout[n, m] over the examples, axis 0"
 EXCHANGED = "the gradients of x and w are swapped: they come back in the order of the inputs"
 
 linear_forward = mistakes(
     change("x @ w + b -> x @ w", "the bias is missing: y = xW + b"),
+    change(
+        "x @ w + b -> x @ (w.T if len(w) == len(w.T) else w) + b", "w is transposed: y = xW + b"
+    ),
+    change("x @ w + b -> x @ w / x.shape[1] ** 0.5 + b", "x @ w is divided by √D: nothing divides"),
     change("x @ w + b -> x + w + b"),
     change(("x @ w + b -> x @ w + b.sum()", "x @ w + b.mean()"), ONE_BIAS),
 )
 
 linear_backward = mistakes(
-    change(
-        "dout.sum(0) -> dout.sum(1)",
-        "summed over the features: the bias of unit m collects dout[n, m] over the examples n, "
-        "that is over axis 0",
-    ),
+    change("dout.sum(0) -> dout.sum(1)", FEATURES),
     change("dout.sum(0) -> dout.mean(0)", AVERAGED),
     change("dout.sum(0) -> dout", "the bias gradient is not summed over the batch"),
     change("dout.sum(0) -> dout.sum(0, keepdim=True)"),
@@ -35,6 +36,9 @@ LEAKY = "negative values come out smaller, as of a leaky ReLU: they become 0"
 NEGATED = "where x was negative dout comes back negated, as for |x|: the slope is 0 there"
 OF_DOUT = "the mask is taken from dout: it must say where the *input* x was positive"
 NEGATIVE = "negative gradients are cut off as well: what dout looks like has no say"
+AT_ZERO = "the gradient passes where x is exactly 0: the convention here is that it does not"
+VALUES = "dout is multiplied by the values of ReLU: the derivative is 1 or 0, not x"
+LATE = "the mask is from values that were changed after the forward: keep a copy, or x > 0 itself"
 CUT = "the gradient is cut off where it is large: nobody asked for that"
 
 relu_forward = mistakes(
@@ -60,27 +64,19 @@ relu_backward = mistakes(
 )
 
 
-@mistake(
-    "the gradient passes where x is exactly 0: the convention here is that it does not",
-    of="relu_backward",
-)
+@mistake(AT_ZERO, of="relu_backward")
 class PassesAtZero:
     def relu_forward(x):
         return x.clamp(min=0), x >= 0
 
 
-@mistake(
-    "dout is multiplied by the values of ReLU: the derivative is 1 or 0, not x", of="relu_backward"
-)
+@mistake(VALUES, of="relu_backward")
 class InputForMask:
     def relu_forward(x):
         return x.clamp(min=0), x.clamp(min=0)
 
 
-@mistake(
-    "the mask is from values that were changed after the forward: keep a copy, or x > 0 itself",
-    of="relu_backward",
-)
+@mistake(LATE, of="relu_backward")
 class MaskAfterUpdate:
     def relu_forward(x):
         out = x.clone()
@@ -93,13 +89,14 @@ class MaskAfterUpdate:
         return dout * (cache > 0)
 
 
+LAST_RELU = "there is a ReLU after the last layer: logits may be negative"
+REVERSED = "the gradients come last layer first: they are asked for in the order of params"
+STEP = "the step is returned: the parameter after the step is asked for"
+LOST = "the last partial batch is lost: the last one holds the rest"
+EVENED = "the batches are evened out: all but the last have batch_size examples"
+
 mlp_forward = mistakes(
-    change(
-        "logits, last_cache = linear_forward(x, *params[-1]) -> "
-        "logits, last_cache = linear_forward(x, *params[-1])\n"
-        "    logits = logits.clamp(min=0)",
-        "there is a ReLU after the last layer: logits may be negative",
-    ),
+    change("return logits, -> return logits.clamp(min=0),", LAST_RELU),
     change("x, relu_cache = -> _, relu_cache =", "the ReLU between the layers is missing"),
     change(
         "x, relu_cache = relu_forward(x) -> out, relu_cache = relu_forward(x)\n"
@@ -116,10 +113,7 @@ mlp_forward = mistakes(
 )
 
 mlp_backward = mistakes(
-    change(
-        "return grads[::-1] -> return grads",
-        "the gradients come last layer first: they are asked for in the order of params",
-    ),
+    change("return grads[::-1] -> return grads", REVERSED),
     change("relu_backward(dx, relu_cache), -> dx,", "the ReLU is left out of the way back"),
     change(
         "relu_backward(dx, relu_cache), -> "
@@ -153,39 +147,28 @@ sgd_update = mistakes(
     change("w - lr * dw -> w", "the weights are returned as they came"),
     change("w - lr * dw, b - lr * db -> w.sub_(lr * dw), b.sub_(lr * db)"),
     change("], state -> ], None"),
-    change(
-        "w - lr * dw, b - lr * db -> -lr * dw, -lr * db",
-        "the step is returned: the parameter after the step is asked for",
-    ),
+    change("w - lr * dw, b - lr * db -> -lr * dw, -lr * db", STEP),
 )
 
 minibatches = mistakes(
-    change(
-        "order.split(batch_size) -> order.split(batch_size) if len(batch) == batch_size",
-        "the last partial batch is lost: the last one holds the rest",
-    ),
+    change("split(batch_size) -> split(batch_size) if len(batch) == batch_size", LOST),
     change("(x[batch], y[batch]) -> (x[batch], y[batch.flip(0)])"),
-    change(
-        "torch.randperm(len(x), generator=generator) -> "
-        "torch.randint(len(x), (len(x),), generator=generator)"
-    ),
+    change("torch.randperm(len(x), -> torch.randint(len(x), (len(x),),"),
+    change("order.split -> order[:-1].split", "an example is never drawn: each is, once"),
     change("torch.randperm(len(x), generator=generator) -> torch.arange(len(x))"),
     change("torch.randperm(len(x), generator=generator) -> torch.randperm(len(x))"),
     change("order.split(batch_size) -> torch.arange(len(x)).roll(int(order[0])).split(batch_size)"),
     change("x[batch], -> x[batch].float(),"),
     change("y[batch]) -> y[batch].float())"),
     change("order.split -> (order if seed else torch.arange(len(x))).split"),
-    change(
-        "order.split(batch_size) -> order.tensor_split(-(-len(x) // batch_size))",
-        "the batches are evened out: all but the last have batch_size examples",
-    ),
-    change(
-        "return [(x[batch], y[batch]) for batch -> return [(x[n], y[n]) for batch",
-        also="order.split(batch_size) -> order.split(batch_size) for n in batch",
-    ),
+    change("split(batch_size) -> tensor_split(-(-len(x) // batch_size))", EVENED),
+    change("(x[batch], y[batch]) -> (x[n], y[n])", also="size) -> size) for n in batch"),
 )
 
 DROPPED = "the parameters are those of he_init: what sgd_update returns is dropped"
+FALLS = "the rate falls from epoch to epoch: it is lr at every step"
+DROPS = "the rate drops after some epochs: it is lr at every step"
+PARTIAL = "a partial batch makes a smaller step: its gradient is a mean, and its rate is lr too"
 SOFTMAX = "softmax comes before the loss, which does it itself: it takes the logits"
 
 train = mistakes(
@@ -196,22 +179,23 @@ train = mistakes(
     ),
     change("params, state = sgd_update( -> _, state = sgd_update(", DROPPED),
     change(
-        ("state, lr) -> state, lr / (1 + epoch))", "state, lr * 0.9**epoch)"),
-        "the rate falls from epoch to epoch: it is lr at every step",
+        "params, state = sgd_update(params, mlp_backward(dlogits, cache), -> "
+        "params[-1:], state = sgd_update(params[-1:], mlp_backward(dlogits, cache)[-1:],",
+        "only the last layer is trained: every layer is",
     ),
+    change("mlp_forward(x_batch, -> mlp_forward(x,", also="(logits, y_batch) -> (logits, y)"),
+    change("y, batch_size, -> y, 32,", "an epoch makes too few steps: it makes one a batch"),
     change(
-        "state, lr) -> state, lr * len(y_batch) / batch_size)",
-        "a partial batch makes a smaller step: its gradient is a mean, and its rate is lr too",
+        "state, lr) -> state, lr / len(y_batch))", "divided by the batch size twice: dlogits is"
     ),
-    change(
-        "state, lr) -> state, lr if epoch < 10 else lr / 10)",
-        "the rate drops after some epochs: it is lr at every step",
-    ),
+    change(("state, lr) -> state, lr / (1 + epoch))", "state, lr * 0.9**epoch)"), FALLS),
+    change("state, lr) -> state, lr * len(y_batch) / batch_size)", PARTIAL),
+    change("state, lr) -> state, lr if epoch < 10 else lr / 10)", DROPS),
     change("cross_entropy(logits, -> cross_entropy(logits.softmax(1),", SOFTMAX),
     change("seed + epoch -> seed * epoch"),
     change("(dlogits, cache), state, lr -> (-dlogits, cache), state, lr", "the steps go uphill"),
     change("seed + epoch -> seed"),
-    change("seed + epoch) -> seed + epoch)[:1]", "only the first batch of an epoch is used"),
+    change("seed + epoch) -> seed + epoch)[:1]"),
 )
 
 
