@@ -21,6 +21,7 @@ adam_init = mistakes(
 
 REVERSED = "m gives the past the weight of what is new, and the reverse"
 EVERY_PARAMETER = "t grows with every parameter: an update of all parameters counts once"
+AS_IT_CAME = "corrected for t as it came: an update counts itself first, 1 − beta^0 would be 0"
 TOO_SMALL = "the averages are used as they are: having started at zero, they are too small still"
 CORRECTED = "the state holds the corrected m: keep m itself, from which the next update goes on"
 
@@ -28,13 +29,10 @@ CORRECTED = "the state holds the corrected m: keep m itself, from which the next
 adam_update = adamax_update = nadam_update = mistakes(
     change('"t": t -> "t": state["t"]', "t is as it came: the new state counts this update"),
     change("m = beta1 -> t += bool(ms)\n        m = beta1", EVERY_PARAMETER),
+    change('"t"] + 1 -> "t"]', AS_IT_CAME, also=COUNT),
+    change('state["t"] + 1 -> 1', "corrected as in the first update: take beta^t", also=COUNT),
     change(
-        '"t"] + 1 -> "t"]',
-        "corrected for t as it came: an update counts itself first, and 1 − beta^0 would be 0",
-        also=COUNT,
-    ),
-    change(
-        'state["t"] + 1 -> 1', "corrected as if this were the first update: take beta^t", also=COUNT
+        'state["t"] + 1 -> state["t"] + 2', "corrected for t + 1: t counts this one", also=COUNT
     ),
     change('state["t"] + 1 -> float("inf")', TOO_SMALL, also=COUNT),
     change("updated, ms -> beta1, beta2 = beta2, beta1\n    updated, ms", SWAPPED),
@@ -51,6 +49,7 @@ adam_update = adamax_update = nadam_update = mistakes(
     change('t = state["t"] + 1 -> state["t"] += 1\n    t = state["t"]'),
     change("m = beta1 * m + -> m *= beta1\n        m = m +"),
     change("p - lr * -> p + lr *", "the step goes uphill: subtract it"),
+    change("p - lr * -> p - lr / t**0.5 *", "the rate is divided by √t: it stays lr"),
     change("p - lr * -> p -", "the learning rate is missing from the step"),
     change("p - lr * -> -lr *", "the step is returned: the parameter after the step is asked for"),
     change(" + eps -> ", "eps is missing: it keeps 0 / 0 out of the step"),
@@ -59,6 +58,7 @@ adam_update = adamax_update = nadam_update = mistakes(
 )
 
 REVERSED_V = "v gives the past the weight of what is new, and the reverse"
+AMSGRAD = "v never falls, as in AMSGrad: it is an average, and no maximum"
 SQUARED = "the whole average is squared: v averages the squares of the gradients"
 
 # What the two have in common that average the squares and divide by the root.
@@ -68,12 +68,12 @@ adam_update = nadam_update = mistakes(
     change("beta2 * v + (1 - beta2) * -> (1 - beta2) * v + beta2 *", REVERSED_V),
     change("append(v) -> append(v_hat)", "the state holds the corrected v: keep v itself"),
     change("g**2 -> g", "v averages the gradient: it must average the squares"),
+    change("g**2 -> g.abs()", "v averages |g|: it must average the squares"),
+    change("g**2 -> (g - m) ** 2", "v averages (g − m)², as in AdaBelief: it must average g²"),
+    change("append(v) -> append(g**2)", "v is the square of this gradient alone: it is an average"),
     change("g**2 -> m**2", "v averages the squares of m: it must average those of the gradients"),
     change("beta2 * v + (1 - beta2) * g**2 -> (beta2 * v + (1 - beta2) * g) ** 2", SQUARED),
-    change(
-        "beta2 * v + (1 - beta2) * g**2 -> torch.maximum(v, beta2 * v + (1 - beta2) * g**2)",
-        "v never falls, as in AMSGrad: it is an average, and no maximum",
-    ),
+    change("v_hat = v -> v = torch.maximum(v, state['v'][len(vs)])\n        v_hat = v", AMSGRAD),
     change(
         "m = beta1 -> if not g.any():\n            updated.append(p), ms.append(m), vs.append(v)\n"
         "            continue\n        m = beta1",
@@ -87,7 +87,7 @@ adam_update = nadam_update = mistakes(
     change(".sqrt() -> ", "the step is divided by v̂: divide by its root"),
     change(".sqrt() + eps) ->  + eps).sqrt()", "eps is under the root: add it to the root instead"),
     change(
-        "eps) -> eps / (1 - beta2**t) ** 0.5)", "eps is added to √v before correction: add it to √v̂"
+        "eps) -> eps / (1 - beta2**t) ** 0.5)", "eps is added to √v: correct first, then add it"
     ),
 )
 
@@ -126,6 +126,7 @@ adamax_update = mistakes(
     change("g.abs() -> g.abs() + eps", INSIDE, also="(u + eps) -> u"),
 )
 
+BEHIND = "the momentum is not moved forward: m after this update goes with 1 − beta1^(t+1)"
 DIVISORS = "the divisors are swapped: t + 1 goes with the momentum, t with the gradient"
 
 nadam_update = mistakes(
@@ -144,10 +145,7 @@ nadam_update = mistakes(
         ("append(m) -> append(ahead + now)", "append(beta1 * m + (1 - beta1) * g)"),
         "the state holds m̄: keep m itself",
     ),
-    change(
-        'ahead = beta1 * m -> ahead = beta1 * state["m"][len(ms)]',
-        "the momentum is not moved forward: m after this update goes with 1 − beta1^(t+1)",
-    ),
+    change('ahead = beta1 * m -> ahead = beta1 * state["m"][len(ms)]', BEHIND),
     change(
         "beta1 * m / (1 - beta1 ** (t + 1)) -> mus[t] * m / (1 - math.prod(mus))",
         "beta1 changes with t, as in PyTorch: here it is constant",
@@ -172,6 +170,7 @@ adam_l2_update = mistakes(
     ),
     change("* p  -> / 2 * p**2 ", "the penalty is added to the gradient: add its derivative"),
     change("* p  -> * p.sign() ", "this is the gradient of an L1 penalty: that of p² / 2 is p"),
+    change("* p  -> * p / p.norm() ", "the penalty's gradient is divided by ‖p‖: it is p"),
     change("g + weight_decay * p -> g.add_(weight_decay * p)"),
 )
 
@@ -200,6 +199,7 @@ adamw_update = mistakes(
 
 adam_l2_update = adamw_update = mistakes(
     change("* p  -> * p * (p.ndim > 1) ", "only matrices decay: all parameters do, alike"),
+    change("* p  -> * p * (p is params[0]) ", "only the first parameter decays: all do, alike"),
     change("weight_decay * -> 0 *", "the weights are not decayed"),
     change("weight_decay * -> -weight_decay *", "the weights grow: the decay has the wrong sign"),
     change("weight_decay * -> 2 * weight_decay *", "the decay is twice as strong as it should be"),
@@ -210,15 +210,15 @@ adam_l2_update = adamw_update = mistakes(
     change("beta1, beta2, -> beta2, beta1,", SWAPPED),
 )
 
+T_ALONE = "t starts from 0 in every epoch, and m and v do not: one state is for all of them"
+NEW_STATE = "every epoch starts from a new state: make it once"
 OTHER = "this is another of this topic's updates: use adam_update"
 
 train = mistakes(
     change("params, state -> _, state", "the parameters are as they came: go on from the new ones"),
     change("params, state -> params, _", "every update has a new state: carry it to the next one"),
-    change(
-        "(epochs): -> (epochs):\n        state = adam_init(params)",
-        "every epoch starts from a new state: make it once",
-    ),
+    change("(epochs): -> (epochs):\n        state = adam_init(params)", NEW_STATE),
+    change("y, batch_size, -> y, 32,", "too few updates: each mini-batch of an epoch makes one"),
     change("epochs) -> epochs)[-1:]", "only the last epoch counts: are params set anew in each?"),
     change("seed + epoch -> seed", "every epoch has the order of the first: epoch k has seed + k"),
     change("seed + epoch -> seed + epoch + 1", "epoch 0 must have the seed itself"),
@@ -237,10 +237,7 @@ train = mistakes(
         "the gradients are those at the epoch's first parameters: take them at the current ones",
         also="(epochs): -> (epochs):\n        first = params",
     ),
-    change(
-        '(epochs): -> (epochs):\n        state["t"] = 0',
-        "t starts from 0 in every epoch, and m and v do not: one state is for all of them",
-    ),
+    change('(epochs): -> (epochs):\n        state["t"] = 0', T_ALONE),
     change(
         "adam_update(params, grads, state, lr) -> [p - lr * g for p, g in zip(params, grads)], {}",
         "this is plain gradient descent: use adam_update",
@@ -248,10 +245,13 @@ train = mistakes(
     change(("= adam_up -> = adamax_up", "= nadam_up", "= adam_l2_up", "= adamw_up"), OTHER),
 )
 
+BF16 = "computed in bfloat16, as the original is: keep the dtype of g"
+BACK = "return x -> return x.to(g.dtype)"
 EACH_ROUND = "divided by the norm in every round: once is meant, before the first"
 ELEMENTWISE = "powers of each number: the polynomial is one of matrices, X Xᵀ X and (X Xᵀ)² X"
 
 newton_schulz = mistakes(
+    change("= g / (g.norm() + 1e-7) -> = (g / (g.norm() + 1e-7)).bfloat16()", BF16, also=BACK),
     change("g / (g.norm() + 1e-7) -> g", "the matrix is not divided by its norm first"),
     change("norm() -> svd()[1].max()", "divided by the largest singular value: Frobenius is meant"),
     change("norm() -> abs().max()", "divided by the largest entry: Frobenius is meant"),
