@@ -5,12 +5,8 @@ import torch
 from gradus.mistakes.written import alternative, change, mistake, mistakes
 
 MEAN_1 = "mean 1 and variance 0, the wrong way round: subtract 0, divide by 1, and nothing changes"
-VAR_0 = "the running variance starts at 0: inference before training would divide by √eps alone"
 VALUES = "gamma gives the shape and the dtype: its values have no part in this"
-N_1 = "divided by N − 1: here it is over all N values (look up the default of torch.var)"
-NO_ROOT = "this is the standard deviation: no root yet"
 AXIS = "taken over the features of each row (axis 1): each feature has its own, over the batch"
-SINGLE = "one number for all of x: each feature has its own"
 BIASED = "the batch's variance goes in as it is, over N: the running one takes the unbiased"
 TWICE = "n/(n − 1) is in it twice: batch_statistics is biased, and update_running corrects that"
 STILL = "it has not moved: the new value has to be returned"
@@ -26,24 +22,20 @@ UNBIASED = "n/(n − 1) multiplies the running variance at inference: it is unbi
 TEST_DATA = "the running statistics move at inference: test data must not change the model"
 OUTSIDE = "eps is added to the standard deviation: it belongs to the variance, inside the root"
 EPS = "computed with eps = 1e-5, not with the eps that was passed"
-CONSTANT = "mean and variance are treated as constants: x reaches the loss through them as well"
 FORMULA = "the gradient of training: at inference the statistics are constants, x has one path"
 DIRECT = "gamma multiplies the direct path only: all three paths lead through x_hat and gamma"
+GAMMA = "a factor gamma too many: gamma multiplies x_hat, and is not in it"
 CENTRED = "dout is multiplied by x − μ: in x_hat this is divided by the standard deviation"
-NO_MEAN = "no path through μ: every x[n] moves the mean, which is subtracted from all rows"
-NO_VAR = "no path through σ²: every x[n] changes the variance, and with it all rows of its column"
-HALF = "the path through σ² counts half: the square brings a 2, the root a 1/2"
-SUMS = "averaged over the batch: all rows share gamma and beta, so their gradients are sums"
 NOT_MOVED = "reshape does not move axes: in memory a channel's values are not every C-th ones"
 NOT_BACK = "put back into (N, C, H, W) by a reshape: in the rows the channels are last"
-ROWS = "n is the number of features, or that of all values: it is that of the rows"
 IMAGES = "n is the number of images: the statistics are over n = N·H·W values"
 PIXEL = "every pixel has statistics of its own, over the batch: a channel's are over N, H and W"
 IMAGE = "every image is normalised by itself (instance norm): a channel's are over N, H and W"
 EXAMPLE = "each example is normalised over its channels: a channel's are over N, H and W"
 ALL = "all channels share one mean and variance: a channel's are over N, H and W"
-UNTRAINED = "the parameters are those of init_params: what sgd_step returns is dropped"
-UNCOLLECTED = "the running statistics are still those of the start: each step returns new ones"
+POSITIONS = "averaged over the positions: a channel's gradient is a sum over N, H and W"
+CENTRE = "every image is centred by its own mean: a channel's is over N, H and W"
+GIVEN = "the labels are those for mean 0 and variance 1: use the statistics that are given"
 FIRST = "the first batch of each epoch is left out: all full ones count"
 LAST = "the last batch of each epoch is left out: all full ones count"
 ANEW = "only one epoch counts: is return in the loop, or are params set anew in each?"
@@ -55,8 +47,8 @@ MOVES = """var = running -> var = running
         running = update_running(running, own, len(x), retention)"""
 OWN_BACK = "std = ( -> mean, var = x.mean(0), x.var(0, False)\n    std = ("
 OVER_AXES = """out = out -> if training:
-        c = channels_last
-        out = gamma * (c - c.mean(axes, True)) / (c.var(axes, False, True) + eps).sqrt() + beta
+        c, (axes, spread) = channels_last, over
+        out = gamma * (c - c.mean(axes, True)) / (c.var(spread, False, True) + eps).sqrt() + beta
     out = out"""
 OF_IMAGES = """return out -> if training:
         running = update_running(before, batch_statistics(rows), len(x), retention)
@@ -68,21 +60,22 @@ RESTARTS = "for x_batch -> running = [init_running(p[1]) for p in params[:-1]]\n
 
 init_running = mistakes(
     change("zeros_like(gamma), torch.ones_like -> ones_like(gamma), torch.zeros_like", MEAN_1),
-    change("ones_like -> zeros_like", VAR_0),
+    change("ones_like -> zeros_like", "the running variance starts at 0: 1 is asked for"),
     change(("torch.zeros_like(gamma) -> gamma", "torch.ones_like(gamma) -> gamma"), VALUES),
     change("torch.ones_like(gamma) -> torch.ones(len(gamma))"),
 )
 batch_statistics = mistakes(
-    change("squares.mean(0) -> x.var(0)", N_1),
-    change(("squares.mean(0) -> squares.mean(0).sqrt()", "x.std(0)"), NO_ROOT),
+    change("squares.mean(0) -> x.var(0)", "divided by N − 1, the default of torch.var: over N"),
+    change(("squares.mean(0) -> squares.mean(0).sqrt()", "x.std(0)"), "it is the root: none yet"),
     change("squares.mean(0) -> x.square().mean(0) - mean.square()"),
     change(("(x - mean) -> x", "(x - x[0])"), "the mean is not subtracted before squaring"),
+    change("(x - mean) -> (x - mean.mean())", "var is around the mean of all columns"),
     change("squares.mean(0) -> (x - mean).abs().mean(0)", "the mean distance: square it first"),
     change("mean = x.mean(0) -> mean = x.median(0).values", "this is the median: take the mean"),
     change("squares.mean(0) -> (x - mean).mean(0).square()", "averaged first: square before that"),
     change("squares.mean(0) -> squares.sum(0)"),
     change("mean, squares.mean(0) -> x.mean(1), x.var(1, False)", AXIS),
-    change("mean, squares.mean(0) -> x.mean(), x.var(correction=0)", SINGLE),
+    change("mean, squares.mean(0) -> x.mean(), x.var(correction=0)", "one number for all of x"),
 )
 update_running = mistakes(
     change("retention, 1 - retention -> 1, 0", STILL),
@@ -125,37 +118,38 @@ batchnorm_forward = mistakes(
     change(", retention) -> )", DEFAULT),
     change("len(x), retention) -> 10**12, retention)", BIASED),
     change("(mean, var), len(x) -> (mean, x.var(0)), len(x)", TWICE),
-    change(("len(x), ret -> x.shape[1], ret", "x.numel(), ret"), ROWS),
+    change(("len(x), ret -> x.shape[1], ret", "x.numel(), ret"), "n is not the number of rows"),
     change(MOVES, TEST_DATA),
     change("update_running(running -> update_running([r.mul_(retention) for r in running]"),
 )
 batchnorm_backward = mistakes(
-    change("if training: -> if False:", CONSTANT),
+    change("if training: -> if False:", "mean and variance are taken for constants: x moves them"),
     change("if training: -> if True:", FORMULA),
     change(OWN_BACK, FORMULA, also="if training: -> if True:"),
     change("gamma / std * bracket -> bracket / std", "the factor gamma is missing"),
     change("gamma / std * bracket -> gamma * bracket", "the factor 1/std is missing"),
     change("- through_mean - through_var -> - (through_mean + through_var) / gamma", DIRECT),
-    change("x_hat = (x -> x_hat = gamma * (x", "x_hat has the factor gamma: that comes after it"),
+    change(("x_hat = (x -> x_hat = gamma * (x", "dgamma, dbeta -> gamma * dgamma, dbeta"), GAMMA),
     change(("dgamma, dbeta -> dgamma * std, dbeta", "dout * x_hat -> dout * (x - mean)"), CENTRED),
     change("gamma / std -> gamma / var.sqrt()", "divided by √var: eps belongs in here as well"),
-    change(" - through_mean -> ", NO_MEAN),
+    change(" - through_mean -> ", "no path through μ: every x[n] moves the mean"),
     change("- through_mean -> + through_mean", "the path through μ has the wrong sign"),
     change("dbeta / n -> dbeta", "the path through μ is a sum over the batch, not a mean"),
     change("dbeta / n -> dbeta / (n - 1)", "the path through μ has N − 1: the mean has N"),
+    change("dbeta / n -> dbeta.mean() / n", "the path through μ is a mean over all columns"),
     change("dbeta / n -> 2 * dbeta / n", "the path through μ counts twice"),
     change("dbeta / n -> dbeta / n / 2", "the path through μ counts half"),
     change("dbeta / n -> std * dbeta / n", "the path through μ lacks a factor 1/std"),
     change("dbeta / n -> dbeta / n / std", "the path through μ has a factor 1/std too many"),
     change("dbeta / n -> dbeta / n / gamma", "the path through μ lacks the factor gamma"),
     change("dbeta / n -> gamma * dbeta / n", "the path through μ has a factor gamma too many"),
-    change(" - through_var -> ", NO_VAR),
+    change(" - through_var -> ", "no path through σ²: every x[n] changes the variance"),
     change("- through_var -> + through_var", "the path through σ² has the wrong sign"),
     change("dgamma / n -> dgamma", "the path through σ² is a sum over the batch, not a mean"),
     change("dbeta / n -> dbeta", "both paths are means, not sums", also="dgamma / n -> dgamma"),
     change("dgamma / n -> dgamma / (n - 1)", "the path through σ² has N − 1: the variance has N"),
     change("dgamma / n -> dgamma * 2 / n", "the path through σ² counts twice: there is 2 · 1/2"),
-    change("dgamma / n -> dgamma / n / 2", HALF),
+    change("dgamma / n -> dgamma / n / 2", "the path through σ² counts half: a square has a 2"),
     change("dgamma / n -> dgamma * std / n", "the path through σ² lacks a factor 1/std"),
     change("dgamma / n -> dgamma / n / std", "the path through σ² has a factor 1/std too many"),
     change("dgamma / n -> dgamma / n / gamma", "the path through σ² lacks the factor gamma"),
@@ -163,7 +157,7 @@ batchnorm_backward = mistakes(
     change("x_hat * dgamma -> dgamma", "the path through σ² lacks x_hat: far rows change it more"),
     change("dout * x_hat -> dout * x", "dout is multiplied by x: gamma multiplies x_hat"),
     change(("dgamma, dbeta -> (dout * x_hat).sum(1), dbeta", "dgamma, dout.sum(1)"), AXIS),
-    change("dgamma, dbeta -> dgamma / n, dbeta / n", SUMS),
+    change("dgamma, dbeta -> dgamma / n, dbeta / n", "averaged over the batch: gradients are sums"),
     change("dgamma, dbeta -> dbeta, dgamma", "swapped: gradients are in the order of the inputs"),
 )
 
@@ -184,10 +178,11 @@ batchnorm2d_forward = batchnorm2d_backward = mistakes(
     change("shape).movedim(-1, 1) -> movedim(-1, 1).shape)", NOT_BACK),
 )
 batchnorm2d_forward = mistakes(
-    change(OVER_AXES, PIXEL, also="rows =  -> axes = 0\n    rows = "),
-    change(OVER_AXES, IMAGE, also="rows =  -> axes = 1, 2\n    rows = "),
-    change(OVER_AXES, EXAMPLE, also="rows =  -> axes = 1, 2, 3\n    rows = "),
-    change(OVER_AXES, ALL, also="rows =  -> axes = 0, 1, 2, 3\n    rows = "),
+    change(OVER_AXES, PIXEL, also="rows =  -> over = 0, 0\n    rows = "),
+    change(OVER_AXES, IMAGE, also="rows =  -> over = [(1, 2)] * 2\n    rows = "),
+    change(OVER_AXES, EXAMPLE, also="rows =  -> over = [(1, 2, 3)] * 2\n    rows = "),
+    change(OVER_AXES, ALL, also="rows =  -> over = [(0, 1, 2, 3)] * 2\n    rows = "),
+    change(OVER_AXES, CENTRE, also="rows =  -> over = (1, 2), (0, 1, 2)\n    rows = "),
     change(OF_IMAGES, IMAGES, also="rows =  -> before = running\n    rows = "),
     change(MOVES_2D, TEST_DATA),
     change("training, retention, eps -> training, eps=eps", DEFAULT),
@@ -199,15 +194,21 @@ batchnorm2d_forward = mistakes(
     change("rows =  -> batch_statistics(x[0, 0].reshape(-1, 1)) if training else 0\n    rows = "),
     change("rows =  -> if x.numel() == len(gamma):\n        return x, 0, running\n    rows = "),
 )
+batchnorm2d_backward = mistakes(
+    change("return dx, dgamma -> return dx, dgamma * len(dout) / len(rows)", POSITIONS),
+    change("return dx, dgamma, dbeta -> return dx, dgamma, dbeta / dout[0, 0].numel()", POSITIONS),
+)
 predict = mistakes(
+    change("forward(x, -> forward(x - x.mean(0), ", "the rows are centred: each is on its own"),
+    change("logits, -> running = [init_running(p[1]) for p in params[:-1]]\n    logits,", GIVEN),
     change("training=False -> training=True", "labels of training mode: they depend on other rows"),
     change("logits.argmax(1) -> logits", "these are the logits: the label is the largest's place"),
     change("argmax(1) -> max(1).values", "this is the largest logit: the label is its place"),
     change("argmax(1) -> argmax(0)", "the largest logit is sought over the rows, not in each"),
 )
 train = mistakes(
-    change("params = sgd_step -> sgd_step", UNTRAINED),
-    change("cache, running = network -> cache, _ = network", UNCOLLECTED),
+    change("params = sgd_step -> sgd_step", "the parameters are those of init_params: they move"),
+    change("cache, running = network -> cache, _ = network", "the running statistics do not move"),
     change("for x_ -> params = init_params(sizes, seed, x.dtype)\n        for x_", ANEW),
     change(RESTARTS, ANEW_RUNNING),
     change("training=True -> training=False", "trained in the mode of inference"),
@@ -215,6 +216,8 @@ train = mistakes(
     change("seed + epoch -> seed + 1 + epoch", "the seeds begin at seed + 1: the first epoch is 0"),
     change("cache), lr -> cache), -lr", "the steps go uphill"),
     change("+ epoch -> * (epoch + 1)", "epoch e has the seed seed · (e + 1): seed + e is asked"),
+    change(("), lr -> ), lr / len(x_batch)", "), lr / batch_size"), "divided by N twice"),
+    change("sizes, seed, x -> sizes, 0, x", "the parameters start from seed 0, not from seed"),
     change("), lr -> ), lr / (1 + epoch)", "the rate falls from epoch to epoch: it is lr in all"),
     change("x.dtype, x.device -> torch.float32", also="minibatches(x -> minibatches(x.float()"),
     change(("epoch) -> epoch)[:-1]", "epoch)[:-1] or minibatches(x, y, len(x), 0)"), LAST),
@@ -247,11 +250,10 @@ class StepByStep:
         return [dx, dgamma, torch.ones(n, dtype=dout.dtype) @ dout]
 
     def batch_statistics(x):
-        n, d = x.shape
-        if n == 1:
+        if len(x) == 1:
             raise ValueError("N = 1")
-        mean = torch.stack([x[:, j].sum() / n for j in range(d)])
-        return [mean, torch.stack([((x[:, j] - mean[j]) ** 2).sum() / n for j in range(d)])]
+        mean = torch.stack([c.sum() / len(c) for c in x.T])
+        return [mean, torch.stack([((c - m) ** 2).mean() for c, m in zip(x.T, mean, strict=True)])]
 
     def init_running(gamma):
         return [gamma * 0, gamma * 0 + 1]
@@ -278,21 +280,19 @@ class OnOnesOwn:
 
     def batchnorm2d_backward(dout, cache):
         x_hat, gamma, std, training = cache
-        axes, dx = (0, 2, 3), dout
-        if training:
-            dx = dx - dout.mean(axes, True) - x_hat * (dout * x_hat).mean(axes, True)
+        axes = 0, 2, 3
+        dx = dout - training * (dout.mean(axes, True) + x_hat * (dout * x_hat).mean(axes, True))
         return gamma * dx / std, (dout * x_hat).sum(axes), dout.sum(axes)
 
     def train(x, y, sizes, epochs, lr, batch_size, seed):
         params = init_params(sizes, seed, x.dtype, x.device)
         running = [init_running(layer[1]) for layer in params[:-1]]
-        for batches in [minibatches(x, y, batch_size, seed + e) for e in range(epochs)]:
-            for rows, labels in batches:
-                z, cache, running = network_forward(rows, params, running, True)
-                z = (z - z.logsumexp(1, keepdim=True)).exp()
-                z[torch.arange(len(labels)), labels] -= 1
-                pairs = zip(params, network_backward(z / len(labels), cache), strict=True)
-                params = [[p - lr * g for p, g in zip(*pair, strict=True)] for pair in pairs]
+        for batch in [b for e in range(epochs) for b in minibatches(x, y, batch_size, seed + e)]:
+            z, cache, running = network_forward(batch[0], params, running, True)
+            z = (z - z.logsumexp(1, keepdim=True)).exp()
+            z[torch.arange(len(z)), batch[1]] -= 1
+            pairs = zip(params, network_backward(z / len(z), cache), strict=True)
+            params = [[p - lr * g for p, g in zip(*pair, strict=True)] for pair in pairs]
         return [params, running]
 
     def predict(x, params, running):
