@@ -62,7 +62,7 @@ def test_sgd_update(recorded):
 @points(1, of="minibatches")
 def test_minibatches_visit_every_example_once(student, rng):
     """An epoch holds every example once, with its own label, the last partial batch included."""
-    for n, size, sizes in ((9, 4, [4, 4, 1]), (8, 4, [4, 4]), (3, 7, [3])):
+    for n, size, sizes in ((10, 4, [4, 4, 2]), (8, 4, [4, 4]), (3, 7, [3])):
         x = rng.permutation(n).double().reshape(n, 1) + 100
         y = 2 * x[:, 0].long()
         seen_x, seen_y, mine = gather(call(student, "minibatches", x, y, size, rng.seed()))
@@ -87,9 +87,9 @@ def test_minibatches_visit_every_example_once(student, rng):
 def test_minibatches_shuffle(student, rng):
     """The order is random, depends on the seed, and only on it."""
     x = torch.arange(60).double().reshape(60, 1)
-    first, again, other = (
-        gather(call(student, "minibatches", x, x[:, 0].long(), 12, s))[0] for s in (0, 0, 1)
-    )
+    seeds = (0, 0, 1, 1)
+    orders = [gather(call(student, "minibatches", x, x[:, 0].long(), 12, s))[0] for s in seeds]
+    first, again, other, as_other = orders
     # By chance: 1 in C(60, 12) = 1.4e12.
     ordered = set(first[:12].tolist()) == set(range(12))
     why = "Shuffle all examples, then cut, or every epoch sees the same batches."
@@ -101,9 +101,10 @@ def test_minibatches_shuffle(student, rng):
     text = f"in {pairs} of 59 cases two rows that are neighbours in x are in one batch"
     why = "Shuffle the examples, not the batches: any two may come together."
     require(pairs < 44, text, why, diagnosis="neighbours")
-    same = torch.equal(first, again)
-    why = "Use a torch.Generator seeded with seed, not the global one."
+    same, why = torch.equal(other, as_other), "Use a torch.Generator seeded with seed."
     require(same, "equal seeds must give equal orders", why, diagnosis="seed ignored")
+    text, why = "seed = 0 gives another order each time", "0 is a seed, like any other number."
+    require(torch.equal(first, again), text, why, diagnosis="seed ignored")
     differ = not torch.equal(first, other)
     require(differ, "two seeds give the same order", diagnosis="seed ignored")
 

@@ -13,7 +13,7 @@ from gradus.checks import call, forward, kind, points, public, require
 def check_sum(student, name, rng):
     """The gradient sums to what arrives, for random images and for images of equal pixels."""
     for x in (rng.normal(2, 3, 5, 8), rng.normal(1, 2, 1, 1).expand(1, 2, 7, 4).clone()):
-        out, cache = forward(student, name, x, 3, 3, 1)
+        out, cache = forward(student, name, x, 2, 2, 1)
         right = isinstance(out, Tensor) and out.ndim == 4
         require(right, f"out must be a tensor (N, C, OH, OW), got {kind(out)}")
         dout = rng.normal(*out.shape)
