@@ -59,11 +59,8 @@ def cosines(a: Tensor, b: Tensor) -> Tensor:
 
 def neighbours(vectors: Tensor, k: int) -> Tensor:
     """Word by word: sorted by the angle, without the word itself."""
-    found = []
-    for at, row in enumerate(cosines(vectors, vectors).tolist()):
-        order = sorted((j for j in range(len(row)) if j != at), key=lambda j: -row[j])
-        found.append(order[:k])
-    return torch.tensor(found)
+    rows = cosines(vectors, vectors).fill_diagonal_(-math.inf).tolist()
+    return torch.tensor([sorted(range(len(row)), key=lambda j: -row[j])[:k] for row in rows])
 
 
 def vectors_of(x: Tensor, k: int, power: float = 1.0) -> Tensor:
@@ -148,9 +145,8 @@ def test_ppmi_never(student, rng):
 @points(3, of="low_rank")
 def test_low_rank(student, rng):
     """The nearest matrix of rank k, first by hand, then of matrices made of singular vectors."""
-    nearest = double([[6, 8]] * 4)
-    check_result(student, "low_rank", dict(x=double(TALL), k=1), nearest, "out")
-    check_result(student, "low_rank", dict(x=double(TABLE), k=2), double(TABLE), "out")
+    for x, k, expected in ((TALL, 1, [[6, 8]] * 4), (TABLE, 2, TABLE)):
+        check_result(student, "low_rank", dict(x=double(x), k=k), double(expected), "out")
     for v, c, k in ((6, 5, 2), (4, 7, 3), (1, 3, 1), (5, 1, 1)):
         x, u, s, w = planted(rng, v, c, [90, 6.5, 3, 1, 0.25][: min(v, c)])
         expected = sum(s[i] * torch.outer(u[:, i], w[:, i]) for i in range(k))
@@ -183,6 +179,9 @@ def test_embed(student):
     cases += [(TALL, 1, 1.0, 100 * ones), (TALL, 2, 1.0, both), (TALL, 1, 0.5, 5 * ones)]
     for x, k, power, expected in cases:
         check_embedding(student, double(x), k, power, expected)
+    plain, given = (call(student, "embed", double(TABLE), 2, *power) for power in ((), (1.0,)))
+    text, why = "embed(x, k) must be embed(x, k, 1.0)", "1.0 is the stub's default of power."
+    require(torch.allclose(plain @ plain.T, given @ given.T), text, why, diagnosis="default")
 
 
 @points(2, of="embed")
@@ -201,8 +200,7 @@ def test_embed_random(student, rng):
 def test_cosine(student, rng):
     """The cosine of each row with each, first by hand."""
     inputs = dict(a=double(TABLE), b=double([[0, 3, 0], [6, 8, 0]]))
-    expected = double([[1, 0.8], [0, 0.36], [1, 0.8]])
-    check_result(student, "cosine", inputs, expected, "cosine")
+    check_result(student, "cosine", inputs, double([[1, 0.8], [0, 0.36], [1, 0.8]]), "cosine")
     for n, m, d in ((4, 6, 5), (1, 3, 2), (5, 2, 7)):
         a, b = rng.normal(n, d, mean=0.5), rng.normal(m, d, std=3)
         check_result(student, "cosine", dict(a=a, b=b), cosines(a, b), "cosine")
@@ -238,12 +236,12 @@ def at_angles(rng, degrees) -> Tensor:
 @points(1, of="nearest")
 def test_nearest(student, rng):
     """The nearest words in their order, for vectors of all lengths."""
-    vectors = at_angles(rng, [0, 10, 30, 90])
+    vectors = at_angles(rng, [0, 10, 30, 100])
     right = torch.tensor([[1, 2, 3], [0, 2, 3], [1, 0, 3], [2, 1, 0]])
     inputs = dict(vectors=vectors, k=3)
     check_result(student, "nearest", inputs, right, "neighbours", same_dtype=True)
-    # No two differences of two of these are alike (a Golomb ruler times 5°), so no cosines are.
-    ruler = [5 * mark for mark in (0, 1, 4, 9, 15, 22, 32, 34)]
+    # A Golomb ruler times 5.1°: no two differences are alike, so no cosines are, nor their sizes.
+    ruler = [5.1 * mark for mark in (0, 1, 4, 9, 15, 22, 32, 34)]
     for k, scale in ((1, 1.0), (3, 1.0), (7, 1.0), (7, 1e-9)):
         vectors = scale * at_angles(rng, ruler)[rng.permutation(8)]
         right = neighbours(vectors, k)
@@ -254,9 +252,9 @@ def test_nearest(student, rng):
 @points(1, of="nearest")
 def test_nearest_same_direction(student, rng):
     """Words of exactly the same direction are each other's nearest, and no word is its own."""
-    vectors = at_angles(rng, [0, 0, 50, 50, 120, 130, 150, 190])
+    vectors = at_angles(rng, [90, 90, 195, 195, 305, 325, 170, 150])
     vectors[1], vectors[3] = 2 * vectors[0], 0.5 * vectors[2]
-    right = torch.tensor([[1], [0], [3], [2], [5], [4], [5], [6]])
+    right = torch.tensor([[1], [0], [3], [2], [5], [4], [7], [6]])
     check_result(student, "nearest", dict(vectors=vectors, k=1), right, "neighbours")
     # All but itself; in the second one the first two words are opposite.
     for vectors in (at_angles(rng, [0, 25, 100]), double([[1, 0], [-2, 0], [1, 3]])):

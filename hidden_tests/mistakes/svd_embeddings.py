@@ -8,8 +8,11 @@ cooccurrence = mistakes(
     change("== sentence[d:] -> == sentence[:-d]", "counted across the ends of sentences"),
     change("== sentence[d:] -> >= sentence[d:] - 1", "the next sentence is counted, too"),
     change("counts + counts.T -> counts", "only the words after are counted: those before, too"),
-    change("window + 1) -> window)", "the farthest distance is left out"),
-    change("range(1, -> range(window or 1, ", "only the farthest distance counts: all count"),
+    change(
+        ("window + 1) -> window)", "min(window, len(tokens) - 1))"),
+        "the farthest distance is left out",
+    ),
+    change(("1, -> window or 1, ", "min(window, len(tokens) - 1) or 1, "), "only d = w is counted"),
     change(
         "counts.T -> counts.T - torch.bincount(pairs, minlength=vocab**2).view(vocab, vocab)",
         "the farthest place after a word is left out: a range ends before its end",
@@ -17,14 +20,9 @@ cooccurrence = mistakes(
     change("window + 1) -> window + 2)", "the window is one place too wide"),
     change("window + 1) -> len(tokens))", "the whole sentence is counted: a window has an end"),
     change("range(1, window -> range(1, (window or 1)", "window 0 is taken for 1: nobody is near"),
-    change(
-        "minlength=vocab**2) -> minlength=vocab**2).clamp(max=1)",
-        "equal pairs overwrite each other: with an index that is there twice, += adds only once",
-    ),
+    change("vocab**2) -> vocab**2).clamp(max=1)", "equal pairs overwrite each other: += adds once"),
     change("counts + counts.T -> ((counts + counts.T) > 0).long()", "how often is not counted"),
-    change(
-        "counts + counts.T -> (counts + counts.T).fill_diagonal_(0)", "the diagonal is set to 0"
-    ),
+    change("counts + counts.T -> (counts + counts.T).fill_diagonal_(0)", "the diagonal is all 0"),
     change("+ counts.T -> + counts.T.clone().fill_diagonal_(0)", "a word near itself counts once"),
     change(
         ("torch.bincount( -> 1 / d * torch.bincount(", "(window - d + 1) * torch.bincount("),
@@ -32,7 +30,10 @@ cooccurrence = mistakes(
         also="torch.int64 -> torch.float64",
     ),
     change(
-        "counts.T -> counts.T + tokens.bincount(minlength=vocab).diag()",
+        (
+            "counts.T -> counts.T + tokens.bincount(minlength=vocab).diag()",
+            "counts.T + 2 * tokens.bincount(minlength=vocab).diag()",
+        ),
         "each place is its own neighbour: only other places are near it",
     ),
     change(
@@ -62,16 +63,16 @@ ppmi = mistakes(
     change(".log() -> .log1p()", "the logarithm is of 1 + ratio: a ratio of 1 is chance, gives 0"),
     change(" / counts.sum() -> ", "the total is missing: counts are not probabilities"),
     change("counts.sum() -> counts.sum() ** 2", "divided by the total twice: once is right"),
-    change("(counts / -> counts / counts.sum() * (counts /", "p_ij is a factor: it is no average"),
+    change(" / counts.sum() -> / counts.numel()", "n counts the cells: it is the sum of counts"),
+    change("(counts / -> counts / counts.sum() * (counts /", "p_ij is a factor: PMI has none"),
+    change(("chance) -> (chance + 1))", "(chance + 1 / counts.sum()))"), "1 is added to chance"),
+    change("pmi.where( -> pmi.fill_diagonal_(0).where(", "the diagonal is set to 0"),
     change("log() -> log() / -(counts / counts.sum()).log()", "normalised PMI: nothing divides it"),
     change("by_word * by_context / counts.sum() -> by_word", "the context's share is missing"),
     change("counts.sum(0) -> counts.sum(1)"),
     change("by_word * by_context -> by_word * by_word.T"),
     change("sum(0) -> sum(int(len(counts) == len(counts.T)))", "q_j sums over the contexts"),
-    change(
-        "by_context / counts.sum() -> by_context**0.75 / (by_context**0.75).sum()",
-        "the contexts' frequencies are raised to ¾: q_j is as it is",
-    ),
+    change("sum(0) -> sum(0)**0.75", "q_j is raised to ¾", also="counts.sum() -> by_context.sum()"),
     change("counts > 0 -> counts >= 1", "counts below 1 are taken for none: only 0 is none"),
     change("/ chance) -> / chance.clamp(min=1))", "fewer than 1 by chance are taken for 1"),
 )
@@ -83,6 +84,8 @@ low_rank = mistakes(
     change("scaled @ vt[:k] -> x - scaled @ vt[:k]", "what is lost, x − out, is returned"),
     change("* s[:k] -> * s[:k] ** 2", "the singular values are applied twice: each term has one σ"),
     change("scaled @ vt[:k] -> u[:, -k:] * s[-k:] @ vt[-k:]", "the last k terms are kept"),
+    change("scaled @ vt[:k] -> s[k - 1] * u[:, k - 1].outer(vt[k - 1])", "only term k is kept"),
+    change("vt[:k] -> u[:, :k].T", "U is taken for V: the rows of Vᵀ are the v_i"),
     change("svd(x, -> svd(x - x.mean(0),", "the mean was subtracted first: nearest to x is asked"),
     change(
         "svd(x, -> svd(x - x.mean(0),",
@@ -103,14 +106,9 @@ embed = mistakes(
     change("s[:k] ** power -> s[:k] * power", "σ is multiplied by the power: it is raised to it"),
     change("s[:k] ** power -> s[:k] ** -power", "divided by the singular values: multiply"),
     change("s[:k] ** -> (s[:k] / s[0]) **", "σ is divided by the largest one: take it as it is"),
-    change(
-        "** power -> ** power / (u[:, :k] * s[:k] ** power).norm(dim=1, keepdim=True)",
-        "each vector has the length 1: lengths are kept",
-    ),
+    change("* weights -> * weights / (u[:, :k] * weights).norm(2, 1, True)", "all lengths are 1"),
     change("u, s, _ -> _, s, vt", "V is taken for U: the words are rows", also="u[:, -> vt.T[:,"),
-    change(
-        "s[:k] ** -> s[1 : k + 1] **", "the first axis is left out", also=":k] * -> 1 : k + 1] *"
-    ),
+    change("s[:k] ** -> s[1 : k + 1] **", "axis 1 is left out", also=":k] * -> 1 : k + 1] *"),
     change("s[:k] ** -> s[-k:] **", "the smallest σ are kept", also="u[:, :k] -> u[:, -k:]"),
     change("svd(x, -> svd(x - x.mean(0),", "the mean was subtracted: take lengths from the origin"),
     change("u[:, -> (u.T if len(u) == len(u.T) else u)[:, ", "rows of U: its columns are the u_i"),
@@ -118,21 +116,19 @@ embed = mistakes(
 )
 equivalent("embed", "matrices=False -> matrices=True", why="what is more is not used")
 
-TINY = "an ε is added to the lengths, or is the least of them: tiny vectors have a direction, too"
-
 cosine = mistakes(
     change("unit_a @ unit_b.T -> a @ b.T", "not divided by the lengths: this is the dot product"),
-    change("unit_a @ unit_b.T -> unit_a @ b.T", "the length of b is not divided out: both are"),
     change(
-        "unit_a @ unit_b.T -> (a / length_a) @ (b / length_b).T",
-        "0/0 for a row of zeros: it has the cosine 0 with everything",
+        ("unit_a @ unit_b.T -> unit_a @ b.T", "(unit_a @ b.T).clamp(-1, 1)"),
+        "the length of b is not divided out: both are",
     ),
+    change("unit_a @ unit_b.T -> (a / length_a) @ (b / length_b).T", "0/0 of a zero row is NaN"),
     change(
         (
             "unit_a @ unit_b.T -> (a / (length_a + 1e-8)) @ (b / (length_b + 1e-8)).T",
             "a @ b.T / (length_a * length_b.T + 1e-8)",
         ),
-        TINY,
+        "an ε is added to the lengths, or is the least of them: tiny vectors have a direction, too",
     ),
     change(
         "unit_a @ unit_b.T -> (a @ b.T / ((length_a * length_b.T) **2) **0.5).nan_to_num(0, 0, 0)",
@@ -143,17 +139,13 @@ cosine = mistakes(
         "the lengths of the columns are divided out: a vector is a row",
     ),
     change("a.norm( -> a.norm(1, ", "the length of a is a sum of absolute values: a root it is"),
+    change("b.norm( -> b.norm(1, ", "the length of b is a sum of absolute values: a root it is"),
     change("/ length_b) -> / length_b**2)", "the root is missing from the length of b"),
     change("unit_a @ unit_b.T -> (a / a.norm()) @ (b / b.norm()).T", "one length for all rows"),
+    change("length_a) -> length_a**2)", "the roots are missing", also="length_b) -> length_b**2)"),
     change(
-        "/ length_a) -> / length_a**2)",
-        "the root is missing from the lengths",
-        also="/ length_b) -> / length_b**2)",
-    ),
-    change(
-        "length_a = a.norm -> a = a - a.mean(1, keepdim=True)\n    length_a = a.norm",
+        "unit_a @ unit_b.T -> torch.corrcoef(torch.cat([a, b]))[: len(a), len(a) :].nan_to_num()",
         "the mean of each row is subtracted: that is the correlation",
-        also="length_b = b.norm -> b = b - b.mean(1, keepdim=True)\n    length_b = b.norm",
     ),
     change("unit_a @ unit_b.T -> (unit_a @ unit_b.T).abs()", "the sign is dropped: −1 is opposite"),
     change("unit_a @ unit_b.T -> 1 - unit_a @ unit_b.T", "this is the distance: 1 − cosine"),
@@ -164,11 +156,18 @@ cosine = mistakes(
 nearest = mistakes(
     change("similarity.masked_fill(itself, -torch.inf) -> similarity", "the word itself is found"),
     change(
-        "-torch.inf) -> 0)", "the word itself comes before negative cosines: 0 is not below them"
+        (
+            "-torch.inf) -> 0)",
+            "topk(k, dim=1).indices -> masked_fill(itself, 0).argsort(1, descending=True)[:, :k]",
+        ),
+        "the word itself comes before negative cosines: 0 is not below them",
     ),
     change("-torch.inf) -> -1)", "the word itself is as near as an opposite one: −1 is a cosine"),
     change(
-        "others.topk(k, dim=1).indices -> similarity.topk(k + 1, dim=1).indices[:, 1:]",
+        (
+            "others.topk(k, dim=1).indices -> similarity.topk(k + 1, dim=1).indices[:, 1:]",
+            "similarity.argsort(dim=1, descending=True)[:, 1 : k + 1]",
+        ),
         "the first is taken for the word itself: another may have the same direction",
     ),
     change(
@@ -177,7 +176,8 @@ nearest = mistakes(
     ),
     change("cosine(vectors, vectors) -> vectors @ vectors.T", "ordered by dot products"),
     change("cosine(vectors, vectors) -> -torch.cdist(vectors, vectors)", "ordered by distances"),
-    change("cosine(vectors, vectors) -> -cosine(vectors, vectors)", "the farthest are returned"),
+    change(("= cosine -> = -cosine", "k, -> k, largest=False, "), "the farthest are returned"),
+    change("topk(k, dim=1).indices -> argsort(0, descending=True)[:, :k]", "sorted along axis 0"),
     change("cosine(vectors, vectors) -> cosine(vectors, vectors).abs()", "opposite counts as near"),
     change("indices -> indices.flip(1)", "the nearest come last: they come first"),
     change("(k, dim=1).indices -> (k, dim=1).values", "the cosines are returned, not the words"),
