@@ -37,6 +37,7 @@ step_decay = mistakes(
         "t / period is rounded to the nearest: only periods that are over count",
     ),
     change("t // period -> math.ceil(t / period)", "t / period is rounded up"),
+    change("**steps -> ** (steps + 1)", "the factor comes once too often: at t = 0 there is none"),
     change(
         ("factor**steps -> factor * steps", "(factor * steps or 1)", "max(0, 1 - factor * steps)"),
         "the factor counts once: the rate is multiplied by it as often as there were steps",
@@ -52,6 +53,7 @@ exponential_decay = mistakes(
     change("math.exp(-rate * t) -> rate**t", "this is lr · rateᵗ: the base is e"),
     change("math.exp -> 2 ** ", "this halves every 1 / rate epochs: the base is e"),
     change("math.exp(-rate * t) -> (1 - rate) ** t", "this is lr · (1 − rate)ᵗ: take e^(−rate)"),
+    change("-rate * t) -> -rate) * t", "t stands outside of the exponent: it belongs inside"),
     change("lr * math.exp(-rate * t) -> lr / math.exp(rate * t)"),
 )
 
@@ -63,6 +65,7 @@ inverse_time_decay = mistakes(
     change("rate * t) -> rate) * t", "this is lr / (1 + rate) · t: mind the bracket"),
     change("(1 + rate * t) -> (1 + rate) ** t", "lr / (1 + rate)ᵗ: that is exponential decay"),
     change("(1 + rate * t) -> math.sqrt(1 + rate * t)", "this is lr / √(1 + rate · t): no root"),
+    change("rate * t) -> lr * rate * t)", "lr is a factor of rate · t, too: it stands above only"),
     change("lr / ( -> lr * (", "the rate grows: what grows with t stands below lr"),
 )
 
@@ -87,6 +90,7 @@ triangular = mistakes(
     change(
         (
             "* share -> * (t / half_cycle % 1)",
+            "* (1 if elapsed == half_cycle else t / half_cycle % 1)",
             "* elapsed / (2 * half_cycle)",
             "* elapsed / half_cycle * (elapsed <= half_cycle)",
         ),
@@ -97,10 +101,7 @@ triangular = mistakes(
         "only whole half cycles count (//): between the corners lies a straight line",
     ),
     change("* share -> * 0", "lr_min for ever: was the number of the cycle not rounded down?"),
-    change(
-        ("t % (2 * half_cycle) -> t", "min(t, 2 * half_cycle)"),
-        "there is only one cycle: it must repeat",
-    ),
+    change(("t % (2 * half_cycle) -> t", "min(t, 2 * half_cycle)"), "one cycle only: it repeats"),
     change(
         "* share -> * share * half_cycle",
         "too steep: the way from lr_min to lr_max takes half_cycle epochs, not one",
@@ -119,6 +120,8 @@ triangular = mistakes(
 
 restart_cycle = mistakes(
     change("period *= mult -> pass", SAME_LENGTH),
+    change("t -= period -> t -= period * mult", "the length grows too early: subtract first"),
+    change("while -> while mult > 1 and", "mult = 1 has no restarts: its cycles repeat, too"),
     change("while -> if", "only the first restart is looked for: repeat until t lies in the cycle"),
     change(
         "while -> later = period * mult\n    while",
@@ -135,9 +138,7 @@ restart_cycle = mistakes(
         "t >= period -> t > period",
         "a restart belongs to the cycle that it opens: elapsed is 0 there, never length",
     ),
-    change(
-        "return t, -> return start,", "elapsed must start again from 0 at every restart", also=START
-    ),
+    change("return t, -> return start,", "elapsed starts again at 0 at every restart", also=START),
     change(
         "return t, -> return start % period,",
         "not the remainder of t by the length: the cycles before were shorter",
@@ -157,15 +158,14 @@ restart_cycle = mistakes(
             "period *= mult -> period += first",
             "period += first * (mult - 1)",
             "period += mult",
+            "period += mult if mult > 1 else 0",
             "k += 1\n        period = k * mult * first",
         ),
         "the lengths grow by the same amount: each is mult times the one *before*",
         also="while -> first, k = period, 0\n    while",
     ),
     change("return t, period -> return t, period / mult", "the length is that of the cycle before"),
-    change(
-        "return t, -> return period - t,", "this is what is left of the cycle: how much is over?"
-    ),
+    change("return t, -> return period - t,", "this is what is left of the cycle: what is over?"),
     change("return t, -> return t / period,", "asked for in epochs, not as a share of the cycle"),
     change("return t, period -> return period, t"),
     change(("t < 0 or  -> ", " or mult < 1 -> ", "t < 0 or period <= 0 or mult < 1 -> False")),
@@ -209,9 +209,7 @@ cosine_restarts = mistakes(
     change(("(t, period -> (int(t), period", "* elapsed -> * int(elapsed)"), WHOLE),
     change("math.pi -> 2 * math.pi", "a whole wave in a cycle: half leads from lr_max to lr_min"),
     change("math.pi -> math.pi / 2", "a quarter of a wave: it ends halfway, half a wave at lr_min"),
-    change(
-        "1 + math.cos(angle)) / 2 -> 1 - elapsed / length)", "a straight line: half a wave is due"
-    ),
+    change("1 + math.cos(angle)) / 2 -> 1 - elapsed / length)", "a straight line, not half a wave"),
     change("math.pi *  -> ", "the angle must go from 0 to π, not to 1"),
     change(
         ("(1 + math.cos(angle)) / 2 -> math.cos(angle) / 2", "math.cos(angle)"),
@@ -260,6 +258,7 @@ linear_warmup = mistakes(
     change("t >= warmup -> t >= warmup - 2", "the full rate comes too early: at t = warmup − 1"),
     change("/ warmup -> / warmup * (t + 1) / warmup", "the share is squared: equal steps are due"),
     change("t >= warmup -> t >= warmup > 0"),
+    change("return lr\n -> return lr * (warmup > 0)\n", "warmup = 0 gives 0: it gives lr at once"),
 )
 
 
