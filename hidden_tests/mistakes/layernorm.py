@@ -14,6 +14,10 @@ SWAPPED = "the gradients of gamma and beta are swapped"
 layernorm_forward = mistakes(
     change("x.mean(-1 -> x.mean(0", AXIS, also="square().mean(-1 -> square().mean(0"),
     change("x.mean(-1 -> x.mean(0", "μ is the mean of a column: it is that of a row"),
+    change("square().mean(-1 -> square().mean(0", "σ² is that of a column: it is that of a row"),
+    change("x.mean(-1 -> x.mean(1 % x.ndim", "μ is taken along axis 1: features are the last axis"),
+    change("square().mean(-1 -> square().mean(1 % x.ndim", "σ² is taken along axis 1"),
+    change("x.mean(-1, keepdim=True) -> x.mean()", "μ is the mean of the whole batch"),
     change("x.mean(-1, keepdim=True) -> x.mean(-1)"),
     change(
         "x.mean(-1 -> x.mean(1 % x.ndim",
@@ -55,9 +59,7 @@ layernorm_forward = mistakes(
     ),
     change("(var + eps).rsqrt() -> var.rsqrt()", "eps is missing: without spread the row is 0/0"),
     change("(var + eps) -> var.clamp(min=eps)", "eps is a floor here: it is added to the variance"),
-    change(
-        "x - mean -> x", "the mean is not subtracted, in the variance neither: that is RMS norm"
-    ),
+    change("x - mean -> x", "the mean is not subtracted, in σ² neither: that is RMS norm"),
     change(
         "centred.square().mean(-1, keepdim=True) -> centred.square().mean()",
         "one variance for all rows: each row has its own",
@@ -85,14 +87,8 @@ layernorm_forward = mistakes(
 )
 
 layernorm_backward = mistakes(
-    change(
-        "g - mean_g - x_hat * mean_gx -> g",
-        "the mean and the variance are held constant: they depend on x too",
-    ),
-    change(
-        "g - mean_g -> g",
-        "the path through the mean is missing: each x moves it, and with it the whole row",
-    ),
+    change("g - mean_g - x_hat * mean_gx -> g", "μ and σ² are held constant: they depend on x too"),
+    change("g - mean_g -> g", "the path through the mean is missing: each x moves it, so all"),
     change(
         " - x_hat * mean_gx -> ",
         "the path through the variance is missing: each x moves it, and with it the whole row",
@@ -124,6 +120,11 @@ layernorm_backward = mistakes(
         "the average of g · x̂ is over D − 1: σ² is over D, and its derivative too",
     ),
     change("inv_std * (g -> inv_std.square() * (g", "the factor s is there twice"),
+    change("inv_std * (g -> inv_std**3 * (g", "the factor s is there three times: once is enough"),
+    change("inv_std * (g -> 1 / inv_std * (g", "s divides, or the cache holds σ: s multiplies"),
+    change("(g * x_hat) -> (dout * x_hat)", "the average of g · x̂ has dout for g: γ belongs in it"),
+    change("= g.mean( -> = g.shape[-1] / len(g) * g.mean(", "g is divided by N: a row has D"),
+    change("= (g * x_hat) -> = g.shape[-1] / len(g) * (g * x_hat)", "g · x̂ is divided by N"),
     change(
         "(g - mean_g - x_hat * mean_gx) -> (g - mean_g) - x_hat * mean_gx",
         "the last term lacks the factor s: all three paths have it",
@@ -168,6 +169,8 @@ layernorm_backward = mistakes(
     change("g.mean( -> g.sum(", "g is summed over the row: μ has a factor 1/D"),
     change("(dout * x_hat).reshape(-1, d).sum(0) -> (dout * x_hat).sum(-1)"),
     change("dout.reshape(-1, d).sum(0) -> dout.sum(-1)"),
+    change("(dout * x_hat) -> dout", "gamma's gradient lacks x̂: y = γ x̂ + β, so the slope is x̂"),
+    change("= dout.reshape -> = (dout * x_hat).reshape", "beta's gradient has a factor x̂"),
     change("= (dout -> = (g", "gamma is in its own gradient: y = γ x̂ + β, so the slope is x̂"),
     change("x_hat).reshape(-1, d).sum(0) -> x_hat).reshape(-1, d).mean(0)", AVERAGED),
     change("dout.reshape(-1, d).sum(0) -> dout.reshape(-1, d).mean(0)", AVERAGED),
@@ -211,6 +214,10 @@ layernorm2d_forward = mistakes(
         "gamma.flatten(), beta.flatten() -> gamma.T.flatten(), beta.T.flatten()",
         "gamma and beta are joined column by column, the values of x row by row",
     ),
+    change(
+        "gamma.flatten(), beta.flatten() -> beta.flatten(), gamma.flatten()",
+        "gamma and beta have changed places",
+    ),
     change("gamma.flatten() -> gamma.T.flatten()", "gamma alone is joined column by column"),
     change("beta.flatten() -> beta.T.flatten()", "beta alone is joined column by column"),
     change("x.flatten(-2) -> x"),
@@ -230,6 +237,21 @@ def layernorm2d_forward(x, gamma, beta, eps=1e-5):
     inv_std = (x.var(-1, correction=0).mean(-1)[..., None, None] + eps).rsqrt()
     x_hat = (x - x.mean((-2, -1), keepdim=True)) * inv_std
     return gamma * x_hat + beta, (x_hat.flatten(-2), inv_std.squeeze(-1), gamma.flatten())
+
+
+@mistake("σ² is over T·D − 1: it describes the values that are here, so it is over T·D")
+def layernorm2d_forward(x, gamma, beta, eps=1e-5):
+    inv_std = (x.var((-2, -1), keepdim=True) + eps).rsqrt()
+    x_hat = (x - x.mean((-2, -1), keepdim=True)) * inv_std
+    return gamma * x_hat + beta, (x_hat.flatten(-2), inv_std.squeeze(-1), gamma.flatten())
+
+
+@mistake("each position has a variance of its own: there is one for all T·D values")
+def layernorm2d_forward(x, gamma, beta, eps=1e-5):
+    centred = x - x.mean((-2, -1), keepdim=True)
+    inv_std = (centred.square().mean(-1, keepdim=True) + eps).rsqrt().expand_as(x).flatten(-2)
+    x_hat = centred.flatten(-2) * inv_std
+    return gamma * x_hat.reshape(x.shape) + beta, (x_hat, inv_std, gamma.flatten())
 
 
 @mistake("normalised along one axis after the other: there is one μ and one σ² for all T·D values")
@@ -257,6 +279,24 @@ layernorm2d_backward = mistakes(
         "the values come in the order of columns: those of x were joined row by row",
     ),
     change("dgamma.reshape(shape) -> dgamma.reshape(shape).sum(0)"),
+    change(
+        "shape = -> g = cache[1] * cache[2] * dout.flatten(-2)\n    "
+        "dx = g - dout.shape[-2] * (g - dx)\n    shape =",
+        "the sums over T·D values are divided by D: by their number",
+    ),
+    change(
+        ("shape = -> k = 1\n    shape =", "k = dout.shape[-2]\n    shape ="),
+        "g is averaged along D alone: over all T·D values",
+        also="return -> g = dout * cache[2].reshape(shape)\n    g = g.mean((-2, -1), True) - "
+        "g.mean(-1, True) / k\n    dx += cache[1] * g.expand_as(dout).flatten(-2)\n    return",
+    ),
+    change(
+        ("shape = -> k = 1\n    shape =", "k = dout.shape[-2]\n    shape ="),
+        "g · x̂ is averaged along D alone: over all T·D values",
+        also="return -> g = dout * (cache[0] * cache[2]).reshape(dout.shape)\n    "
+        "g = g.mean((-2, -1), True) - g.mean(-1, True) / k\n    "
+        "dx += cache[1] * cache[0] * g.expand_as(dout).flatten(-2)\n    return",
+    ),
     change(
         "dgamma.reshape(shape) -> dgamma.reshape(shape).sum(0).expand(shape)",
         "gamma's gradient is summed over the positions: each has a gamma of its own",
