@@ -9,6 +9,7 @@ from gradus.mistakes.written import alternative, change, equivalent, mistake, mi
 NOT_A_NUMBER = "NaN for a large x: exp(x) is infinite there, and ∞ / ∞ is NaN"
 VALUE = "dout is multiplied by f(x): it should be by f′(x)"
 MASK = "the mask is taken from dout: it is x that decides"
+FROM_X = "your formula for the slope needs the output y, and gets x: what is in the cache?"
 LEFT_SIDE = "at x = 0 the slope is that of the left side"
 
 sigmoid_forward = mistakes(
@@ -25,17 +26,14 @@ sigmoid_backward = mistakes(
 )
 
 
-@mistake(
-    "your formula for the slope needs the output y, and gets x: what is in the cache?",
-    of="sigmoid_backward",
-)
+@mistake(FROM_X, of="sigmoid_backward")
 class SigmoidFromInput:
     def sigmoid_forward(x):
         return 1 / (1 + (-x).exp()), x
 
 
 tanh_backward = mistakes(
-    change("_, y -> y, _", "your formula for the slope needs y, and gets x: what is in the cache?"),
+    change("_, y -> y, _", FROM_X),
     change("y * y -> torch.tanh(y) ** 2", "tanh is applied to its own output: the cache holds y"),
     change("1 - y * y -> y * (1 - y)", "y (1 − y) is the slope of the sigmoid: tanh has 1 − y²"),
     change("y * y -> y", "the square is missing: 1 − y²"),
@@ -63,11 +61,14 @@ selu_constants = mistakes(
     change("return alpha -> return round(alpha, 5)", "rounded: seven decimals are asked for"),
     change("return alpha -> return round(alpha, 6)", "rounded: seven decimals are asked for"),
     change("return alpha, scale -> return scale, alpha"),
+    change("square = below -> square = 2 * below", "right of 0 the mean of z² is ½: this takes 1"),
+    change("- 2 * below -> - below", "the middle term of (eᶻ − 1)² is −2eᶻ: the 2 is missing"),
     change("**-0.5 -> **-1", "this is λ²: did the root get lost?"),
     change("**-0.5 -> **0.5", "upside down: the mean of f² is λ² times this, and is to be 1"),
     change("**-0.5 -> ", "upside down, and the root got lost: the mean of f² is λ² times this"),
 )
 
+MINUS = "the brackets are missing: α multiplies exp(x) − 1"
 elu_forward = mistakes(
     change("x, left -> x, left / scale", "the scale multiplies both sides of 0"),
     change("x, left -> x / scale, left", "the scale multiplies both sides of 0"),
@@ -75,9 +76,9 @@ elu_forward = mistakes(
     change("alpha * torch -> torch", "alpha is missing"),
     change("alpha * torch.expm1( -> torch.expm1(alpha * ", "α multiplies x, not exp(x) − 1"),
     change("x, left -> x, 0 * x", "negative inputs are cut off: ELU is not a ReLU"),
-    change("torch.expm1(x) -> x.exp() - 1", "the brackets are missing: α multiplies exp(x) − 1"),
+    change(("torch.expm1(x) -> x.exp() - 1", "x, left -> x + alpha - 1, left + alpha - 1"), MINUS),
     change("torch.expm1(x) -> x.exp()", "the −1 is missing: the two sides meet at 0"),
-    change("torch.where(on, x, left) -> (on * x + ~on * left)"),
+    change("torch.where(on, x, left) -> (on * x + ~on * left)", "NaN for a large x: that is ∞ · 0"),
 )
 
 elu_backward = mistakes(
@@ -98,6 +99,7 @@ elu_backward = mistakes(
 )
 
 OF_SIGMOID = "g (1 − g) is the slope of the sigmoid: this gate is Φ"
+OF_TANH = "g′ is that of the tanh form: the exact GELU has φ(x)"
 NOT_DONE = "the chain rule goes through u: its derivative is missing or incomplete"
 TANH_FORM = "this is GELU's tanh form, and the exact GELU is wanted"
 SWISH_1 = "this is Swish, and the exact GELU is wanted"
@@ -113,6 +115,8 @@ gated_forward = mistakes(
     change("(1 + torch.erf(x / math.sqrt(2))) / 2 -> sigmoid_forward(1.702 * x)[0]", ROUGH),
     change("x * g -> g", "this is the gate, not x times the gate"),
     change("x / math.sqrt(2) -> x", "Φ(x) is ½ [1 + erf(x / √2)]: the √2 is missing"),
+    change("math.sqrt(2 / math.pi) -> math.sqrt(2) / math.pi", "the root goes over π, too: √(2/π)"),
+    change("sigmoid_forward(x) -> sigmoid_forward(1.702 * x)", "σ(1.702 x) is GELU's: here σ(x)"),
     change("math.sqrt(2 / math.pi) -> 2 / math.pi", "the root of √(2/π) is missing"),
     change("math.sqrt(2 / math.pi) * -> ", "√(2/π) is missing: u = √(2/π) (x + 0.044715 x³)"),
     change("raise ValueError( -> g = str("),
@@ -125,21 +129,17 @@ gated_backward = mistakes(
     change("dout * ( -> (", "dout is not used: this is f′(x) alone"),
     change("g + x * dg -> x * g", VALUE),
     change("(-x * x / 2).exp() / math.sqrt(2 * math.pi) -> g * (1 - g)", OF_SIGMOID),
-    change(
-        "(-x * x / 2).exp() / math.sqrt(2 * math.pi) -> "
-        "g * (1 - g) * math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * x * x)",
-        "g′ is that of the tanh form: the exact GELU has φ(x)",
-    ),
+    change('"gelu": -> "":', OF_TANH, also='"gelu_tanh": -> "gelu_tanh" | "gelu":'),
     change("(-x * x / 2).exp -> (-x * x).exp", "φ has exp(−x²/2): the ½ is missing"),
     change("/ math.sqrt(2 * math.pi) -> ", "φ has the factor 1/√(2π)"),
     change("math.sqrt(2 * math.pi) -> (2 * math.pi)", "φ has 1/√(2π): the root is missing"),
     change("math.sqrt(8 / math.pi) -> (8 / math.pi)", "the root is missing: u begins with √(2/π)"),
-    change(
-        '"swish":\n            dg = g * -> "swish":\n            dg = ',
-        "1 − g is only a part of the sigmoid's slope: it is g (1 − g)",
-    ),
+    change("g * (1 - g)\n -> 1 - g\n", "1 − g is a part of the sigmoid's slope: it is g (1 − g)"),
     change("math.sqrt(8 / math.pi) -> 2", "the chain rule goes through u: √(2/π) is missing"),
     change("* (1 + 3 * 0.044715 * x * x) -> ", "the chain rule goes through u: so does x³"),
+    change("math.sqrt(8 / math.pi) -> math.sqrt(8) / math.pi", "the root goes over π, too: √(2/π)"),
+    change("dg = g * (1 - g) * -> dg = 2 * g * (1 - g) *", "the ½ of ½ [1 + tanh u] is missing"),
+    change('"gelu": -> "gelu" | "gelu_tanh":', "φ is the exact gate's slope: tanh has its own"),
     change("3 * 0.044715 -> 0.044715", "the derivative of x³ is 3x²: the 3 is missing"),
     change("* math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * x * x) -> ", NOT_DONE),
     change('= cache -> = gated_forward(cache[0], "gelu")[1]', "this is the exact GELU's slope"),
@@ -150,6 +150,7 @@ gated_backward = mistakes(
 maxout_backward = mistakes(
     change("* first -> * cache**0", "all pieces get it: only the largest made the output"),
     change("* first -> / cache.shape[-1] * cache**0", "all pieces share it: one made the output"),
+    change("best = -> cache = cache.abs()\n    best =", "the largest size wins: mind the signs"),
     change("* first -> * top", "each of equal pieces gets all of it: only the first should"),
     change("* first -> * top / top.sum(-1, True)", "equal pieces share it: the first gets all"),
     change("< 2 -> == top.sum(-1, True)", "the last of equal pieces gets it: the first should"),
@@ -171,7 +172,7 @@ bru_forward = mistakes(
     ),
     change("r * r -> r", "the factor of x under the root is r², not r"),
     change("r * x).exp -> x).exp", "the exponent is r x, not x"),
-    change("torch.where(right, root, left) -> (right * root + ~right * left)"),
+    change("torch.where(right, root, left) -> (right * root + ~right * left)", "∞ · 0 is NaN"),
     change("r <= 0 -> r < 0"),
 )
 
@@ -200,7 +201,7 @@ dead_and_saturated = mistakes(
 EARLY = "w2 is changed before the gradient has gone down through it"
 RELU_FOR_ALL = "ReLU's slope is taken for every activation: each has its own backward"
 train = mistakes(
-    change("params = tuple( -> tuple(", "the parameters stay where they are"),
+    change("params = tuple( -> tuple(", "it stays where it was: no step is made"),
     change("dz = backward -> w2 = w2 - lr * h.T @ dlogits\n        dz = backward", EARLY),
     change("backward(dlogits @ w2.T, cache) -> (dlogits @ w2.T) * (h > 0)", RELU_FOR_ALL),
     change("backward(dlogits @ w2.T, cache) -> dlogits @ w2.T", "f′ is left out on the way down"),
