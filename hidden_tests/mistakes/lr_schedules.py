@@ -21,22 +21,18 @@ step_decay = mistakes(
         "t // period -> (t + 1) // period",
         "the steps come too early: epochs count from 0, the first period is 0 … period − 1",
     ),
-    change(
-        "t // period -> max((t - 1) // period, 0)",
-        "the steps come an epoch too late: epochs count from 0, not from 1",
-    ),
+    change("t // period -> max((t - 1) // period, 0)", "the steps come late: epochs count from 0"),
     change("t // period -> int(t) // period", WHOLE),
     change("t // period -> t // max(int(period), 1)", PERIOD),
     change("t // period -> t", "the rate falls in every epoch: what is the period for?"),
-    change(
-        "t // period -> min(t // period, 1)",
-        "the rate falls once and never again: it falls after every period",
-    ),
+    change("t // period -> min(t // period, 1)", "the rate falls only once: every period counts"),
     change(
         "t // period -> round(t / period)",
         "t / period is rounded to the nearest: only periods that are over count",
     ),
     change("t // period -> math.ceil(t / period)", "t / period is rounded up"),
+    change("**steps -> ** max(steps - 1, 0)", "the first step is missed"),
+    change("lr * factor**steps -> (lr * factor) ** steps", "lr is raised to the power, too"),
     change("**steps -> ** (steps + 1)", "the factor comes once too often: at t = 0 there is none"),
     change(
         ("factor**steps -> factor * steps", "(factor * steps or 1)", "max(0, 1 - factor * steps)"),
@@ -61,6 +57,7 @@ inverse_time_decay = mistakes(
     change(("1 + rate * t -> rate * t or 1", "max(1, rate * t)"), "the 1 is not added to rate · t"),
     change("rate * t -> (t / rate if rate else 0)", "rate divides t: it is a factor of t"),
     change("rate * t -> t", "this is lr / (1 + t): where is rate?"),
+    change("lr / (1 + rate * t) -> lr * (1 - rate * t)", "a straight line: it would fall below 0"),
     change("(1 + rate * t) -> 1 + rate * t", "this is lr / 1 + rate · t: mind the bracket"),
     change("rate * t) -> rate) * t", "this is lr / (1 + rate) · t: mind the bracket"),
     change("(1 + rate * t) -> (1 + rate) ** t", "lr / (1 + rate)ᵗ: that is exponential decay"),
@@ -115,6 +112,8 @@ triangular = mistakes(
         "this is a triangle from 0, cut off at lr_min: its foot is lr_min",
     ),
     change("t % -> int(t) %", WHOLE),
+    change("t % -> (t + 1) %", "an epoch too early: t = 0 has lr_min"),
+    change("half_cycle)\n -> half_cycle - 1 or 1)\n", "the cycle is an epoch short: no − 1"),
     change(("lr_min > lr_max -> lr_min >= lr_max", "False")),
 )
 
