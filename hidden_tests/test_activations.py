@@ -226,8 +226,7 @@ def test_dead_and_saturated(student, rng):
         inputs = dict(slopes=s, tol=tol)
         check_result(student, "dead_and_saturated", inputs, shares(s, tol), ("dead", "saturated"))
     for bad in (slopes[0], slopes[None]):
-        when = f"slopes has the shape {tuple(bad.shape)}"
-        check_raises(student, "dead_and_saturated", bad, when=when)
+        check_raises(student, "dead_and_saturated", bad, when=f"slopes is {tuple(bad.shape)}")
 
 
 CURVES = {"relu": torch.relu, "swish": F.silu, "selu": F.selu, "tanh": torch.tanh}

@@ -54,12 +54,11 @@ leaky_relu_backward = mistakes(
     change("dout, slope * dout -> x**0, slope", "dout is not used: this is f′(x) alone"),
 )
 
+ROUNDED = "rounded: seven decimals are asked for"
 selu_constants = mistakes(
-    change("return alpha -> return round(alpha, 2)", "rounded: seven decimals are asked for"),
-    change("return alpha -> return round(alpha, 3)", "rounded: seven decimals are asked for"),
-    change("return alpha -> return round(alpha, 4)", "rounded: seven decimals are asked for"),
-    change("return alpha -> return round(alpha, 5)", "rounded: seven decimals are asked for"),
-    change("return alpha -> return round(alpha, 6)", "rounded: seven decimals are asked for"),
+    change(("return alpha -> return round(alpha, 2)", "return round(alpha, 3)"), ROUNDED),
+    change(("return alpha -> return round(alpha, 4)", "return round(alpha, 5)"), ROUNDED),
+    change("return alpha -> return round(alpha, 6)", ROUNDED),
     change("return alpha, scale -> return scale, alpha"),
     change("square = below -> square = 2 * below", "right of 0 the mean of z² is ½: this takes 1"),
     change("- 2 * below -> - below", "the middle term of (eᶻ − 1)² is −2eᶻ: the 2 is missing"),
@@ -77,7 +76,7 @@ elu_forward = mistakes(
     change("alpha * torch.expm1( -> torch.expm1(alpha * ", "α multiplies x, not exp(x) − 1"),
     change("x, left -> x, 0 * x", "negative inputs are cut off: ELU is not a ReLU"),
     change(("torch.expm1(x) -> x.exp() - 1", "x, left -> x + alpha - 1, left + alpha - 1"), MINUS),
-    change("torch.expm1(x) -> x.exp()", "the −1 is missing: the two sides meet at 0"),
+    change(("torch.expm1(x) -> x.exp()", "x, left -> x + alpha, left + alpha"), "the −1 is lost"),
     change("torch.where(on, x, left) -> (on * x + ~on * left)", "NaN for a large x: that is ∞ · 0"),
 )
 
@@ -118,6 +117,7 @@ gated_forward = mistakes(
     change("math.sqrt(2 / math.pi) -> math.sqrt(2) / math.pi", "the root goes over π, too: √(2/π)"),
     change("sigmoid_forward(x) -> sigmoid_forward(1.702 * x)", "σ(1.702 x) is GELU's: here σ(x)"),
     change("math.sqrt(2 / math.pi) -> 2 / math.pi", "the root of √(2/π) is missing"),
+    change("(x + 0.044715 * x**3) -> x + 0.044715 * x**3", "√(2/π) multiplies x³, too: brackets"),
     change("math.sqrt(2 / math.pi) * -> ", "√(2/π) is missing: u = √(2/π) (x + 0.044715 x³)"),
     change("raise ValueError( -> g = str("),
 )
@@ -128,6 +128,7 @@ gated_backward = mistakes(
     change("x * dg -> dg", "product rule: the second term is x·g′(x)"),
     change("dout * ( -> (", "dout is not used: this is f′(x) alone"),
     change("g + x * dg -> x * g", VALUE),
+    change("g + x * dg -> x * g + dg", "x belongs to g′: the product rule gives g + x·g′(x)"),
     change("(-x * x / 2).exp() / math.sqrt(2 * math.pi) -> g * (1 - g)", OF_SIGMOID),
     change('"gelu": -> "":', OF_TANH, also='"gelu_tanh": -> "gelu_tanh" | "gelu":'),
     change("(-x * x / 2).exp -> (-x * x).exp", "φ has exp(−x²/2): the ½ is missing"),
@@ -189,7 +190,7 @@ bru_backward = mistakes(
 dead_and_saturated = mistakes(
     change("amin(0) -> amax(0)", "flat for one example is not dead: it must be flat for all"),
     change("flat.amin(0) -> (slopes.abs().mean(0) <= tol).double()", "flat on average is not dead"),
-    change("amin(0) -> amin(1)", "these are examples that are flat in all units: *units* are dead"),
+    change("amin(0) -> amin(1)", "a unit counts alone: dead is one that is flat for all examples"),
     change("amin(0).mean -> amin(0).sum", "a count of units: shares are wanted"),
     change("flat.mean -> flat.sum", "a count of entries: shares are wanted"),
     change("float(flat.mean -> float(flat.amax(0).mean", "units are counted: entries are wanted"),

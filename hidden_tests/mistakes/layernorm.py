@@ -54,7 +54,7 @@ layernorm_forward = mistakes(
         "the mean distance from μ is used: the standard deviation is the root of the mean square",
     ),
     change(
-        "(var + eps).rsqrt() -> 1 / (var.sqrt() + eps)",
+        ("(var + eps).rsqrt() -> 1 / (var.sqrt() + eps)", "var.rsqrt() + eps"),
         "eps stands outside the root: it is added to the variance",
     ),
     change("(var + eps).rsqrt() -> var.rsqrt()", "eps is missing: without spread the row is 0/0"),
@@ -110,6 +110,7 @@ layernorm_backward = mistakes(
         "the path through the variance has twice its size: the root's ½ takes the square's 2 away",
     ),
     change("* mean_gx -> * inv_std.square() * mean_gx", "the last term has a factor s² too many"),
+    change("= g.mean( -> = g.shape[-1] / (g.shape[-1] - 1) * g.mean(", "g is averaged over D − 1"),
     change("= g.mean(-1 -> = g.mean(0", "g is averaged over the rows: average its features"),
     change("x_hat).mean(-1 -> x_hat).mean(0", "g · x̂ is averaged over the rows: over the features"),
     change("inv_std * (g -> (g", "the factor s is missing: dividing by σ divides the gradient too"),
