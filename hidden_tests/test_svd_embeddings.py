@@ -79,9 +79,10 @@ STAND_INS = {
 
 
 def corpus(rng, lengths, vocab) -> tuple[Tensor, Tensor]:
-    """Random words in sentences of these lengths."""
+    """Random words in sentences of these lengths, and at the end the last one."""
     sentence = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
-    return rng.integers(len(sentence), high=vocab), sentence
+    words = rng.integers(len(sentence) - 1, high=vocab)
+    return torch.cat([words, torch.tensor([vocab - 1])]), sentence
 
 
 def planted(rng, v, c, values) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -109,7 +110,7 @@ def test_cooccurrence_short(student, rng):
     """Short sentences, one word, words that never occur, high counts, and no window at all."""
     short, long = (1, 2, 1, 1, 3, 4), (150, 40)
     for lengths, vocab, window in ((short, 3, 4), ((1,), 1, 2), ((4,), 6, 5), (long, 2, 7)):
-        tokens, sentence = corpus(rng, lengths, vocab)
+        tokens, sentence = corpus(rng, lengths, vocab - (vocab > 2))  # without the last word
         tokens[-2:] = tokens[-4:][:2]  # a b a b: equal pairs, and words near themselves
         tokens[40:] = 1  # more than 255 times, where the sentence is long
         inputs = dict(tokens=tokens, sentence=3 * sentence + 5, vocab=vocab, window=window)

@@ -20,6 +20,7 @@ cooccurrence = mistakes(
     change("window + 1) -> window + 2)", "the window is one place too wide"),
     change("window + 1) -> len(tokens))", "the whole sentence is counted: a window has an end"),
     change("range(1, window -> range(1, (window or 1)", "window 0 is taken for 1: nobody is near"),
+    change("counts = -> vocab = int(tokens.max()) + 1\n    counts ="),
     change("vocab**2) -> vocab**2).clamp(max=1)", "equal pairs overwrite each other: += adds once"),
     change("counts + counts.T -> ((counts + counts.T) > 0).long()", "how often is not counted"),
     change("counts + counts.T -> (counts + counts.T).fill_diagonal_(0)", "the diagonal is all 0"),
@@ -232,10 +233,9 @@ class Loops:
         return counts
 
     def ppmi(counts):
-        out, total = torch.zeros_like(counts), counts.sum()
-        words, contexts = counts.sum(1), counts.sum(0)
+        out, words, contexts = torch.zeros_like(counts), counts.sum(1), counts.sum(0)
         for i, j in counts.nonzero().tolist():
-            ratio = counts[i, j] * total / (words[i] * contexts[j])
+            ratio = counts[i, j] * counts.sum() / (words[i] * contexts[j])
             out[i, j] = max(0, torch.log(ratio))
         return out
 
