@@ -73,6 +73,9 @@ def test_embed(student):
     cases += [(TALL, 1, 1.0, 100 * ones), (TALL, 2, 1.0, both), (TALL, 1, 0.5, 5 * ones)]
     for x, k, power, expected in cases:
         check_embedding(student, double(x), k, power, expected)
+    plain, given = (call(student, "embed", double(TABLE), 2, *power) for power in ((), (1.0,)))
+    text, why = "embed(x, k) must be embed(x, k, 1.0)", "1.0 is the stub's default of power."
+    require(torch.allclose(plain @ plain.T, given @ given.T), text, why, diagnosis="default")
 
 
 @public
