@@ -29,7 +29,7 @@ except ImportError as error:  # one that was compiled where liblzma was not
         "this Python has no lzma: install liblzma (liblzma-dev, xz), then Python again, or another"
     ) from error
 
-FORMAT = 10
+FORMAT = 11
 _LIMIT = 64 << 20  # bytes of the tensors in one file
 # A number's bytes are told by their place among the eight.
 _OF_NUMBERS = [dict(id=lzma.FILTER_LZMA2, preset=6 | lzma.PRESET_EXTREME, lc=0, lp=3, pb=3)]
