@@ -23,8 +23,8 @@ from gradus.checks.tolerance import largest_magnitude
 # errors are relative, and a value that is right may be off by `tolerance.RELATIVE`.
 _CLOSE = {torch.float32: 2e-4, torch.float16: 5e-2, torch.bfloat16: 5e-2}
 _CLOSE_IN_FLOAT64 = 3e-6
-# To what projections are rounded where they are kept. The second only tells apart what the first does
-# not, one wrong value in 100,000: of those it leaves one in a hundred.
+# To what projections are rounded where they are kept. The second only tells apart what the first
+# does not, one wrong value in 100,000: of those it leaves one in a hundred.
 _KEPT, _KEPT_SECOND = 5e-7, 1e-3
 _CLOSE_SECOND = 5e-3  # beside that: of many outputs together the rounding adds up
 
