@@ -109,6 +109,22 @@ def test_every_engine_gives_the_same_result(course: Course, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("engine", ["otter", "nbgrader"])
+def test_a_notebook_of_too_many_parts_is_read_by_neither(
+    engine: str, course: Course, tmp_path: Path
+) -> None:
+    """nbformat takes half a gigabyte for a million of them."""
+    parts = notebook(SOLUTION).replace(
+        b'"metadata": {}', b'"metadata": {"x": [' + b"{}," * 200_000 + b"1]}", 1
+    )
+    write_tree(tmp_path / "in", {"parts.ipynb": parts})
+    assert grade(course, "tiny", [tmp_path / "in"], out=tmp_path / "out", engine=engine) == 0
+    result = Store(tmp_path / "out/tiny").load("parts")
+    assert result
+    assert (result.score, result.status) == (0, "unreadable")
+    assert "more than 200000 parts" in result.message
+
+
+@pytest.mark.parametrize("engine", ["otter", "nbgrader"])
 def test_a_missing_tool_is_said_in_a_line(engine: str, course: Course, tmp_path: Path) -> None:
     (tmp_path / "anna.py").write_text(SOLUTION)
     hide = f"import sys; sys.modules[{engine!r}] = None; from gradus.cli import main; "

@@ -29,10 +29,10 @@ from gradus.uses import Uses
 from gradus.wire.channel import Closed, Late
 from gradus.wire.frames import Garbage, Handle
 
-ANSWERS = 4  # times what a check may compute, the judge computes for a submission in all of them
-
 if TYPE_CHECKING:
     from torch import Tensor
+
+ANSWERS = 4  # times what a check may compute, the judge computes for a submission in all of them
 
 
 @dataclass

@@ -303,15 +303,15 @@ def _of_paths(notes: Record, seen: Transcript) -> dict[str, str]:
 
 def _fits_in_list(known: Known, seen: Transcript, path: str) -> bool:
     """Whether a mistake explains what is wrong in all of a list, "losses[2]" in losses."""
-    name = _list_of(path)
-    wrong = {other: found for other, found in seen.paths.items() if _list_of(other) == name}
+    name = _outermost(path)
+    wrong = {other: found for other, found in seen.paths.items() if _outermost(other) == name}
     return all(
         other in known.paths and known.paths[other].matches(found, seen.close)
         for other, found in wrong.items()
     )
 
 
-def _list_of(path: str) -> str:
+def _outermost(path: str) -> str:
     """A path without its last indices: "params[1][0]" is in params."""
     return re.sub(r"(\[\d+\])+$", "", path)
 

@@ -52,10 +52,12 @@ class Reference:
     def words(self) -> dict[str, list[str]]:
         """By parameter, the words that the solution compares it with, or looks it up by."""
         found: dict[str, list[str]] = {}
-        nodes = list(ast.walk(ast.parse(self.solution.text)))
-        assigned = [n for n in nodes if isinstance(n, ast.Assign) and isinstance(n.value, ast.Dict)]
-        tables = {ast.unparse(n.targets[0]): n.value for n in assigned}
-        for node in nodes:
+        tables: dict[str, list[str]] = {}
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Assign([ast.Name(table)], ast.Dict(keys)):
+                    tables[table] = _texts(keys)
+        for node in ast.walk(self._tree):
             match node:
                 case ast.Compare(ast.Name(name), _, [other]):
                     parts = other.elts if isinstance(other, ast.Tuple) else [other]
@@ -63,15 +65,18 @@ class Reference:
                 case ast.Match(ast.Name(name), cases):
                     values = [n.value for c in cases for n in ast.walk(c.pattern) if _is_value(n)]
                     found.setdefault(name, []).extend(_texts(values))
-                case ast.Subscript(table, ast.Name(name)):
-                    table = tables.get(ast.unparse(table), table)
-                    keys = table.keys if isinstance(table, ast.Dict) else []
+                case ast.Subscript(ast.Dict(keys), ast.Name(name)):
                     found.setdefault(name, []).extend(_texts(keys))
+                case ast.Subscript(ast.Name(table), ast.Name(name)):
+                    found.setdefault(name, []).extend(tables.get(table, ()))
         return {name: sorted(set(words)) for name, words in found.items() if words}
 
     def _definitions(self) -> list[ast.FunctionDef]:
-        tree = ast.parse(self.solution.text)
-        return [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+        return [node for node in self._tree.body if isinstance(node, ast.FunctionDef)]
+
+    @cached_property
+    def _tree(self) -> ast.Module:
+        return ast.parse(self.solution.text)
 
     def uses(self, alternatives: Iterable[Alternative]) -> dict[str, list[str]]:
         """By function, the others that it uses in the solution or in one of the alternatives,
@@ -89,7 +94,7 @@ class Reference:
         """Every statement at the top, with the name that it defines where that is a function."""
         return [
             (getattr(node, "name", ""), compile(ast.Module([node], []), "<reference>", "exec"))
-            for node in ast.parse(self.solution.text).body
+            for node in self._tree.body
         ]
 
     def parts(self, answer: Mistake | Alternative) -> dict[str, str]:

@@ -51,13 +51,16 @@ def otter_runs(
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(processes, context, _silence) as executor:
             waiting: dict[Future[tuple[Scores, Any]], tuple[Job, Path]] = {}
+            lost: list[tuple[Job, Path]] = []
             for number, job in enumerate(jobs):
                 file = root / str(number) / _short(job.filename)
                 file.parent.mkdir()
                 file.write_bytes(job.source)
-                future = executor.submit(_otter_run, root / "autograder.zip", file)
-                waiting[future] = job, file
-            lost: list[tuple[Job, Path]] = []
+                try:
+                    future = executor.submit(_otter_run, root / "autograder.zip", file)
+                    waiting[future] = job, file
+                except BrokenProcessPool:  # by one before it
+                    lost.append((job, file))
             try:
                 for future in as_completed(waiting):
                     job, file = waiting[future]
