@@ -21,7 +21,10 @@ BY_HAND, ALPHA = [1, -2, 0, 2], 6
 
 def with_gradient(f, w: Tensor) -> tuple[Tensor, Tensor]:
     """f(w) and its gradient, by autograd."""
-    return torch.func.grad_and_value(f)(w)[::-1]
+    own = w.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        value = f(own)
+    return value.detach(), torch.autograd.grad(value, own)[0]
 
 
 def l1(w, alpha):

@@ -41,7 +41,7 @@ class Trial:
     name: str
     parts: Mapping[str, str]
     checks: frozenset[str]
-    seconds: float  # that its calls in one check may compute, at least
+    seconds: float  # that its calls in one check may compute, at least, where that is not `endless`
     mutant: str = ""
     right: bool = False  # an answer that is called at all edges; wrong ones fail other checks
     endless: frozenset[str] = frozenset()  # checks in which it is known to take too long
@@ -110,7 +110,9 @@ def _noticed(
     found: Noticed = {}
     told: set[str] = set()
     for run in chosen:
-        seconds = max(trial.seconds, SLOWER * run.cost)
+        seconds = SLOWER * run.cost
+        if run.name not in trial.endless:
+            seconds = max(trial.seconds, seconds)
         given = (names, run.sources, run.salt, seconds)
         asked = edges.get(run.name, ())
         if not trial.right:

@@ -146,9 +146,13 @@ def _keep_row(at: int, arguments: dict[str, Any]) -> None:
 
 
 def _all_rows_for(name: str, arguments: dict[str, Any]) -> None:
-    if not _is_integer(arguments.get(name)):
+    rows = _rows(arguments)
+    if not _is_integer(arguments.get(name)) or rows > _MOST_ROWS:
         raise Unchanged
-    arguments[name] = _rows(arguments)
+    arguments[name] = rows
+
+
+_MOST_ROWS = 1000  # so many for each of so many rows would take long
 
 
 def _divided(name: str, divisor: str, arguments: dict[str, Any]) -> None:
