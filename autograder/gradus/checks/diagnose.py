@@ -60,6 +60,19 @@ def says_more(diagnosis: str) -> bool:
     return diagnosis.startswith(_TELLING)
 
 
+def beside_others(found: Diagnosis, alike: Sequence[Leaf], some_right: bool) -> Diagnosis:
+    """A factor without a cause, and what is known of other calls: the cause is what differs there.
+
+    `alike` is the same output wherever it is wrong, `some_right` whether other calls are right.
+    """
+    if found.id not in _BARE:
+        return found
+    factors = {_factor(one) for one in alike} - {0.0}
+    what = "another factor" if len(factors) > 1 else "right" if some_right else ""
+    more = f"In other calls it is {what}: what is different there?"
+    return replace(found, explanation=f"{found.explanation} {more}".strip()) if what else found
+
+
 def _shows(hypothesis: Hypothesis, leaf: Leaf) -> bool:
     """Whether there is enough to show a hypothesis, or to refute it."""
     if hypothesis in (h.scale, h.product) and not any(_tried(hypothesis, leaf)):
@@ -146,4 +159,5 @@ _FEWEST: dict[Hypothesis, int] = {
 }
 # What anyone can see, and what holds of one step and not of several.
 _PLAIN = (h.shape, h.not_finite, h.integer, h.constant, h.precision, h.step)
+_BARE = ("sign", "scale", "scale:2", "scale:0.5", "scale:-2", "scale:-0.5")
 _TELLING = ("scale", "sign", "offset", "missing ", "extra ", "term", "function:", "input:", "part:")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gradus.checks.conventions import call_again, differs_from_call_to_call, leaves_of
-from gradus.checks.diagnose import diagnose, says_more
+from gradus.checks.diagnose import beside_others, diagnose, says_more
 from gradus.checks.evidence import evidence
 from gradus.checks.failure import CheckFailed, Leaf, WrongValue
 from gradus.checks.fingerprint import Transcript, transcript
@@ -191,11 +191,16 @@ def explain(notes: Record) -> Exception | None:
     of_paths = again or of_paths  # a mistake that all of another check has shown needs no second
     if of_paths:
         return _said([(path, text) for text, path in of_paths.items()], failure, notes)
+    by_rule = _change_by_rule(notes, seen)
     firsts = {one.path: one for one in reversed(notes.wrong)}
     outputs = [failure.leaf, *(one for one in firsts.values() if one.path != failure.leaf.path)]
     for leaf in outputs if len(outputs) <= FEW else outputs[:1]:
-        named = diagnose(leaf, _others(notes, leaf), vague=False)
+        others = _others(notes, leaf)
+        named = diagnose(leaf, others, vague=False)
         if named is not None:
+            plain, named = named, beside_others(named, [leaf, *others], notes.right > 0)
+            if named is not plain and by_rule is not None:
+                return _by_rule(by_rule, failure, notes)
             kind, _, other = named.id.partition(":")
             if kind == "swapped" and other not in firsts:
                 named = replace(named, summary=f"holds the value of {other}, which is right itself")
@@ -204,18 +209,23 @@ def explain(notes: Record) -> Exception | None:
     named = diagnose(larger, _others(notes, larger), vague=False) if larger else None
     if larger is not None and named is not None and says_more(named.id):
         return _diagnosed(larger, named.summary, named.explanation, named.id, notes.hint)
-    by_rule = _change_by_rule(notes, seen)
     if by_rule is not None:
-        notes.by_rule = True
-        return _said([(leaf.path, by_rule.said[0])], failure, notes)
+        return _by_rule(by_rule, failure, notes)
     # Of a few numbers little can be said: then the largest output of that name speaks.
     alike = [one for one in notes.wrong if one.path == leaf.path]
     largest = max(alike, key=lambda one: one.right.numel())
     for one in (leaf, largest, larger or leaf):
-        vague = diagnose(one, _others(notes, one), vague=True)
+        others = _others(notes, one)
+        vague = diagnose(one, others, vague=True)
         if vague is not None and (one is not larger or says_more(vague.id)):
+            vague = beside_others(vague, [one, *others], notes.right > 0)
             return _diagnosed(one, vague.summary, vague.explanation, vague.id, notes.hint)
     return _unexplained(leaf, notes.hint)
+
+
+def _by_rule(known: Known, failure: WrongValue, notes: Record) -> CheckFailed:
+    notes.by_rule = True
+    return _said([(failure.leaf.path, known.said[0])], failure, notes)
 
 
 def _larger_elsewhere(notes: Record, leaf: Leaf) -> Leaf | None:

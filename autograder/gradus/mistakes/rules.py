@@ -67,7 +67,7 @@ _REPLACED: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("{0} / 2 for {0}", lambda v: _scaled(v, 0.5) if not _is_integer(v) else None),
     ("{0} + 1 for {0}", lambda v: v + 1 if _is_integer(v) else None),
     ("{0} − 1 for {0}", lambda v: v - 1 if _is_integer(v) and v > 0 else None),
-    ("|{0}| for {0}", lambda v: v.abs() if _is_float(v) and bool((v < 0).any()) else None),
+    ("|{0}| for {0}", lambda v: abs(v) if _is_float(v) or _is_number(v) else None),
     ("not {0}", lambda v: not v if isinstance(v, bool) else None),
     ("{0} without its last row", lambda v: v[:-1] if _has_rows(v) else None),
     ("{0} without its last entry", lambda v: v[:-1] if _has_entries(v) else None),
@@ -96,6 +96,8 @@ def _arguments(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
     for name in names:
         says = f"what it should be for {name} = N, the number of rows"
         yield Change(says, wrap=_calling_with(function, partial(_all_rows_for, name)))
+        says = f"what it should be for N · {name} for {name}"
+        yield Change(says, wrap=_calling_with(function, partial(_times_rows, name)))
         for by in ("N", *names):
             says = f"what it should be for {name} / {by} for {name}"
             yield Change(says, wrap=_calling_with(function, partial(_divided, name, by)))
@@ -150,6 +152,12 @@ def _all_rows_for(name: str, arguments: dict[str, Any]) -> None:
     if not _is_integer(arguments.get(name)) or rows > _MOST_ROWS:
         raise Unchanged
     arguments[name] = rows
+
+
+def _times_rows(name: str, arguments: dict[str, Any]) -> None:
+    if not isinstance(arguments.get(name), float):
+        raise Unchanged
+    arguments[name] *= _rows(arguments)
 
 
 _MOST_ROWS = 1000  # so many for each of so many rows would take long
@@ -209,7 +217,7 @@ _LARGEST_SIZE = 100_000  # a seed in the place of a size would take all memory
 def _swapping(function: str, first: str, second: str) -> Wrap:
     def change(arguments: dict[str, Any]) -> None:
         a, b = arguments.get(first), arguments.get(second)
-        if type(a) is not type(b) or a is None:
+        if a is None or not (type(a) is type(b) or (_is_number(a) and _is_number(b))):
             raise Unchanged
         if isinstance(a, int) and isinstance(b, int) and max(a, b) > _LARGEST_SIZE:
             raise Unchanged
@@ -361,7 +369,10 @@ def _loops(tree: ast.FunctionDef) -> Iterator[tuple[str, str]]:
         if len(loop.body) > 1:
             copy = ast.parse(ast.unparse(tree))
             _end_last_line(copy, at)
-            yield "the last line of a loop stands after it, and runs only once", ast.unparse(copy)
+            says = (
+                "the last line of a loop counts once: it overwrites (= for +=), or stands after it"
+            )
+            yield says, ast.unparse(copy)
 
 
 def _end_last_line(tree: ast.AST, at: int) -> None:
@@ -463,6 +474,10 @@ def _is_float(value: Any) -> bool:
 
 def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _has_rows(value: Any) -> bool:
