@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import pickle
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -59,10 +60,9 @@ def record_mistakes(
     mistakes = [at for at, variant in enumerate(todo) if variant.kind == "mistake"]
     others = [at for at, variant in enumerate(todo) if variant.kind != "mistake"]
     visible: Visible = {}
-    with _recorders(len(todo)) as record_parts:
+    with _recorders(len(todo), sources, salt, public_only) as recorded:
         for chosen in (mistakes, others):
-            one = partial(record_part, sources, salt, public_only, visible)
-            for part in record_parts(one, chosen):
+            for part in recorded(visible, chosen):
                 for at, outcomes in part:
                     seen[at] = outcomes
                     advance(len(seen), len(todo))
@@ -84,23 +84,26 @@ class Outcome:
 
 
 Part = list[tuple[int, list[Outcome]]]  # by the number of the wrong answer
-RecordPart = Callable[[Sequence[int]], Part]
 Visible = dict[tuple[str, str], set[str]]  # function and sentence: the checks that notice
+Numbers = Sequence[int]  # of wrong answers
 
 
 @contextlib.contextmanager
-def _recorders(number: int) -> Iterator[Callable[[RecordPart, Sequence[int]], Iterable[Part]]]:
+def _recorders(number: int, *about: Any) -> Iterator[Callable[[Visible, Numbers], Iterable[Part]]]:
     """What records wrong answers part by part, in as many processes as there are cores where
-    their `number` makes it pay."""
+    their `number` makes it pay; `about` are a Recorder's arguments."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     if cores == 1 or number < MANY:
-        yield lambda record, chosen: [record(chosen)]
+        recorder = Recorder(*about)
+        yield lambda visible, chosen: [recorder.record(visible, chosen)]
         return
+    given = pickle.dumps(about)  # a key, too
     with processes(cores) as executor:
 
-        def run(record: RecordPart, chosen: Sequence[int]) -> Iterator[Part]:
+        def run(visible: Visible, chosen: Numbers) -> Iterator[Part]:
             shares = [chosen[n::cores] for n in range(cores)]
-            for future in as_completed([executor.submit(record, share) for share in shares]):
+            futures = [executor.submit(_record, given, visible, share) for share in shares]
+            for future in as_completed(futures):
                 yield future.result()
 
         try:
@@ -110,38 +113,51 @@ def _recorders(number: int) -> Iterator[Callable[[RecordPart, Sequence[int]], It
             raise
 
 
-def record_part(
-    sources: Sources, salt: str, public_only: bool, visible: Visible, chosen: Sequence[int]
-) -> Part:
-    """What is seen of the wrong answers with these numbers."""
-    reference = Reference(sources.solution)
-    todo = variants(reference, sources.mistakes, sources.functions)
-    part: Part = []
+def _record(about: bytes, visible: Visible, chosen: Numbers) -> Part:
+    return _recorder(about).record(visible, chosen)
 
-    def loop(items: Sequence[pytest.Item]) -> None:
-        runs = runs_of(items, sources, reference, salt, public_only=public_only)
-        costs = float32_costs(runs, reference)
-        for at in chosen:
-            variant = todo[at]
-            try:
-                names = variant.names(reference)
-            except Exception:  # a change that makes no module
-                continue
-            both = [visible.get((variant.function, says), set()) for says in variant.said]
-            asked = set.intersection(*both) if len(both) > 1 and variant.kind == "pair" else None
-            outcomes = [
-                Outcome(run.name, *_seen(run, variant, names, costs.get(run.name, 1.0)))
-                for run in runs
-                if run.function == variant.function
-                and (asked is None or run.name in asked)
-                and run.cost < LONGEST.get(variant.kind, SLOW)
-            ]
-            part.append((at, outcomes))
 
-    with one_thread(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's, about what wrong answers do
-        collect(sources.test_file, loop)
-    return part
+@lru_cache(maxsize=1)
+def _recorder(about: bytes) -> Recorder:
+    """One for all parts that such a process records: the solution runs through its checks once."""
+    return Recorder(*pickle.loads(about))
+
+
+class Recorder:
+    """Tries a topic's checks on its wrong answers. Raises UsageError as record_mistakes."""
+
+    def __init__(self, sources: Sources, salt: str, public_only: bool) -> None:
+        self.reference = Reference(sources.solution)
+        self.todo = variants(self.reference, sources.mistakes, sources.functions)
+        self.runs: list[Run] = []
+
+        def loop(items: Sequence[pytest.Item]) -> None:
+            self.runs = runs_of(items, sources, self.reference, salt, public_only=public_only)
+            self.costs = float32_costs(self.runs, self.reference)
+
+        with one_thread():
+            collect(sources.test_file, loop)
+
+    def record(self, visible: Visible, chosen: Numbers) -> Part:
+        """What is seen of the wrong answers with these numbers."""
+        with one_thread(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, about what wrong answers do
+            return [(at, self._outcomes(self.todo[at], visible)) for at in chosen]
+
+    def _outcomes(self, variant: Variant, visible: Visible) -> list[Outcome]:
+        try:
+            names = variant.names(self.reference)
+        except Exception:  # a change that makes no module
+            return []
+        both = [visible.get((variant.function, says), set()) for says in variant.said]
+        asked = set.intersection(*both) if len(both) > 1 and variant.kind == "pair" else None
+        return [
+            Outcome(run.name, *_seen(run, variant, names, self.costs.get(run.name, 1.0)))
+            for run in self.runs
+            if run.function == variant.function
+            and (asked is None or run.name in asked)
+            and run.cost < LONGEST.get(variant.kind, SLOW)
+        ]
 
 
 def _merged(
