@@ -68,6 +68,14 @@ _REPLACED: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("{0} + 1 for {0}", lambda v: v + 1 if _is_integer(v) else None),
     ("{0} − 1 for {0}", lambda v: v - 1 if _is_integer(v) and v > 0 else None),
     ("|{0}| for {0}", lambda v: abs(v) if _is_float(v) or _is_number(v) else None),
+    ("1 − {0} for {0}", lambda v: 1 - v if _is_float(v) or isinstance(v, float) else None),
+    ("{0}² for {0}", lambda v: v * v if _is_float(v) or isinstance(v, float) else None),
+    ("{0} − its mean for {0}", lambda v: v - v.mean() if _has_numbers(v) else None),
+    ("the entries of {0} swapped", lambda v: v[::-1] if _is_pair(v) else None),
+    ("the first entry of {0} twice", lambda v: (v[0], v[0]) if _is_pair(v) else None),
+    ("the second entry of {0} twice", lambda v: (v[1], v[1]) if _is_pair(v) else None),
+    ("{0} sorted, torn from its partners", lambda v: _sorted(v) if _has_rows(v) else None),
+    ("the first column of {0} alone", lambda v: _first_column(v) if _is_float(v) else None),
     ("not {0}", lambda v: not v if isinstance(v, bool) else None),
     ("{0} without its last row", lambda v: v[:-1] if _has_rows(v) else None),
     ("{0} without its last entry", lambda v: v[:-1] if _has_entries(v) else None),
@@ -105,6 +113,8 @@ def _arguments(tree: ast.FunctionDef, function: str) -> Iterator[Change]:
         says = f"only the {which} row counts: all of them should"
         yield Change(says, wrap=_calling_with(function, partial(_keep_row, at)))
         yield Change(says, wrap=_wrapping(function, partial(_of_all_rows, at)))
+        says = f"the {which} row is left out: it counts, too"
+        yield Change(says, wrap=_calling_with(function, partial(_drop_row, at)))
     for at, first in enumerate(names):
         for second in names[at + 1 :]:
             says = f"what it should be with {first} and {second} swapped"
@@ -140,11 +150,20 @@ def _copying(function: str, other: str, names: Names) -> None:
 
 def _keep_row(at: int, arguments: dict[str, Any]) -> None:
     """Of all tensors that are as long as the first one, one row."""
-    tensors = {name: v for name, v in arguments.items() if isinstance(v, Tensor) and v.ndim}
-    rows = len(next(iter(tensors.values()), ()))
-    for name, value in tensors.items():
-        if len(value) == rows:
-            arguments[name] = value[at:][:1]
+    arguments.update({name: v[at:][:1] for name, v in _with_rows(arguments)})
+
+
+def _drop_row(at: int, arguments: dict[str, Any]) -> None:
+    """The opposite; of one row none is left."""
+    if _rows(arguments) < 2:
+        raise Unchanged
+    kept = slice(None, -1) if at else slice(1, None)
+    arguments.update({name: v[kept] for name, v in _with_rows(arguments)})
+
+
+def _with_rows(arguments: dict[str, Any]) -> list[tuple[str, Tensor]]:
+    tensors = [(n, v) for n, v in arguments.items() if isinstance(v, Tensor) and v.ndim]
+    return [(n, v) for n, v in tensors if len(v) == _rows(arguments)]
 
 
 def _all_rows_for(name: str, arguments: dict[str, Any]) -> None:
@@ -484,8 +503,29 @@ def _has_rows(value: Any) -> bool:
     return isinstance(value, Tensor) and value.ndim > 0 and len(value) > 1
 
 
+def _has_numbers(value: Any) -> bool:
+    return _is_float(value) and value.numel() > 1
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))
+
+
 def _has_entries(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) > 1
+
+
+def _sorted(value: Tensor) -> Tensor:
+    return value.sort(0).values
+
+
+def _first_column(value: Tensor) -> Tensor | None:
+    """0 in the others."""
+    if value.ndim != 2 or value.shape[1] < 2:
+        return None
+    alone = torch.zeros_like(value)
+    alone[:, 0] = value[:, 0]
+    return alone
 
 
 def _is_literal(node: ast.expr) -> bool:
