@@ -48,18 +48,21 @@ def ends(n, low, high):
     return torch.cat([double([low - far]), inner]), torch.cat([inner, double([high + far])])
 
 
-def box_approximation(values, low, high, sharpness):
+SHARED = dict(sides=False)  # has the submission's approximate one neuron a side, n + 1 in all?
+
+
+def boxes(values, low, high, sharpness):
+    """With as many neurons as the submission's own: its fit may ask the hidden layer."""
     k = sharpness * len(values) / (high - low)
     left, right = (side.to(values) for side in ends(len(values), low, high))
-    return box_parameters(left, right, values, k)
+    if not SHARED["sides"]:
+        return box_parameters(left, right, values, k)
+    at, zero = torch.cat([left, right[-1:]]), values.new_zeros(1)
+    return torch.full_like(at, k)[None], -k * at, values.diff(prepend=zero, append=zero)[:, None]
 
 
 STAND_INS = dict(
-    step_neuron=rise,
-    tower=box,
-    network=answers,
-    tower_network=box_parameters,
-    approximate=box_approximation,
+    step_neuron=rise, tower=box, network=answers, tower_network=box_parameters, approximate=boxes
 )
 
 
@@ -75,9 +78,11 @@ def decimal(rng, low: float, high: float) -> float:
 
 def neurons(student, function, inputs, n, dtype=torch.float64):
     """(w1, b1, w2) from `function`: one input, one output, and at most 2n hidden neurons."""
+    SHARED["sides"] &= function != "approximate"
     value = call(student, function, *inputs.values())
     unpack(function, value, "w1", "b1", "w2")
     hidden = value[1].numel() if isinstance(value[1], Tensor) else 2 * n
+    SHARED["sides"] |= function == "approximate" and hidden == n + 1 < 2 * n
     shapes = dict(w1=(1, hidden), b1=(hidden,), w2=(hidden, 1))
     for (name, shape), part in zip(shapes.items(), value, strict=True):
         fits = isinstance(part, Tensor) and part.shape == shape
