@@ -19,6 +19,9 @@ OBSERVED = "the bias is taken against observed targets: the truth, without noise
 R_LESS = "divided by R − 1: only with R, the number of training sets, do the parts add up"
 OFF_TRUTH = "the variance is taken around the truth: it is around the mean, or the bias is in it"
 OF_MODEL = "taken around each model's mean over the points: it is around each point's mean"
+OTHER_ROWS = (
+    "divided by the number of the other rows: there are R predictions and S targets of a point"
+)
 DIGITS = "digits are lost where values are large: subtract the mean first, then square"
 FIRST_ROW = "the first row of the targets is left out of the noise"
 ONE_SEEN = "one row of the targets is the noise: it is the mean over all of them"
@@ -43,6 +46,8 @@ decompose = mistakes(
     change("(targets - truth).square().mean(0) -> targets.var(0)", VAR),
     change("targets - truth -> targets - mean", "taken around the prediction: noise has no model"),
     change("truth).square().mean(0) -> truth).square().sum(0) / (len(targets) - 1)", S_LESS),
+    change("truth).square().mean(0) -> truth).square().sum(0) / len(predictions)", OTHER_ROWS),
+    change("- mean).square().mean(0) -> - mean).square().sum(0) / len(targets)", OTHER_ROWS),
     change("truth).square().mean(0) -> truth).square().mean().expand_as(truth)", EACH),
     change("truth).square().mean(0) -> truth)[1:].square().sum(0) / len(targets)", FIRST_ROW),
     change(("truth).square().mean(0) -> truth)[0].square()", "truth)[-1].square()"), ONE_SEEN),
@@ -79,6 +84,7 @@ def bootstrap_samples(n, count, seed):
 TORN = "an input and its target are torn apart: both come from the same place of the sample"
 FEW = "of a sample only n draws are used: it may have more"
 ALL_SEEN = "all models see all examples: each has its own sample, and only that"
+ONE_SAMPLE = "all models have one sample: each has its own"
 LAST = "the last model is missing: one row for each sample"
 
 bagged_predictions = mistakes(
@@ -98,7 +104,8 @@ bagged_predictions = mistakes(
     change("x_new, k) -> x_new)", "k is not handed on"),
     change("x_new, k) -> x_new.sort().values, k)", "the new points are sorted: keep their order"),
     change("x_new, k) -> x_new, k).T", "a column is a model: it should be a row"),
-    change("x_new, k) -> x_new, k)[:1].repeat(len(samples), 1)", "all models have one sample"),
+    change("x_new, k) -> x_new, k)[:1].repeat(len(samples), 1)", ONE_SAMPLE),
+    change("x_new, k) -> x_new, k)[-1:].repeat(len(samples), 1)", ONE_SAMPLE),
     change("nearest(x_bags, y_bags -> nearest(y_bags, x_bags", "x and y have changed places"),
 )
 
@@ -149,6 +156,7 @@ mean_prediction = mistakes(
     change("counted.sum(0) -> counted.sum()", "divided by the count of all points: each has one"),
     change("total / number -> (predictions * counted).sum() / counted.sum()", EACH),
     change("total / number -> torch.where(counted, predictions, otherwise).mean(0)", AVERAGED_IN),
+    change("predictions * counted -> torch.where(counted, predictions, otherwise)", AVERAGED_IN),
     change("total / number -> (total + otherwise) / (number + 1)", AVERAGED_IN),
     change(("total / number -> total / number.max()", "total / counted.sum(1).max()"), EACH),
     change("otherwise) -> predictions.mean(0))", "all stand in where none counts: use otherwise"),
@@ -208,8 +216,7 @@ class Loops:
         return torch.stack([nearest(x[s], y[s], x_new, k) for s in samples])
 
     def out_of_bag(samples, n):
-        rows = [[i not in sample for i in range(n)] for sample in samples.tolist()]
-        return torch.tensor(rows)
+        return torch.tensor([[i not in row for i in range(n)] for row in samples.tolist()])
 
     def mean_prediction(predictions, counted, otherwise):
         columns = zip(predictions.T, counted.T, strict=True)
