@@ -4,17 +4,21 @@ import torch
 
 from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
-OVERWRITTEN = "of a word that occurs again one share is left: `d[words] += …` does not add it up"
+LOST = "of a word that occurs again one share is left: `d[words] += …` does not add it up"
+SHARED = "divided by how often the word is there: what arrives at it is summed"
 AGAIN = "a word that is its own neighbour is left out: it counts like the others"
 TURNED = "the neighbour predicts the word: in skip-gram the word predicts its neighbours"
 TWICE = "a word that is there twice counts once: each time counts"
 WIDTH = "divided by the width of the bag: only the words that are there count"
 ALL_ROWS = "only the rows of targets move: with the full softmax each row has a gradient"
 INF = "infinite for large scores: an exponential overflows, or is 0 and has the logarithm −∞"
+EPSILON = "an ε in the logarithm bounds the loss: it hides log(0), so do the logarithm on paper"
 ADDED = "an empty place adds the vector of word 0 or of the last: −1 is a valid index, too"
 ONE = "one of several alone counts: all do"
 HALF = "the target alone counts, or the negatives alone: both do"
 LESS = "the target or the negatives lack dout or the 1/N: both have them"
+TOO_FAR = "N times too large a step: no factor but lr"
+LATE = "the loss after the step: the one before it is asked for"
 SKIPPED = "a negative that is the target is left out: it counts like others"
 
 context_windows = mistakes(
@@ -70,16 +74,13 @@ bag_forward = mistakes(
 )
 
 bag_backward = negative_sampling_backward = mistakes(
-    change(
-        (
-            "dv.index_add_( -> dv[words[words >= 0]] += shares[words >= 0]  # (",
-            "dv[words.clamp(0)] += shares  # (",
-            "for n, w in enumerate(words):\n        dv[w[w >= 0]] += shares[n, w >= 0]  # (",
-            "for n, w in enumerate(words.T):\n        dv[w[w >= 0]] += shares[w >= 0, n]  # (",
-            "for n, w in enumerate(words.T):\n        dv[w[w >= 0]] = shares[w >= 0, n]  # (",
-        ),
-        OVERWRITTEN,
-    ),
+    change("dv.i -> dv[words[words >= 0]] += shares[words >= 0]  # ", LOST),
+    change("dv.i -> dv[words.clamp(0)] += shares  # ", LOST),
+    change("dv.i -> for n, w in enumerate(words): dv[w[w >= 0]] += shares[n, w >= 0]  # ", LOST),
+    change("dv.i -> for n, w in enumerate(words.T): dv[w[w >= 0]] += shares[w >= 0, n]  # ", LOST),
+    change("dv.i -> for n, w in enumerate(words.T): dv[w[w >= 0]] = shares[w >= 0, n]  # ", LOST),
+    change("dv. -> shares /= words[words >= 0].bincount()[words][..., None]\n    dv.", SHARED),
+    change("dv. -> shares /= (words[..., None, None] == words).any(3).sum(2, True); dv.", SHARED),
 )
 bag_backward = mistakes(
     change(("dv = -> shares[:, 1:] = 0\n    dv =", "shares[:, :-1] = 0\n    dv ="), ONE),
@@ -92,6 +93,11 @@ full_softmax_forward = mistakes(
     change("-picked -> picked", "the sign is missing: a loss falls as ln p rises"),
     change("logsumexp(1, keepdim=True) -> exp().sum(1, keepdim=True).log()", INF),
     change("scores - scores.logsumexp(1, keepdim=True) -> scores.softmax(1).log()", INF),
+    change(
+        ("1, keepdim=True) -> 1).add(1e-9).log()", "1).add(1e-10).log()", "1).add(1e-12).log()"),
+        EPSILON,
+        also="scores - scores.logsumexp( -> scores.softmax(",
+    ),
     change(("logsumexp(1 -> logsumexp(0", "exp().sum(0, True).log() #"), "softmax over examples"),
     change("log_p[rows, -> log_p[:,", "each example is given all targets: take them in pairs"),
     change("picked.mean() -> picked.sum() / len(vectors)", "divided by V: the mean is over N"),
@@ -117,12 +123,16 @@ negative_sampling_forward = mistakes(
     change(("losses.sum(1) -> losses[:, :2].sum(1)", "(losses[:, 0] + losses[:, -1])"), ONE),
     change(("losses.s -> wrong.exp().log1p().s", "-(-wrong).sigmoid().log().s"), INF),
     change("sum(2) -> sum(2).clamp(-30, 30)", "the scores have limits: the loss is to be exact"),
-    change("losses.sum(1) -> -((-wrong).sigmoid() + 1e-10).log().sum(1)", "an ε bounds the loss"),
+    change(
+        ("each = -> e = 1e-9\n    each =", "e = 1e-10\n    each =", "e = 1e-12\n    each ="),
+        EPSILON,
+        also="losses.sum -> -((-wrong).sigmoid() + e).log().sum",
+    ),
 )
 
 negative_sampling_backward = mistakes(
-    change("dv. -> dv[words[:, 0]] = shares[:, 0]\n    shares[:, 0] = 0\n    dv.", OVERWRITTEN),
-    change("dv. -> dv[words[:, 1:]] = shares[:, 1:]\n    shares[:, 1:] = 0\n    dv.", OVERWRITTEN),
+    change("dv. -> dv[words[:, 0]] = shares[:, 0]\n    shares[:, 0] = 0\n    dv.", LOST),
+    change("dv. -> dv[words[:, 1:]] = shares[:, 1:]\n    shares[:, 1:] = 0\n    dv.", LOST),
     change("error[:, 0] -= 1 -> error -= 1", "the negatives are pulled: their error is σ(s)"),
     change("error[:, 0] -= 1 -> ", "the target is pushed: its error is σ(s) − 1"),
     change("[:, 0] -= 1 -> [:, 0] = 1 - error[:, 0]", "the target's sign is turned: σ(s) − 1"),
@@ -151,11 +161,9 @@ word2vec_step = mistakes(
         "dw_in = -> dh, _ = backward(one, forward(h, w_out - lr * dw_out, *asked)[1])\n    dw_in =",
         "w_in moves by the gradient at the new w_out: take both gradients before either update",
     ),
-    change(
-        "return -> loss, _ = forward(bag_forward(w_in, bags)[0], w_out, *asked)\n    return",
-        "the loss after the step: the one before it is asked for",
-    ),
-    change("ones(()) -> full((), len(h))", "N times too large a step: no factor but lr"),
+    change("return -> loss, _ = forward(bag_forward(w_in, bags)[0], w_out, *asked); return", LATE),
+    change("ones(()) -> full((), len(h))", TOO_FAR),
+    change(("w_in - lr -> w_in - len(h) * lr", "w_out - lr -> w_out - len(h) * lr"), TOO_FAR),
     change("ones(()) -> full((), 1 / len(h))", "divided by N again: the gradients have it already"),
 )
 
