@@ -18,6 +18,8 @@ ONE = "one of several alone counts: all do"
 HALF = "the target alone counts, or the negatives alone: both do"
 LESS = "the target or the negatives lack dout or the 1/N: both have them"
 TOO_FAR = "N times too large a step: no factor but lr"
+NEW = "w_in moves by the gradient at the new w_out: take both gradients before either update"
+LIMIT = "the scores have limits: the loss is to be exact"
 LATE = "the loss after the step: the one before it is asked for"
 SKIPPED = "a negative that is the target is left out: it counts like others"
 
@@ -122,7 +124,7 @@ negative_sampling_forward = mistakes(
     change(("losses.sum(1) -> losses[:, 1:].sum(1)", "losses[:, 0]"), HALF),
     change(("losses.sum(1) -> losses[:, :2].sum(1)", "(losses[:, 0] + losses[:, -1])"), ONE),
     change(("losses.s -> wrong.exp().log1p().s", "-(-wrong).sigmoid().log().s"), INF),
-    change("sum(2) -> sum(2).clamp(-30, 30)", "the scores have limits: the loss is to be exact"),
+    change(("(2) -> (2).clamp(-6, 6)", "(2).clamp(-30, 30)", "(2).clamp(-50, 50)"), LIMIT),
     change(
         ("each = -> e = 1e-9\n    each =", "e = 1e-10\n    each =", "e = 1e-12\n    each ="),
         EPSILON,
@@ -157,10 +159,7 @@ word2vec_step = mistakes(
     change(("w_in - lr -> w_in + lr", "w_out - lr -> w_out + lr"), "up the gradient, not down"),
     change(("w_in - lr * dw_in -> w_in", "w_out - lr * dw_out -> w_out"), "it is not trained"),
     change("backward(one, -> backward(loss,", "the loss is handed on, not a 1"),
-    change(
-        "dw_in = -> dh, _ = backward(one, forward(h, w_out - lr * dw_out, *asked)[1])\n    dw_in =",
-        "w_in moves by the gradient at the new w_out: take both gradients before either update",
-    ),
+    change("d(dh -> d(backward(one, forward(h, w_out - lr * dw_out, *asked)[1])[0]", NEW),
     change("return -> loss, _ = forward(bag_forward(w_in, bags)[0], w_out, *asked); return", LATE),
     change("ones(()) -> full((), len(h))", TOO_FAR),
     change(("w_in - lr -> w_in - len(h) * lr", "w_out - lr -> w_out - len(h) * lr"), TOO_FAR),
