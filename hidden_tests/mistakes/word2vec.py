@@ -31,7 +31,6 @@ context_windows = mistakes(
     change("1, 1) -> 1, 1)\n        around = around.where(around != sentence[:, None], -1)", AGAIN),
     change("t([beyond, s -> t([torch.cat([beyond, sentence])[-window:], s", "it wraps around"),
     change(("[before, -> [0 * before - 1,", "[before, -1 + 0 *"), "one side is missing"),
-    change("contexts = [] -> contexts, sentences = [], sentences[-1:]", "the last sentence only"),
 )
 equivalent("context_windows", "unfold(0 -> unfold(-1", why="a sentence has one axis")
 
@@ -78,9 +77,7 @@ bag_forward = mistakes(
 bag_backward = negative_sampling_backward = mistakes(
     change("dv.i -> dv[words[words >= 0]] += shares[words >= 0]  # ", LOST),
     change("dv.i -> dv[words.clamp(0)] += shares  # ", LOST),
-    change("dv.i -> for n, w in enumerate(words): dv[w[w >= 0]] += shares[n, w >= 0]  # ", LOST),
     change("dv.i -> for n, w in enumerate(words.T): dv[w[w >= 0]] += shares[w >= 0, n]  # ", LOST),
-    change("dv.i -> for n, w in enumerate(words.T): dv[w[w >= 0]] = shares[w >= 0, n]  # ", LOST),
     change("dv. -> shares /= words[words >= 0].bincount()[words][..., None]\n    dv.", SHARED),
     change("dv. -> shares /= (words[..., None, None] == words).any(3).sum(2, True); dv.", SHARED),
 )
@@ -145,12 +142,10 @@ negative_sampling_backward = mistakes(
     change("/ len(h) -> / scores.numel()", "divided by 1 + k as well: the questions are summed"),
     change("scores.sigmoid() -> scores.exp() / (1 + scores.exp())", "∞ / ∞ for large scores"),
     change(("[words]).sum(1) -> [words])[:, 0]", "[words])[:, 1:].sum(1)"), HALF),
-    change("[:, 0] -= 1 -> [:, -1] -= 1", "1 is taken from a negative: it is the target's"),
     change(("-= 1 -> -= 1\n    error[:, 1:] *= len(h)", "-= 1\n    error[:, 0] *= len(h)"), LESS),
     change(("-= 1 -> -= 1\n    error[:, 1:] /= dout", "-= 1\n    error[:, 0] /= dout"), LESS),
     change("-= 1 -> -= 1\n    error[:, 1:] /= error.shape[1] - 1", "a mean over k: sum them"),
     change(("-= 1 -> -= 1\n    error[:, 1:-1] = 0", "-= 1\n    error[:, 2:] = 0"), ONE),
-    change(("dv = -> shares[:, 1:-1] = 0\n    dv =", "shares[:, 2:] = 0\n    dv ="), ONE),
 )
 
 word2vec_step = mistakes(
