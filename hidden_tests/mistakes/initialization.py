@@ -22,11 +22,23 @@ OWN_STD = "the test set is divided by its own std: use the training set's for bo
 PRODUCT = "this is the geometric mean of the fans: Glorot adds them"
 ROWS = "all rows are alike: every weight is a draw of its own"
 UNSEEDED = "the seed is not used: seed a generator of your own in each call, and draw from that"
+LAST_SMALL = "the last layer is small: scheme is for every layer"
+ONE = "only one step counts: is the start set anew?"
+MEAN = "1/N once too often: the loss is a mean already"
+START = "the start comes back: the trained parameters are asked for"
+INTERVAL = "torch.rand draws from [0, 1): which interval do you make of it?"
+CAST = "whole numbers come back as whole numbers: float32 is asked for"
+SOME = "taken for constant, though only some of its values are equal"
 AFTER = "this is the loss after the step: losses[0] is that of the start"
 
 rescale = mistakes(
     change("(x - low) / (high - low) -> (x - x.min()) / (x.max() - x.min())", BATCH),
     change("(high - low) -> (x.max() - x.min())", WIDTH),
+    change(
+        "if not x -> t = x.dtype\n    if not x",
+        CAST,
+        also="a + (b - a) * share -> (a + (b - a) * share).to(t)",
+    ),
     change("not x.is_floating_point() -> x.dtype == torch.uint8", ONLY_BYTES),
     change("x.float() -> x", BYTES),
     change(
@@ -59,6 +71,7 @@ fit_standardiser = mistakes(
     change("x.std(0, correction=0) -> (x - x.mean(0)).abs().mean(0)", DISTANCE),
     change("return x.mean(0), -> return x.mean(0) * (x != x[0]).any(0),", MEAN_0),
     change("std(0, correction=0) -> pow(2).mean(0)**0.5", "the squares are of x, not of x − mean"),
+    change(("(x == x[0]).all(0) -> x[-1] == x[0]", "(x[1:] == x[:-1]).any(0)"), SOME),
     change("= 1 -> = 0", "0, or hardly more, for equal values: divided by it, a feature is NaN"),
     change("= 1 -> = 0\n    std = std + 1e-8", EPS),
     change(
@@ -67,8 +80,7 @@ fit_standardiser = mistakes(
             "std[(x == x[0]).all(0)] -> std = (x - x.mean(0)).square().mean(0).sqrt()\n"
             "    std[std == 0]",
         ),
-        "the computed std is compared with 0: the mean of equal values is rounded, so it need not "
-        "be exactly 0. Ask whether the values themselves are equal",
+        "the computed std is compared with 0: it is rounded; are the values themselves equal?",
     ),
     change(("(x == x[0]).all(0) -> std < 1e-6", "std < 1e-12"), SMALL),
     change("return -> std = std.clamp(min=1e-6)\n    return", SMALL),
@@ -92,7 +104,9 @@ standardise_split = mistakes(
 )
 
 init_std = mistakes(
-    change("math.sqrt( -> (", "the root of the variance is missing"),
+    change(
+        ("math.sqrt( -> (", "2 / fan_in} -> 4 / fan_in**2}"), "the root is missing: σ is asked for"
+    ),
     change("1e-4 -> 0.01", "the root of 0.01 is taken: 0.01 is the std itself"),
     change("2 / fan_in} -> 6 / fan_in}", "a uniform distribution's bound: its std is asked for"),
     change("2 / (fan -> 6 / (fan", "that is the bound of a uniform distribution: not its std"),
@@ -119,12 +133,9 @@ draw_weights = mistakes(
     change("math.sqrt(3) -> 12**0.5", "[−c, c] is 2c wide: your c is the whole width"),
     change("math.sqrt(3) * std -> 3**0.5 * std**2", "std is no variance: it is not squared"),
     change("math.sqrt(3) * std -> (3 * std) ** 0.5", "std is no variance: it is the root already"),
+    change(("- 1) -> )", "/ 2)"), INTERVAL),
     change(
-        ("- 1) -> )", "/ 2)"), "torch.rand draws from [0, 1): which interval do you make of it?"
-    ),
-    change(
-        "torch.randn(fan_in, fan_out, generator=generator) -> "
-        "torch.randn(fan_in, (fan_out + 1) // 2, generator=generator).repeat(1, 2)[:, :fan_out]"
+        "std * torch.randn(fan_in, fan_out, -> std * torch.ones(fan_out) * torch.randn(fan_in, 1,"
     ),
     change('== "normal" -> in ("normal", "uniform")', "these are normal draws, not uniform ones"),
     change('== "normal" -> == ""', UNIFORM, also='== "uniform" -> in ("normal", "uniform")'),
@@ -138,11 +149,7 @@ init_params = mistakes(
     change("1 / fan_in -> fan_in**-0.5", "1/√fan_in: the mean of fan_in inputs has 1/fan_in"),
     change("1 / fan_in -> 1 / fan_out", "1 / fan_out: a unit takes the mean of its *inputs*"),
     change("1 / fan_in -> 1.0", "a unit takes the mean of its inputs: this is their sum"),
-    change(
-        "torch.full((fan_in, fan_out), 1 / fan_in) -> "
-        'draw_weights(fan_in, 1, init_std("he", fan_in, 1), distribution, 0).repeat(1, fan_out)',
-        "only the columns are alike: units that are read differently part at once",
-    ),
+    change("1 / fan_in) -> 1 / fan_in).cumsum(0)", "only the columns are alike: rows must be, too"),
     change(("zeros(fan_out) -> ones(fan_out)", "full((fan_out,), 0.01)"), BIASES),
     change("torch.zeros(fan_out) -> w[0]", "the biases are random: the weights break the symmetry"),
     change("e, fan_in, fan_out -> e, fan_out, fan_in", "fan_in and fan_out are swapped"),
@@ -150,30 +157,22 @@ init_params = mistakes(
     change('init_std(scheme -> init_std("he"', "that is the spread of he: the scheme is ignored"),
     change('(scheme -> ("glorot"', "that is the spread of glorot, whatever scheme is"),
     change('std, distribution -> std, "normal"', "the draws are normal: distribution is ignored"),
-    change("len(sizes) * seed + k -> seed"),
-    change("len(sizes) * seed + k -> 10 * seed + k"),
-    change("len(sizes) * seed + k -> seed + k", "layer 1 is layer 0 of the network with seed + 1"),
+    change('init_std(scheme -> init_std("small" if k == len(sizes) - 2 else scheme', LAST_SMALL),
+    change(("len(sizes) * seed + k -> seed", "10 * seed + k", "seed + k", "seed * (k + 1)")),
 )
 
 train = mistakes(
     change("x_train, x_test = -> _ =", "trained on data that are not standardised"),
     change("x_train, x_test = -> x_train, _ =", "the test set is not standardised"),
     change("x_train, x_test) -> x_train, x_train)[0], standardise_split(x_test, x_test)[0]", TEST),
-    change('"normal", seed -> "uniform", seed', "normal draws are asked for, not uniform"),
-    change('"normal", seed -> "normal", 0', "the seed does not reach init_params"),
+    change(('"normal", seed -> "uniform", seed', '"normal", 0')),
     change('sizes, scheme -> sizes, "he"', "the start is He's, whatever scheme says"),
     change("params = [(w - lr -> _ = [(w - lr", "the parameters are those of the start"),
-    change(
-        "range(steps) -> range(1)",
-        "only one step counts: is the start set anew?",
-        also="losses.append(loss) -> losses += steps * [loss]",
-    ),
+    change("return -> params = [[t.to(x_test) for t in p] for p in start]\n    return", START),
+    change("range(steps) -> range(1)", ONE, also="losses.append(loss) -> losses += steps * [loss]"),
     change("w - lr * dw, b - lr * db -> w + lr * dw, b + lr * db", "the steps go uphill"),
     change("b - lr * db -> b", "the biases are not trained"),
-    change(
-        "losses = [] -> losses, lr = [], lr / len(x_train)",
-        "1/N once too often: the loss is a mean already",
-    ),
+    change("losses = [] -> losses, lr = [], lr / len(x_train)", MEAN),
     change("losses, -> losses[1:] + [loss_and_gradients(x_train, y_train, params)[0]],", AFTER),
     change("range(steps) -> range(min(steps, 10))"),
     change(
