@@ -18,6 +18,17 @@ LESS = "too small a decrease is accepted: c · rate · ‖g‖² is needed, with
 SUM = "the gradient accumulates over the batches: each step takes that of its own batch"
 ROUNDING = "only rounding ends the search: is the trial at p − rate · g, and is c not lost?"
 ONE_STEP = "an epoch has one step only: take one for each batch, with its examples"
+LAST_TRIAL = "compared with the trial before: the loss at params stays what it is"
+FIRST_ONLY = "only the first parameter looks ahead: all do"
+NESTEROV = "these are Nesterov's steps: momentum_update is asked for"
+CUT = "the last batch of an epoch is left out"
+POINT = "the look-ahead itself is added to the velocity: add the gradient there"
+POLYAK = "the gradient is taken at w, as in Polyak's momentum: look where the velocity leads"
+FACTOR = "the decay is not multiplied by lr: it is a part of the gradient"
+STEPS = "every step starts from velocity zero: pass the state on to the next one"
+EPOCHS = "every epoch starts from velocity zero: make the state once"
+SHORT = "the gradient of a short batch is scaled: its mean is over its own examples"
+PENALTY = "the penalty is not in the velocity: its gradient goes where the gradient goes"
 ONE_EPOCH = "only one epoch counts: is return in the loop, or are params set anew in each epoch?"
 
 epoch_batches = mistakes(
@@ -47,10 +58,7 @@ sgd_update = mistakes(
         "the decay is that of the parameter after its step: take p as it was",
         also="p - lr * g -> q - lr * weight_decay * q",
     ),
-    change(
-        "g = g + weight_decay * p -> p = (1 - weight_decay) * p",
-        "the decay is not multiplied by lr: it is a part of the gradient",
-    ),
+    change("g = g + weight_decay * p -> p = (1 - weight_decay) * p", FACTOR),
     change("g + weight -> g + 2 * weight", "the decay is doubled: the derivative of ½αp² is αp"),
     change("decay * p -> decay / 2 * p * p", "the penalty is added to g: add its derivative"),
     change("decay * p -> decay * p.sign()", "the decay is that of α|p|: ½αp² is asked for"),
@@ -72,26 +80,21 @@ momentum_update = mistakes(
     change("lr * u -> lr * g", ALONE),
     change("u = beta * u + g -> new = beta * u + g", STALE, also="append(u) -> append(new)"),
     change("lr * u -> lr * (g + beta * u)", AHEAD),
-    change(
-        "(u) -> (u - weight_decay * p)",
-        "the penalty is not in the velocity: its gradient goes where the gradient goes",
-    ),
+    change("(u) -> (u - weight_decay * p)", PENALTY),
     change("lr * u -> lr * (u + weight_decay * p)", "the decay counts twice: u has it already"),
     change("beta * u + g -> u.mul_(beta).add_(g)"),
 )
 
 nesterov_update = mistakes(
-    change(
-        "(ahead) -> (params)",
-        "the gradient is taken at w, as in Polyak's momentum: look where the velocity leads",
-    ),
+    change("(ahead) -> (params)", POLYAK),
     change("lr * beta -> beta", "it looks at w − βu: without lr a sum of gradients is no step"),
     change("lr * beta -> lr", "it looks at w − lr · u: the old velocity fades by β"),
     change("lr * beta -> -lr * beta", "it looks back, to where the ball came from"),
+    change("_, grads = objective(ahead) -> grads = ahead", POINT),
     change(
-        "_, grads = objective(ahead) -> grads = ahead",
-        "the look-ahead itself is added to the velocity: add the gradient there",
+        "n updated, velocities -> n updated, [beta * u + a for u, a in zip(state, ahead)]", POINT
     ),
+    change("objective(ahead) -> objective([ahead[0], *params[1:]])", FIRST_ONLY),
     change("(params, g -> (ahead, g", "the step starts at the look-ahead: start at w, u has βu"),
     change("return updated -> return ahead", "the step ends at the look-ahead, made for looking"),
     change("return updated, velocities -> return updated, state", KEPT),
@@ -135,6 +138,8 @@ line_search = mistakes(
         "the search gives up after some trials: it goes on until the condition holds",
         also="lr *= shrink -> lr *= shrink\n    return lr",
     ),
+    change("g.square().sum() -> g.square().mean()", "squares are averaged: ‖g‖² is their sum"),
+    change("lr *= shrink -> lr *= shrink\n        loss = after", LAST_TRIAL),
     change("grads) -> grads[:1])", "‖g‖² is that of the first tensor: it is over all parameters"),
     change("after <= -> not after >", "a loss of NaN is accepted: no comparison with NaN is true"),
     change(("None, lr) -> None, -lr)", "c * lr -> lr"), ROUNDING),
@@ -150,14 +155,8 @@ line_search = mistakes(
 
 train = mistakes(
     change("params, state = -> _, state =", "the parameters are those that came in"),
-    change(
-        "params, state = -> params, _ =",
-        "every step starts from velocity zero: pass the state on to the next one",
-    ),
-    change(
-        "(epochs): -> (epochs):\n        state = zero_velocity(params)",
-        "every epoch starts from velocity zero: make the state once",
-    ),
+    change("params, state = -> params, _ =", STEPS),
+    change("(epochs): -> (epochs):\n        state = zero_velocity(params)", EPOCHS),
     change(
         "grads, state, lr -> total := [t + g for t, g in zip(total, grads)], state, lr",
         SUM,
@@ -168,23 +167,24 @@ train = mistakes(
         SUM,
         also="(epochs): -> (epochs):\n        total = zero_velocity(params)",
     ),
-    change(
-        "grads, state, lr -> [g * len(batch) / batch_size for g in grads], state, lr",
-        "the gradient of a short batch is scaled: its mean is over its own examples",
-    ),
+    change("grads, state, lr -> [g * len(batch) / batch_size for g in grads], state, lr", SHORT),
+    change("lr, beta) -> lr, beta, 1e-3)", "the weights decay: here nothing does"),
     change("lr, beta) -> lr, 0.9)", "beta is 0.9 throughout: hand on the one that is given"),
     change("(x[batch], y[batch]) -> (x, y)", "every step uses all examples, not its batch"),
     change("epoch_batches(len(x), batch_size, seed + epoch) -> [torch.arange(len(x))]", ONE_STEP),
     change("beta) -> beta)\n            break", ONE_STEP),
-    change(
-        ("epoch) -> epoch)[:-1]", "epoch)[: len(x) // batch_size or 1]"),
-        "the last batch of an epoch is left out",
-    ),
+    change(("epoch) -> epoch)[:-1]", "epoch)[: len(x) // batch_size]"), CUT),
+    change("epoch) -> epoch)[: len(x) // batch_size or 1]", CUT),
     change("y[batch] -> y[batch.msort()]", "x and y are taken in different orders: a batch is one"),
     change(("    r ->         r", "(epochs) -> (epochs)[-1:]"), ONE_EPOCH),
     change("    r ->             r", "only the first step counts: is return in the inner loop?"),
     change("seed + epoch -> seed", "every epoch has the first one's order: k's seed is seed + k"),
     change("seed + epoch -> seed + epoch + 1", "epoch 0 must have the seed itself"),
+    change(
+        "[batch])(params) -> [batch]), softmax_regression(x[batch], y[batch])",
+        NESTEROV,
+        also="momentum -> nesterov",
+    ),
     change("lr, beta) -> beta, lr)", "lr and beta are swapped in the call of momentum_update"),
 )
 
