@@ -117,10 +117,11 @@ def test_perceptron_step_refuses_other_labels(student, rng):
 def test_perceptron_epoch(student, rng):
     """Every example in turn, each with the newest weights; mistakes are counted on the way."""
     for n in (19, 1):
-        # A small w, so that one step mends a single example; b ends away from 0, whatever is added.
-        x, w = rng.normal(n, 3), rng.uniform(3, low=-0.6, high=0.6)
-        b = rng.uniform(low=0.3, high=0.7)
-        y = rng.normal(n).sign() if n > 1 else -unit(x, w, b)
+        # From the third on all are wrong at first: w and b that stay are told by the count. b ends
+        # away from 0, whatever is added.
+        x, w, b = rng.normal(n, 3), rng.uniform(3, low=-2, high=2), rng.uniform(low=0.3, high=0.7)
+        y = -unit(x, w, b)
+        y[: n // 9] *= -1
         *moved, mistakes = epoch(w, b, x, y)
         names, expected = ("w", "b", "mistakes"), (*moved, float(mistakes))
         check_result(student, "perceptron_epoch", dict(w=w, b=b, x=x, y=y), expected, names)
@@ -270,7 +271,7 @@ def test_xor_network_with_noise(student, rng):
         answers = answers_of(false + (true - false) * (bits + 0.1 * noise), *network)
         wrong = int((answers != 2.0 * (bits[:, 0] != bits[:, 1]) - 1).sum())
         text = f"wrong for {wrong} of 16 inputs that are off by a tenth of T − F"
-        how = "Put each cut halfway between two of the sums."
+        how = "Cuts halfway between two of the sums bear the most noise."
         require(wrong == 0, text, how, f"F = {false:.4g}, T = {true:.4g}", diagnosis="margin")
 
 

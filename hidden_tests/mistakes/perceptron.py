@@ -4,6 +4,11 @@ import torch
 
 from gradus.mistakes.written import alternative, change, equivalent, mistake, mistakes
 
+MOVES = "it moves where the unit is right about the example: leave w and b alone"
+TIE = "z = 0 is taken for a mistake, whatever the label: the unit says +1 there"
+AFTER = "mistakes are counted after the pass: each example counts as it was at its turn"
+CONSTANT = "−1 throughout: which signs do b and v need, so that h₁ fires alone where out is +1?"
+
 threshold_unit = mistakes(
     change(" * 2 - 1 -> ", "the answers are 0 and 1: false is −1 in this topic"),
     change("z >= 0 -> z > 0", "a unit whose z is exactly 0 answers −1: it fires, +1"),
@@ -11,18 +16,13 @@ threshold_unit = mistakes(
     change("(z >= 0).to(x.dtype) * 2 - 1 -> z", "this is z: the threshold is missing"),
     change("z >= 0 -> z < 0", "the answers are the wrong way round: a unit fires where z ≥ 0"),
     change("z >= 0 -> z > -1e-6", "it fires where z is a little below 0: only from 0 on"),
+    change("x @ w + b -> x @ w + b.flatten()[0]", "all units have the first one's bias: see b"),
     change("x @ w + b -> x @ w", "the bias is left out of z: the hyperplane goes through 0"),
 )
 
 perceptron_step = mistakes(
-    change(
-        "return w, b, False -> return w + y * x, b + y, False",
-        "it moves where the unit is right about the example: leave w and b alone",
-    ),
-    change(
-        "threshold_unit(x, w, b) == y -> y * (x @ w + b) > 0",
-        "z = 0 is taken for a mistake, whatever the label: the unit says +1 there",
-    ),
+    change("return w, b, False -> return w + y * x, b + y, False", MOVES),
+    change("threshold_unit(x, w, b) == y -> y * (x @ w + b) > 0", TIE),
     change("== y: -> == y or x @ w + b == 0:", "z = 0 is never a mistake: for the label −1 it is"),
     change("unit(x, w, b) -> unit(x, w, 0 * b)", "the bias is left out where the unit answers"),
     change("w, b, False -> w, b + y, False", "b moves where the unit is right: it must stay too"),
@@ -54,10 +54,7 @@ perceptron_step = mistakes(
 perceptron_epoch = mistakes(
     change("mistakes = 0 -> mistakes, w, b = 0, 0 * w, 0 * b", "it starts at 0: w and b are given"),
     change("w, b, mistake = -> _, _, mistake =", "w and b stay as they were: keep each step's"),
-    change(
-        "return w, b, mistakes -> return w, b, int((threshold_unit(x, w, b) != y).sum())",
-        "mistakes are counted after the pass: each example counts as it was at its turn",
-    ),
+    change("b, mistakes -> b, int((threshold_unit(x, w, b) != y).sum())", AFTER),
     change(
         "+= mistake -> += mistake\n        if mistake:\n            break",
         "it stops at the first mistake: every row has its turn",
@@ -71,6 +68,7 @@ perceptron_epoch = mistakes(
     change("zip(x, y -> zip(x.flip(0), y.flip(0)", "the rows' order is another: first to last"),
     change("+= mistake -> |= mistake", "mistakes says whether there was one: count them"),
     change("b, mistakes -> b, mistakes / len(x)", "mistakes is a share of the rows: count them"),
+    change("+= mistake -> = int(mistake)", "only the last row counts: add up the mistakes of all"),
     change("+= mistake -> += 1", "every example is counted: only those that were wrong count"),
 )
 
@@ -173,7 +171,8 @@ xor_network = mistakes(
         "it computes the negation of XOR: which rows does each hidden unit answer with +1?",
     ),
     change("tensor(-1.0) -> tensor(0.0)", "c is 0: so is h₁ − h₂ in two rows, and 0 fires"),
-    change(("-scale * sums -> scale * sums", "-sums"), "b is not minus its cut times the weight"),
+    change("-scale * sums -> -sums", "b is not minus its cut times the weight"),
+    change(("-scale * sums -> scale * sums", "[1.0, -1.0]) -> [-1.0, 1.0])"), CONSTANT),
     change("-scale * sums, v -> v, -scale * sums", "b and v are swapped: return (w, b, v, c)"),
     change(
         "1 / (true - false) -> 1 / abs(true - false)",
