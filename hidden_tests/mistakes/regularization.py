@@ -12,6 +12,9 @@ LAST_ALONE = "only the last layer is in it: all weights are penalised"
 LAST = "the last layer is not penalised: all weights are"
 SIGNS = "signs cancel: the penalty is of absolute values"
 ROLLED = "what leaves comes back in on the other side: it is gone, and what is uncovered is 0"
+EDGE = "the edge is repeated in rows or columns: what is uncovered is 0 in both"
+SMALL = "small weights are lost: is an ε added, or are they taken for zeros?"
+OVERFLOW = "powers overflow: first divide, by the largest or the norm, then raise"
 KINK = "the slope at 0 is not 0: at the kink we take 0, so that a weight at 0 stays"
 
 l2_penalty = mistakes(
@@ -30,8 +33,7 @@ l1_penalty = mistakes(
     change("abs().sum() -> abs().mean()", "the penalty is averaged: it is a sum"),
     change("alpha * w.abs() -> alpha / 2 * w.abs()", "a ½ too many: only squares need one"),
     change("w.sign() -> w", "it grows with w: the slope of |w| is 1 or −1, however large w is"),
-    change("w.sign() -> (2.0 * (w >= 0) - 1).to(w)", KINK),
-    change("w.sign() -> (2.0 * (w > 0) - 1).to(w)", KINK),
+    change(("w.sign() -> (2.0 * (w >= 0) - 1).to(w)", "(2.0 * (w > 0) - 1).to(w)"), KINK),
     change("alpha * w.sign() -> w.sign()", "alpha is missing: it is in the penalty"),
 )
 
@@ -40,7 +42,9 @@ lp_norm = mistakes(
     change(".sum().pow(1 / p) -> .sum()", "the root is missing from the sum: a norm is a length"),
     change("sum().pow(1 -> mean().pow(1", "the powers are averaged: they are summed"),
     change("pow(1 / p) -> sqrt()", "the square root is taken: for other p it is the p-th"),
-    change("= largest * (size / largest) -> = size", "powers overflow: divide by the largest"),
+    change("= largest * (size / largest) -> = size", OVERFLOW),
+    change("(size / norm).pow(p - 1) -> size.pow(p - 1) / norm.pow(p - 1)", OVERFLOW),
+    change(("largest == 0 -> largest < 1e-6", "size / norm -> size / (norm + 1e-12)"), SMALL),
     change("size = w.abs() -> size, p = w.abs(), int(p)", "p is cut: it need not be whole"),
     change("largest * (size -> (size", "the largest is taken out: multiply by it again"),
     change("size = w.abs() -> size = w", "the signs are kept: it is |w| that is raised to p"),
@@ -59,6 +63,7 @@ add_penalty = mistakes(
     change("dw + dfirst + dsecond -> dw", "the penalty is in the loss alone: no step knows of it"),
     change("loss + first + second -> loss", "the penalty is in the gradient alone"),
     change("(w, _) -> (w, b)", BIASES, also="cond, db) -> cond, db + l1 * b.sign() + l2 * b)"),
+    change("(w, _) -> (w, b)", BIASES, also="+ second\n -> + second + l2_penalty(b, l2)[0]\n"),
     change("penalised = [] -> penalised, l1, l2 = [], l2, l1", "l1 and l2 have changed places"),
     change(" + dsecond -> ", "the gradient lacks the squares' part: it is in the loss"),
     change("dw + dfirst -> dw", "the gradient lacks the absolute values' part: the loss has it"),
@@ -114,11 +119,11 @@ shift_images = mistakes(
     change("- dx[:, -> - dx.clamp(1 - w, w - 1)[:,", "no image leaves on the left or right"),
     change("- dy[:, -> - dy[:1,", "all images move like the first", also="- dx[:, -> - dx[:1,"),
     change("- dy[:, -> - dy.relu()[:,", "none moves up or left", also="- dx[:, -> - dx.relu()[:,"),
-    change("(rows >= 0) -> (rows > 0)", "the first row is lost"),
-    change("(cols >= 0) -> (cols > 0)", "the first column is lost"),
-    change("(rows < h) -> (rows < h - 1)", "the last row is lost"),
-    change("(cols < w) -> (cols < w - 1)", "the last column is lost"),
+    change(("(rows >= 0) -> (rows > 0)", "(rows < h) -> (rows < h - 1)"), "an edge row is lost"),
+    change(("(cols >= 0) -> (cols > 0)", "(cols < w) -> (cols < w - 1)"), "an edge column is lost"),
     change("(cols < w) -> (cols < h)", "columns are compared with the height"),
+    change(("& (cols >= 0) & (cols < w) -> ", "(rows >= 0) & (rows < h) & -> "), EDGE),
+    change("(rows < h) & (cols -> (rows < h) | (cols", "row or column: both must be inside"),
     change("[:, :, None] -> [:, :, None] % h", "rows wrap around: what leaves is gone"),
     change("[:, None, :] -> [:, None, :] % w", "columns wrap around: what leaves is gone"),
     change("inside = -> inside = (dy * dx != 0)[:, None, None] &", "by 0 all is lost: see x[:-0]"),
