@@ -135,7 +135,7 @@ def test_epoch_batches_shuffle(student, rng):
 
 
 def gather(batches) -> list[Tensor]:
-    must = f"epoch_batches must return a list of int64 tensors, got {kind(batches)}"
+    must = f"epoch_batches must return a list of one or more int64 tensors, got {kind(batches)}"
     require(isinstance(batches, list | tuple) and len(batches) > 0, must, diagnosis="structure")
     other = next((kind(b) for b in batches if not isinstance(b, Tensor) or b.ndim != 1), None)
     require(other is None, f"{must} that holds {other}", diagnosis="structure")

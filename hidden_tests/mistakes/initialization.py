@@ -28,6 +28,7 @@ MEAN = "1/N once too often: the loss is a mean already"
 START = "the start comes back: the trained parameters are asked for"
 INTERVAL = "torch.rand draws from [0, 1): which interval do you make of it?"
 CAST = "whole numbers come back as whole numbers: float32 is asked for"
+COMPUTED = "the computed std is compared with 0: it is rounded; are the values themselves equal?"
 SOME = "taken for constant, though only some of its values are equal"
 AFTER = "this is the loss after the step: losses[0] is that of the start"
 
@@ -74,13 +75,11 @@ fit_standardiser = mistakes(
     change(("(x == x[0]).all(0) -> x[-1] == x[0]", "(x[1:] == x[:-1]).any(0)"), SOME),
     change("= 1 -> = 0", "0, or hardly more, for equal values: divided by it, a feature is NaN"),
     change("= 1 -> = 0\n    std = std + 1e-8", EPS),
+    change("(x == x[0]).all(0) -> std == 0", COMPUTED),
     change(
-        (
-            "(x == x[0]).all(0) -> std == 0",
-            "std[(x == x[0]).all(0)] -> std = (x - x.mean(0)).square().mean(0).sqrt()\n"
-            "    std[std == 0]",
-        ),
-        "the computed std is compared with 0: it is rounded; are the values themselves equal?",
+        "x.std(0, correction=0) -> (x - x.mean(0)).square().mean(0).sqrt()",
+        COMPUTED,
+        also="(x == x[0]).all(0) -> std == 0",
     ),
     change(("(x == x[0]).all(0) -> std < 1e-6", "std < 1e-12"), SMALL),
     change("return -> std = std.clamp(min=1e-6)\n    return", SMALL),

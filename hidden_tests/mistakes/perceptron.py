@@ -133,7 +133,7 @@ is_separable = mistakes(
     change("== 0 -> > 0", "the wrong way round: separable means that a hyperplane does separate"),
     change(
         "mistakes[-1] -> mistakes[0]",
-        "only the first epoch is looked at: most need several, and the answer is in the last",
+        "the first epoch's mistakes count: most need several epochs, and the last one decides",
     ),
     change(
         "mistakes[-1] == 0 -> len(mistakes) < max_epochs",
