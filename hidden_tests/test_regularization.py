@@ -19,11 +19,11 @@ from gradus.checks import call, check_raises, check_result, double, kind, points
 BY_HAND, ALPHA = [1, -2, 0, 2], 6
 
 
+@torch.enable_grad()
 def with_gradient(f, w: Tensor) -> tuple[Tensor, Tensor]:
     """f(w) and its gradient, by autograd."""
     own = w.detach().clone().requires_grad_()
-    with torch.enable_grad():
-        value = f(own)
+    value = f(own)
     return value.detach(), torch.autograd.grad(value, own)[0]
 
 
