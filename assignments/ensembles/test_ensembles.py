@@ -61,7 +61,9 @@ def test_bootstrap_samples(student, rng):
     text, why = "all samples hold the same examples", "Each row has draws of its own."
     require(not same, text, why, diagnosis="one sample")
     counts = torch.bincount(found.flatten(), minlength=100)
-    text = "some examples are drawn far more often than others"
+    few, little, *_, often = counts.argsort().tolist()
+    text = f"of 60000 draws examples {few} and {little} get {counts[few]} and {counts[little]}, "
+    text += f"example {often} gets {counts[often]}: some are drawn far more often than others"
     even = int(counts.min()) > 400 and int(counts.max()) < 800
     require(even, text, "Each has the same chance at each draw.", diagnosis="uneven")
     back = "Each draw is one of all n examples, whatever the others are, in all of the samples."

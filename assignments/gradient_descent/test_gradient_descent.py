@@ -65,7 +65,7 @@ def test_epoch_batches_visit_every_example_once(student, rng):
 
 
 def gather(batches) -> list[Tensor]:
-    must = f"epoch_batches must return a list of int64 tensors, got {kind(batches)}"
+    must = f"epoch_batches must return a list of one or more int64 tensors, got {kind(batches)}"
     require(isinstance(batches, list | tuple) and len(batches) > 0, must, diagnosis="structure")
     other = next((kind(b) for b in batches if not isinstance(b, Tensor) or b.ndim != 1), None)
     require(other is None, f"{must} that holds {other}", diagnosis="structure")
@@ -110,7 +110,7 @@ def check_rates(student, params, objective, *cases):
                 "The last trials are not at params: each is params − rate · g, from params itself."
             )
             if math.isclose(objective.value, objective.loss(*params), rel_tol=1e-5):
-                how = "The last trials are at params: is a decrease of c · rate · ‖g‖² asked for?"
+                how = "The last trials are at params: is c · rate · ‖g‖² (0 where g is 0) enough?"
             require_end(objective, f" for {given}, from a gradient with ‖g‖² = {square:g}", how)
         check_values(rate, float(right), f"rate for {given}")
 

@@ -66,12 +66,11 @@ def check_draws(w: Tensor, std: float, name: str) -> None:
     text = f"{name}: the mean is about {about(mean / std)} standard deviations, it should be 0"
     require(abs(mean) < 0.05 * max(std, spread), text, diagnosis="mean")
     text = f"{name}: the std is about {about(spread / std)} times what it should be, {std:.4g}"
-    require(abs(spread / std - 1) < 0.025, text, diagnosis="spread")
+    most = f"the largest weight is about {about(largest := float(w.abs().max()) / std)} × {std:.4g}"
+    require(abs(spread / std - 1) < 0.025, f"{text}; {most}", diagnosis="spread")
     low, high = (3.2, math.inf) if "normal" in name else (0.999 * 3**0.5, 1.000001 * 3**0.5)
-    largest = float(w.abs().max()) / std
-    text = f"{name}: the largest weight is about {about(largest)} standard deviations from 0"
-    why = "Of normal draws one in 700 is beyond 3.2, of uniform ones none is beyond the bound."
-    require(low < largest < high, text, why, diagnosis="another distribution")
+    text = f"{name}: {most}, it should be {low:.4g} to {high:.4g}"
+    require(low < largest < high, text, diagnosis="another distribution")
 
 
 def weights(student, distribution: str, std: float, seed: int, fans=(200, 300)) -> Tensor:

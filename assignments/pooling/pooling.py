@@ -51,7 +51,7 @@
 #   \end{pmatrix}$$
 #
 # Here $20 = 4 + 16$ and $64 = 8 + 12 + 20 + 24$; the 12 in the middle is $1 + 2 + 4 + 5$. All three
-# gradients sum to 84: none of $\bar y$ is lost, and none is invented.
+# gradients sum to 84: nothing of $\bar y$ is lost.
 #
 # Last, put one row or column of padding on each of the four sides, and let the window move by 2.
 # The window in the corner now covers three pixels that do not exist and one that does, the 1 at the
@@ -59,8 +59,6 @@
 #
 # $$y_{\max} = \begin{pmatrix} 1 & 3 & 1 \\ 5 & 7 & 1 \end{pmatrix}, \qquad
 #   y_{\text{mean}} = \begin{pmatrix} 1 & 3 & 1 \\ 5 & 4 & 1 \end{pmatrix}$$
-#
-# The six windows of the table are the first call that `gradus check` makes.
 
 # %%
 import math

@@ -95,7 +95,7 @@ def test_add_noise(student, rng):
         spread, mean, most = noise.square().mean().sqrt(), float(noise.mean()), noise.abs().max()
         text = f"the mean of the noise is {std * mean:.3f}, that of N(0, std²) is 0"
         require(abs(mean) < 0.05 * spread, text, diagnosis="mean")
-        text = f"std = {std}: that of the noise is {std * spread:.3f}, {std * most:.2f} its largest"
+        text = f"std = {std}: that of the noise is {std * spread:.2g}, that of x is {x.std():.2g}"
         require(abs(spread - 1) < 0.025, text, diagnosis="spread")
         text = "no noise is beyond 3.2 standard deviations, as one normal draw in 700 is"
         require(float(most) > 3.2, text, diagnosis="not normal")

@@ -10,6 +10,9 @@ from torch import Tensor
 from gradus.checks import call, check_values, double, kind, points, public, require, unpack
 
 
+SHARED = dict(sides=False)  # has the submission's approximate one neuron a side, n + 1 in all?
+
+
 def grid(low, high, count) -> Tensor:
     """`count` numbers from low to high."""
     return torch.linspace(low, high, count, dtype=torch.float64)
@@ -17,9 +20,11 @@ def grid(low, high, count) -> Tensor:
 
 def neurons(student, function, inputs, n, dtype=torch.float64):
     """(w1, b1, w2) from `function`: one input, one output, and at most 2n hidden neurons."""
+    SHARED["sides"] &= function != "approximate"
     value = call(student, function, *inputs.values())
     unpack(function, value, "w1", "b1", "w2")
     hidden = value[1].numel() if isinstance(value[1], Tensor) else 2 * n
+    SHARED["sides"] |= function == "approximate" and hidden == n + 1 < 2 * n
     shapes = dict(w1=(1, hidden), b1=(hidden,), w2=(hidden, 1))
     for (name, shape), part in zip(shapes.items(), value, strict=True):
         fits = isinstance(part, Tensor) and part.shape == shape

@@ -67,6 +67,8 @@ def test_draw_negatives_shares(student, rng):
         shares[target] = 0
         seen = part.flatten().bincount(minlength=len(NOISE)) / part.numel()
         off = (seen - shares).abs() - (84 * shares / part.numel()).sqrt().clamp(max=0.0185)
+        text = f"{4 - target}, the other rows' target, is never a negative of {target}"
+        require(bool(seen[4 - target] > 0), text, "Strike out each row's own.", diagnosis="struck")
         word = int(off.argmax())
         step = 0.05 if shares[word] > 0.05 else 0.005  # no digits of chance
         about = f"is about {round(seen[word].item() / step) * step:.3f}, not {shares[word]:.3f}"

@@ -88,5 +88,5 @@ def pack_zip(files: Mapping[str, bytes], modes: Mapping[str, int] | None = None)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # Unix, on whatever system it is built
             entry.external_attr = (0o100000 | (modes or {}).get(name, 0o644)) << 16
-            archive.writestr(entry, data)
+            archive.writestr(entry, data, compresslevel=9)
     return out.getvalue()

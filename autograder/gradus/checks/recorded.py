@@ -32,7 +32,8 @@ except ImportError as error:  # one that was compiled where liblzma was not
 FORMAT = 11
 _LIMIT = 64 << 20  # bytes of the tensors in one file
 # A number's bytes are told by their place among the eight.
-_OF_NUMBERS = [dict(id=lzma.FILTER_LZMA2, preset=6 | lzma.PRESET_EXTREME, lc=0, lp=3, pb=3)]
+_OF_NUMBERS = [dict(id=lzma.FILTER_LZMA2, preset=9 | lzma.PRESET_EXTREME, lc=0, lp=3, pb=3)]
+_OF_WORDS = [dict(id=lzma.FILTER_LZMA2, preset=9 | lzma.PRESET_EXTREME, lc=4, pb=0)]
 _RIGHT = ("expected", "also", "out")  # of a Comparison: what is right, at its tolerance
 
 
@@ -99,7 +100,7 @@ class Recording:
         data: bytes = msgpack.packb(
             {
                 "format": FORMAT,
-                "content": lzma.compress(msgpack.packb(content)),
+                "content": lzma.compress(msgpack.packb(content), filters=_OF_WORDS),
                 "tensors": lzma.compress(raw, filters=_OF_NUMBERS),
             }
         )
