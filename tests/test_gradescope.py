@@ -322,11 +322,23 @@ def test_the_topics_own_name_decides_what_is_graded(tmp_path):
     assert "mlp.ipynb was not" in notes[0]
     deeper = folder / "deeper"
     deeper.mkdir()
+    (deeper / "mlp.py").write_text("")
+    notes = find_submission(folder, "mlp")[1]
+    assert notes == ["mlp.py was graded, mlp.ipynb, deeper/mlp.py was not: hand in one."]
+    (folder / "mlp.py").unlink()
+    (folder / "mlp.py").symlink_to("/etc/passwd")  # beside a good file it counts for nothing
+    assert find_submission(folder, "mlp")[0].filename == "mlp.ipynb"
+    (folder / "mlp.py").unlink()
+    (deeper / "mlp.py").rename(folder / "mlp.py")
     (folder / "mlp.py").rename(deeper / "mlp.py")
     (folder / "mlp.ipynb").unlink()
     assert find_submission(folder, "mlp")[0].parts == ("deeper", "mlp.py")
     (deeper / "mlp.py").rename(folder / "mlp (1).py")
     with pytest.raises(Unreadable, match=r"found: mlp \(1\)\.py, other\.py"):
+        find_submission(folder, "mlp")
+    for name, to in (("a", "/etc"), ("b", "/nowhere"), ("c", "/etc/passwd")):  # all alike
+        (folder / name).symlink_to(to)
+    with pytest.raises(Unreadable, match=r"found: a, b, c, mlp \(1\)\.py, other\.py"):
         find_submission(folder, "mlp")
 
 

@@ -33,10 +33,13 @@ class Member:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The names that lead to it; all in one where they would lead out of the archive."""
-        if leads_out(self.name):
-            return (self.name,)
-        return tuple(part for part in _split(self.name) if part not in ("", "."))
+        """The names that lead to it; in one from where on they would lead out of the archive."""
+        parts = _split(self.name)
+        if not leads_out(self.name):
+            return tuple(part for part in parts if part not in ("", "."))
+        out = parts.index("..") if ".." in parts and parts[0] and parts[0][-1:] != ":" else 0
+        inner = [part for part in parts[:out] if part not in ("", ".")]
+        return (*inner, "/".join(parts[out:])) if inner else (self.name,)
 
 
 class Archive(Protocol):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 
+from gradus.errors import clip
 from gradus.inbox.archives import (
     MAX_OWN,
     MAX_OWN_UNPACKED,
@@ -16,13 +17,14 @@ from gradus.inbox.archives import (
     archive_suffix,
     megabytes,
 )
-from gradus.inbox.found import Found, Unreadable, printable
+from gradus.inbox.found import LONGEST_NAME, Found, Unreadable, printable
 from gradus.inbox.listing import members
 from gradus.inbox.pieces import MAX_LISTED, Piece, few
 from gradus.inside.notebook import code_cells
 from gradus.results import HandedIn
 
 _AGAIN = re.compile(r"-\d+| ?\(\d+\)| - Copy|_copy")  # what is put after the name of a second copy
+_AGAIN_AT_END = re.compile(rf"(?:{_AGAIN.pattern})$")
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,10 @@ class Chooser:
             return self._nothing(name, pieces, files)
         best = max(worked_on, key=self._rank)
         assert best.file
+        stems = {PurePath(p.names[-1]).stem for p in worked_on}
         if (
             self._stem(best) != self.topic
-            and len({_without_number(p, worked_on) for p in worked_on}) > 1
+            and len({_without_number(p, stems) for p in worked_on}) > 1
         ):
             names = _listed(worked_on)
             why = f"which one counts: {names}? none is called {self.topic}.py or {self.topic}.ipynb"
@@ -91,7 +94,7 @@ class Chooser:
         try:
             stub = (self.handed_out / f"{self.topic}{suffix}").read_bytes()
             return _code(piece.file.where.read(), suffix) == _code(stub, suffix)
-        except (OSError, Unreadable, ValueError, LookupError, TypeError, AttributeError):
+        except Exception:  # a notebook may be anything, and nested as deeply as somebody likes
             return False
 
     def _lateness(self, piece: Piece) -> str:
@@ -149,14 +152,12 @@ def _is_archive(piece: Piece) -> bool:
     return file is not None and not file.where.problem and bool(archive_suffix(piece.names[-1]))
 
 
-def _without_number(piece: Piece, others: Sequence[Piece]) -> tuple[str, ...]:
+def _without_number(piece: Piece, stems: Collection[str]) -> tuple[str, ...]:
     """The file's name without suffix, and without the number of a second copy of one of these."""
     *folders, name = piece.names
     stem = PurePath(name).stem
-    for other in others:
-        first = PurePath(other.names[-1]).stem
-        if stem.startswith(first) and _AGAIN.fullmatch(stem.removeprefix(first)):
-            stem = first
+    while (first := _AGAIN_AT_END.sub("", stem)) != stem and first in stems:
+        stem = first
     return (*folders, stem)
 
 
@@ -168,7 +169,7 @@ def _handed_in(piece: Piece, others: Sequence[Piece], late: bool = False) -> Han
 
 
 def _shown(piece: Piece) -> str:
-    return printable("/".join(piece.names))
+    return clip(printable("/".join(piece.names)), LONGEST_NAME)
 
 
 def _listed(pieces: Sequence[Piece]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -39,8 +39,9 @@ def gather(
     for index, path in enumerate(paths):
         files, top = listing(path)
         pieces = recognise(files, top, topic)
+        lines: Iterable[str]
         if pieces:
-            lines = _nobodys(files, pieces, topic)
+            lines = _recognised(path, files, pieces, topic)
         else:
             pieces = plain(files, top, topic)
             lines = (f"{shown(path)}: {line}" for line in readings(files, pieces, top, topic))
@@ -74,6 +75,14 @@ def gather(
 
 def _place(piece: Piece) -> str:
     return os.path.abspath(piece.file.where.path) if piece.file else ""
+
+
+def _recognised(
+    path: Path, files: Sequence[File], pieces: Sequence[Piece], topic: str
+) -> Iterator[str]:
+    count = len({piece.student for piece in pieces})
+    yield f"{shown(path)}: taken for a download from {pieces[0].source}, of {count} in the class"
+    yield from _nobodys(files, pieces, topic)
 
 
 def _nobodys(files: Sequence[File], known: Sequence[Piece], topic: str) -> Iterator[str]:

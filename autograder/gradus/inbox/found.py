@@ -26,6 +26,7 @@ from gradus.inbox.outputs import without_outputs
 from gradus.results import HandedIn
 
 MAX_BYTES = 10_000_000
+LONGEST_NAME = 200  # of a file, where it is shown
 
 
 class Unreadable(Exception):
@@ -62,16 +63,21 @@ class Found:
     @property
     def filename(self) -> str:
         """The file's own name, as messages show it: "mlp.py"."""
-        return printable([*self.parts, *self.members][-1].rpartition("/")[2])
+        name = printable([*self.parts, *self.members][-1].rpartition("/")[2])
+        return name if len(name) <= LONGEST_NAME else f"…{name[-LONGEST_NAME:]}"  # with its suffix
 
     def read(self) -> bytes:
         """The file's text, a large notebook's without its outputs.
 
-        Raises Unreadable for anything but a regular file, more than 10 MB, and what is no text.
+        Raises Unreadable for anything but a regular file, more than 10 MB, what is no text, and a
+        notebook of too many parts.
         """
         source = self.read_raw()
         if len(source) > MAX_BYTES and self.filename.lower().endswith(".ipynb"):
-            source = without_outputs(source)
+            try:
+                source = without_outputs(source)
+            except ValueError as error:
+                raise Unreadable(f"{self.filename}: {error}") from None
         if len(source) > MAX_BYTES:
             limit = MAX_BYTES // 1_000_000
             raise Unreadable(f"{self.filename}: larger than {limit} MB: was data pasted into it?")
@@ -111,9 +117,9 @@ class Found:
         try:
             return archive.read(self.members[-1])
         except Refused as error:
-            raise Unreadable(f"{printable(self.members[-1])}: {error}") from None
+            raise Unreadable(f"{self.filename}: {error}") from None
         except KeyError:
-            raise Unreadable(f"{printable(self.members[-1])}: no longer in the archive") from None
+            raise Unreadable(f"{self.filename}: no longer in the archive") from None
 
     def open_file(self) -> BinaryIO:
         """The file on disk, opened for reading; raises Unreadable unless it is a regular file."""

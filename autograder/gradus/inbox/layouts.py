@@ -16,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from gradus.course import UsageError, shown
+from gradus.inbox.archives import megabytes
 from gradus.inbox.found import Found, Unreadable
 from gradus.inbox.pieces import File, Piece
 from gradus.inbox.plain import is_class, loose
@@ -25,23 +26,23 @@ from gradus.results import Person
 def recognise(files: Sequence[File], top: str, topic: str) -> list[Piece]:
     """The pieces of a known layout, or none; `top` is the name of the download itself.
 
-    A download that was unpacked into a folder of its own is known as well. Raises UsageError for
-    metadata that cannot be read.
+    A download that was unpacked into a folder of its own is known as well, by that folder's name.
+    Raises UsageError for metadata that cannot be read.
     """
-    sure = True
     while True:
         for layout in (gradescope, moodle, canvas, nbgrader, github):
-            pieces = layout(files, top, topic)
-            several = len({piece.student for piece in pieces}) > 1 and layout is not github
-            if pieces and (sure or several or layout is gradescope):
+            if pieces := layout(files, top, topic):
                 return [replace(piece, source=layout.__name__) for piece in pieces]
         tops = {file.names[0] for file in files}
         if len(tops) != 1 or any(len(file.names) < 2 for file in files):
             return []
         (wrapper,) = tops
-        # Else it may be the folder of the only student, who may have handed in a clone.
-        sure = sure and is_class(wrapper, top, topic)
+        if not (is_class(wrapper, top, topic) or _EXPORT.fullmatch(wrapper)):
+            return []  # the folder of the only student, who may have handed in what looks like one
         files, top = [File(file.names[1:], file.where, file.time) for file in files], wrapper
+
+
+_EXPORT = re.compile(r"assignment_\d+_export")  # what Gradescope's is called, and the folder in it
 
 
 def gradescope(files: Sequence[File], top: str, topic: str) -> list[Piece]:
@@ -66,24 +67,31 @@ def gradescope(files: Sequence[File], top: str, topic: str) -> list[Piece]:
 
 
 _MOODLE = re.compile(
-    # The first such number is Moodle's: what follows is what the student called the file.
-    r"(?P<who>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(?:_(?P<rest>.*))?",
-    re.DOTALL,
+    r"(?P<who>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(?:_(?P<rest>.*))?", re.DOTALL
 )
 
 
 def moodle(files: Sequence[File], top: str, topic: str) -> list[Piece]:
-    """Full Name_12345_assignsubmission_file_/mlp.py, or all in one folder, with _ for the /."""
+    """Full Name_12345_assignsubmission_file_/mlp.py, or all in one folder, with _ for the /.
+
+    Students choose their files' names, and often their own: a name in which two such numbers stand
+    is nobody's but its own, and what fewer than half of the names say decides nothing.
+    """
+    tops = {file.names[0] for file in files}
+    like_this = {top for top in tops if _MOODLE.fullmatch(top)}
+    if 2 * len(like_this) <= len(tops) or sum(map(_is_canvas, tops)) >= len(like_this):
+        return []
     pieces, rest = [], []
     for file in files:
-        if match := _MOODLE.fullmatch(file.names[0]):
+        match = _MOODLE.fullmatch(file.names[0])
+        if match and not _MOODLE.fullmatch(f"x_{match['rest'] or ''}"):
             names = file.names[1:] or (match["rest"] or file.names[0],)
             person = Person(name=match["who"], id=match["id"])
             student = f"{match['who']}_{match['id']}"
             pieces.append(Piece(student, names, file, (0.0, file.time), people=(person,)))
         else:
             rest.append(file)
-    return pieces + loose(rest, top, topic) if pieces else []
+    return pieces + loose(rest, top, topic)
 
 
 _CANVAS = re.compile(
@@ -91,6 +99,10 @@ _CANVAS = re.compile(
     r"_(?:(?P<file>\d+)_(?P<rest>.+)|(?P<page>text|link)\.html)",
     re.DOTALL,
 )
+
+
+def _is_canvas(name: str) -> bool:
+    return _CANVAS.fullmatch(name) is not None
 
 
 def canvas(files: Sequence[File], top: str, topic: str) -> list[Piece]:
@@ -162,6 +174,9 @@ _NOT_NEEDED = re.compile(
 )
 
 
+_MAX_METADATA = 4_000_000  # of what is left: some 10,000 students, and minutes to read
+
+
 class _AnyTag(SafeConstructor):
     """Ruby's own tags are read as the plain data that they stand on."""
 
@@ -180,7 +195,10 @@ def _gradescope_metadata(file: Found) -> dict[str, dict[str, Any]]:
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _AnyTag
     try:
-        data = yaml.load(_NOT_NEEDED.sub(b"", file.read_raw() + b"\n"))
+        text = _NOT_NEEDED.sub(b"", file.read_raw() + b"\n")
+        if len(text) > _MAX_METADATA:
+            raise Unreadable(f"larger than {megabytes(_MAX_METADATA)}")
+        data = yaml.load(text)
     except (Unreadable, YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"cannot read {shown(file.path)}: {reason}") from None
@@ -211,7 +229,10 @@ def _time(value: Any) -> datetime | None:
     # ruamel's own kind of datetime and of time zone would not compare or print like the others
     offset = value.utcoffset()
     plain = datetime.fromisoformat(value.replace(tzinfo=None).isoformat()).replace(tzinfo=UTC)
-    return plain - offset if offset else plain
+    try:
+        return plain - offset if offset else plain
+    except OverflowError:  # before the first of all days, or after the last
+        return None
 
 
 def _timestamp(file: Found) -> datetime | None:
@@ -220,6 +241,6 @@ def _timestamp(file: Found) -> datetime | None:
         date, clock, *zone = file.read().decode().split()
         naive = datetime.fromisoformat(f"{date} {clock}")
         place: tzinfo = ZoneInfo(zone[0]) if zone else UTC
-    except (Unreadable, ValueError, KeyError, OSError):
+        return (naive if naive.tzinfo else naive.replace(tzinfo=place)).astimezone(UTC)
+    except (Unreadable, ValueError, KeyError, OSError, OverflowError):
         return None
-    return (naive if naive.tzinfo else naive.replace(tzinfo=place)).astimezone(UTC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from gradus.errors import one_line
 from gradus.results import Person, Result
 
 
@@ -24,7 +25,7 @@ class Pupil:
 
 def names_of(person: Person) -> str:
     """What to call somebody: the name, or else what there is."""
-    return person.name or person.email or person.sid or person.id
+    return one_line(person.name or person.email or person.sid or person.id, 200)
 
 
 def name_of(result: Result) -> str:

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from gradus.course import Topic
 from gradus.files import write_whole
 from gradus.inbox.found import Found, Unreadable, printable
+from gradus.inbox.pieces import few
 from gradus.jobs import Job
 from gradus.rendering import block
 from gradus.results import CheckResult, Result, SubmissionStatus
@@ -40,7 +44,7 @@ def main() -> None:
     write_whole(root / "results" / "results.json", results_json(result, topic, about))
     for check in result.checks:  # for instructors alone: Gradescope keeps it beside the result
         print(f"{check.name}: {check.status}, {check.points:g} of {check.max_points:g}")
-        print(check.output, end="\n" if check.output else "")
+        print(indent(check.output, "    "), end="\n" if check.output else "")  # no line like ours
 
 
 def find_submission(folder: Path, topic: str) -> tuple[Found, list[str]]:
@@ -49,15 +53,30 @@ def find_submission(folder: Path, topic: str) -> tuple[Found, list[str]]:
     Raises Unreadable, which says what was expected and what is there instead.
     """
     names = (f"{topic}.py", f"{topic}.ipynb")
-    inner = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.is_symlink())
-    for parts in ((), *((name,) for name in inner if not name.startswith((".", "__")))):
-        there = [name for name in names if folder.joinpath(*parts, name).is_file()]
-        if there:
-            both = [f"{there[0]} was graded, {name} was not: hand in one." for name in there[1:]]
-            return Found(topic, folder, (*parts, there[0])), both
-    others = [p.relative_to(folder) for p in folder.rglob("*") if not p.is_dir()]
-    shown = ", ".join(sorted(printable(str(path)) for path in others)[:10]) or "nothing"
+    entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    inner = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    places = ((), *((name,) for name in inner if not name.startswith((".", "__"))))
+    found = ((*at, name) for at in places for name in names)
+    there = [parts for parts in found if _is_there(folder.joinpath(*parts))]
+    if there:
+        there.sort(key=lambda parts: folder.joinpath(*parts).is_symlink())  # which is refused
+        first, *others = (printable("/".join(parts)) for parts in there)
+        told = [f"{first} was graded, {few(others)} was not: hand in one."] if others else []
+        return Found(topic, folder, there[0]), told
+    some = sorted(printable(str(path.relative_to(folder))) for path in islice(_files(folder), 1000))
+    shown = few(some) or "nothing"
     raise Unreadable(f"expected a file called {names[0]} or {names[1]}, found: {shown}")
+
+
+def _is_there(path: Path) -> bool:
+    """A file, or a link: what is there where it leads is nobody's business."""
+    return path.is_symlink() or path.is_file()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for at, inner, files in os.walk(folder):
+        links = (name for name in inner if os.path.islink(os.path.join(at, name)))
+        yield from (Path(at, name) for name in (*links, *files))
 
 
 def when_handed_in(file: Path) -> list[str]:
@@ -163,8 +182,9 @@ def _leaderboard(result: Result, topic: Topic) -> list[dict[str, Any]]:
 
 
 def _plain(text: str) -> str:
-    """One line in which nothing is Markdown or HTML."""
+    """One line in which nothing is Markdown or HTML, nor an address that would become a link."""
     line = "".join(c if c.isprintable() else " " for c in text)
+    line = re.sub(r"(?i)://|\bwww\.", " ", line)
     return re.sub(r"[\\`*{}\[\]<>#|~&]|(?<!\w)_+|_+(?!\w)", "", line)  # a_b is no emphasis
 
 
