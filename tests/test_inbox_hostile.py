@@ -125,6 +125,15 @@ def test_the_only_student_of_a_folder_is_nobody_else(tmp_path, inside):
     assert "taken for a download from " in said[0]
 
 
+def test_one_of_many_that_looks_like_a_download_and_is_none_ends_nothing(tmp_path):
+    (tmp_path / "ada.zip").write_bytes(packed({"mlp.py": CODE}))
+    (tmp_path / "eve.zip").write_bytes(packed({"submission_metadata.yml": "- x", "mlp.py": CODE}))
+    said: list[str] = []
+    found = gather([tmp_path / "ada.zip", tmp_path / "eve.zip"], "mlp", say=said.append)
+    assert names(found) == ["ada", "eve"]
+    assert "submission_metadata.yml is not Gradescope's" in said[0]
+
+
 def test_a_name_that_leads_out_is_its_students_and_costs_the_layout_nothing(tmp_path):
     files = {f"mlp-submissions/mlp-{who}/.git/HEAD": "" for who in ("ada", "eve")}
     files |= {f"mlp-submissions/mlp-{who}/mlp.py": CODE for who in ("ada", "eve")}

@@ -38,7 +38,13 @@ def gather(
     students: dict[tuple[object, ...], list[Piece]] = {}
     for index, path in enumerate(paths):
         files, top = listing(path)
-        pieces = recognise(files, top, topic)
+        try:
+            pieces = recognise(files, top, topic)
+        except UsageError as error:
+            if len(paths) == 1:
+                raise
+            say(str(error))  # of one of many, which may be a student's own
+            pieces = []
         lines: Iterable[str]
         if pieces:
             lines = _recognised(path, files, pieces, topic)
