@@ -520,7 +520,7 @@ def test_a_file_in_the_wrong_place_of_a_download_is_listed(tmp_path):
     }
     (ada,) = gather([tree(tmp_path, files)], "mlp", say=said.append)
     assert (ada.name, said[1:]) == ("ada", ["nobody's, not graded: submitted/ada/old.ipynb"])
-    assert said[0].endswith(": taken for a download from nbgrader, of 1 in the class")
+    assert said[0].endswith(": taken for a download from nbgrader (students: 1)")
 
 
 def test_what_carries_no_time_is_counted_where_lateness_is_asked_for(tmp_path):

@@ -18,6 +18,9 @@ from gradus.inbox.plain import plain, readings
 from gradus.inbox.sevens import NO_PROGRAM, TO_INSTALL
 
 
+_SYSTEMS = dict(nbgrader="nbgrader", github="GitHub Classroom")  # as they write themselves
+
+
 def gather(
     paths: Sequence[Path],
     topic: str,
@@ -86,8 +89,9 @@ def _place(piece: Piece) -> str:
 def _recognised(
     path: Path, files: Sequence[File], pieces: Sequence[Piece], topic: str
 ) -> Iterator[str]:
-    count = len({piece.student for piece in pieces})
-    yield f"{shown(path)}: taken for a download from {pieces[0].source}, of {count} in the class"
+    count, source = len({piece.student for piece in pieces}), pieces[0].source
+    system = _SYSTEMS.get(source, source.capitalize())
+    yield f"{shown(path)}: taken for a download from {system} (students: {count})"
     yield from _nobodys(files, pieces, topic)
 
 
