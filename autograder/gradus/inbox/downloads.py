@@ -17,7 +17,6 @@ from gradus.inbox.pieces import File, Piece, few
 from gradus.inbox.plain import plain, readings
 from gradus.inbox.sevens import NO_PROGRAM, TO_INSTALL
 
-
 _SYSTEMS = dict(nbgrader="nbgrader", github="GitHub Classroom")  # as they write themselves
 
 
