@@ -39,8 +39,7 @@ demo: install
 test: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy & $(BIN)/gradus build --check && wait $$!
-	$(BIN)/gradus audit --workers 2 --salts 20
+	$(BIN)/mypy & $(BIN)/gradus build --check && $(BIN)/gradus audit --workers 2 --salts 20 && wait $$!
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # The virtual environment stays, and so do results/ and dist/nbgrader, which may hold grades.

@@ -110,9 +110,9 @@ def ordinary(rng) -> list[Tensor]:
 
 
 def labels(rng, n, c) -> Tensor:
-    """Random labels, the last and the first class among them."""
+    """Random labels, the last and the first class among them; neither where there is one."""
     y = rng.integers(n, high=c)
-    y[0], y[-1] = c - 1, 0
+    y[-1], y[0] = 0, c - 1 if n > 1 else c // 2
     return y[rng.permutation(n)]
 
 

@@ -83,12 +83,12 @@ def test_a_notebook_of_millions_of_pieces_is_refused_and_one_of_pictures_is_not(
     files = {
         "ada.ipynb": book.replace("[]", '[{"data": {"image/png": "' + "A" * 12_000_000 + '"}}]', 1),
         "eve.ipynb": book.replace("[]", "[" + "[]," * 4_000_000 + "[]]", 1),
-        "max.ipynb": '{"outputs":[]' + ',"outputs":[]' * 1_000_000 + "}",
+        "max.ipynb": '{"outputs":[]' + ',"outputs":[]' * 1_500_000 + "}",
     }
     ada, eve, other = gather([tree(tmp_path, files)], "mlp")
     assert CODE.strip() in text(ada)
     for item in (eve, other):
-        assert why(item).endswith("more than 2000000 strings and brackets: clear the outputs")
+        assert why(item).endswith("more than 4000000 strings and brackets: clear the outputs")
 
 
 def test_a_files_name_does_not_make_a_download_another_systems(tmp_path):

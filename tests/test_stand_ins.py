@@ -137,6 +137,13 @@ def layernorm_backward(dout, cache):
     return _backward(dout, cache[0])
 """
 BACKWARD = KEEPS[KEEPS.index("def layernorm_backward") :]
+# The output is right, and what the backward gets raises there.
+TURNED = """
+_right = layernorm_forward
+def layernorm_forward(x, gamma, beta, eps=1e-5):
+    out, (x_hat, *rest) = _right(x, gamma, beta, eps)
+    return out, (x_hat.flatten(), *rest)
+"""
 
 
 def test_what_holds_of_every_function_and_where_a_backward_is_judged(tmp_path):
@@ -151,6 +158,7 @@ def test_what_holds_of_every_function_and_where_a_backward_is_judged(tmp_path):
         "lent": LAYERNORM + LENT,
         "keeps": LAYERNORM + KEEPS,
         "rows": LAYERNORM + ONLY_ROWS + BACKWARD,
+        "turned": LAYERNORM + TURNED,
         "both": LAYERNORM + ONLY_ROWS + BACKWARD.replace("dx / s,", "dx,"),
     }
     lost, printed = grade("layernorm", tmp_path, cases)
@@ -160,6 +168,8 @@ def test_what_holds_of_every_function_and_where_a_backward_is_judged(tmp_path):
     assert lost["keeps"].keys() == {"layernorm_backward"}
     assert "layernorm_forward returns float64 for float32 inputs" in printed
     assert "layernorm_backward returns something else the second time" in printed
+    assert lost["turned"].keys() == {"layernorm_backward"}
+    assert "It is wrong, or else what layernorm_forward keeps for it in the cache." in printed
     assert lost["rows"].keys() == {"layernorm_forward"}
     assert lost["both"].keys() == {"layernorm_forward", "layernorm_backward"}
 

@@ -29,7 +29,7 @@ from gradus.mistakes.perform import one_thread, processes
 from gradus.results import Result, SubmissionStatus
 from gradus.student import Student
 
-SECONDS = 1.0  # that the calls of one check may compute, at least
+SECONDS = 0.5  # that the calls of one check may compute, at least
 SLOWER = 10  # times as long as the solution's they may take
 AT_ONCE = 50  # answers, for which one process collects the tests
 DISK_MB = 64

@@ -322,12 +322,13 @@ def _attempt(
         message = f"it needs {needed}, which{NOT_YET}"
     elif share < 1 and status is not Status.NOT_IMPLEMENTED:
         lost -= {info.function, *replaced}
+        unexplained = isinstance(error, Raised) or (status is Status.FAILED and diagnosis is None)
         relied = [name for name in subject.student.relies_on(info.function) if name in lost]
         if relied:
             message += f"\nIt calls {relied[0]}, which fails its own check: {MEND_FIRST}"
         elif info.function.endswith("_backward") and forward in lost and MEND_FIRST not in message:
             message += f"\nThe cache is {forward}'s, which fails its own check: {MEND_FIRST}"
-        elif info.function.endswith("_backward") and status is Status.FAILED and diagnosis is None:
+        elif info.function.endswith("_backward") and unexplained:
             message += f"\nIt is wrong, or else what {forward} keeps for it in the cache."
     raised_by = getattr(error, "function", None) or info.function
     result = info.result(

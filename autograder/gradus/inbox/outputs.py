@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
-MAX_TOKENS = 2_000_000  # half a second; a picture is one string, however large it is
+MAX_TOKENS = 4_000_000  # a second; a picture is one string, however large, and so is a printed line
 _BULKY = re.compile(rb'"(?:outputs|attachments)"\s*:\s*(?=[\[{])')
 
 
