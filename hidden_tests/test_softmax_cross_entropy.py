@@ -52,9 +52,9 @@ def extreme(rng) -> Tensor:
 
 
 def labels(rng, n=N, c=C) -> Tensor:
-    """Random labels, the first and the last class among them; neither where there is one."""
+    """Random labels, the first and the last class among them."""
     y = rng.integers(n, high=c)
-    y[-1], y[0] = 0, c - 1 if n > 1 else c // 2
+    y[0], y[-1] = c - 1, 0
     return y[rng.permutation(n)]
 
 
