@@ -23,6 +23,7 @@ from gradus.mistakes.reference import Reference
 from gradus.mistakes.variants import pairs
 from gradus.results import Result, Status
 
+COURSE = "course"  # what the course's own secret is called
 PAIRS = 30  # of two mistakes in one function that are tried, at most
 RARELY = 4  # right answers take as long as all mistakes, for no check ends early
 
@@ -149,7 +150,7 @@ class Answers:
         solution = self.solution
         self.walled += [
             job(self.topic, "solution", solution.text),
-            job(self.topic, "salt-course", solution.text, salt=secret),
+            job(self.topic, f"salt-{COURSE}", solution.text, salt=secret),
             job(self.topic, "stub", solution.stub()),
         ]
         self.without += [

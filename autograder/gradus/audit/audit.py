@@ -13,7 +13,7 @@ from threading import Event
 from types import SimpleNamespace
 
 from gradus.audit import verdicts
-from gradus.audit.answers import Answers, job, needs
+from gradus.audit.answers import COURSE, Answers, job, needs
 from gradus.audit.mutants import Mutant
 from gradus.audit.public import answers_by_name, failing_page
 from gradus.audit.trials import SALT, SOLUTION, Noticed, try_answers
@@ -320,7 +320,9 @@ class _Audit:
         total = 1 + len(answers.salts)
         found.salts = (total - len(failed), total)
         found.problems += verdicts.judge_salts(salted, failing, total)
-        found.accuracies = verdicts.accuracies(self.topic, [solution, *salted.values()])
+        # Not with the course's own secret, or an audit of the same files would pass here only.
+        fixed = [result for salt, result in salted.items() if salt != COURSE]
+        found.accuracies = verdicts.accuracies(self.topic, [solution, *fixed])
         found.problems += verdicts.judge_accuracies(found.accuracies)
 
     def _judged_mistake(
