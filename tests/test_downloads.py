@@ -364,9 +364,9 @@ def long_index(big: bool = False) -> bytes:
     return data[:start] + index + record + locator + data[end : end + 12] + b"\xff" * 8 + b"\0\0"
 
 
-HOSTILE = {
-    "index": (long_index(), "its index alone would fill the memory"),
-    "index64": (long_index(big=True), "its index alone would fill the memory"),
+HOSTILE = {  # what takes long to make is made when it is wanted
+    "index": (long_index, "its index alone would fill the memory"),
+    "index64": (lambda: long_index(big=True), "its index alone would fill the memory"),
     "up": (hostile("../mlp.py"), "../mlp.py: its name leads out of the archive"),
     "windows": (hostile("..\\..\\mlp.py"), "leads out of the archive"),
     "absolute": (hostile("/etc/mlp.py"), "leads out of the archive"),
@@ -374,7 +374,7 @@ HOSTILE = {
     "device": (hostile("mlp.py", mode=stat.S_IFCHR | 0o666), "not a regular file"),
     "link": (hostile("mlp.py", b"/etc/shadow", stat.S_IFLNK | 0o777), "symbolic link"),
     "bomb": (
-        hostile("mlp.py", b"\0" * 200_000_000, level=zipfile.ZIP_DEFLATED),
+        lambda: hostile("mlp.py", b"\0" * 200_000_000, level=zipfile.ZIP_DEFLATED),
         "a zip bomb: 0.194 MB that unpack to 200 MB",
     ),
     "odd": (hostile("mlp.py", level=zipfile.ZIP_LZMA), "packed in an unusual way"),
@@ -388,7 +388,8 @@ HOSTILE = {
 
 
 def test_hostile_zips_are_results_and_stop_nobody(tmp_path):
-    files = {f"{name}_1_{n}_mlp.zip": data for n, (name, (data, _)) in enumerate(HOSTILE.items())}
+    made = {name: data() if callable(data) else data for name, (data, _) in HOSTILE.items()}
+    files = {f"{name}_1_{n}_mlp.zip": data for n, (name, data) in enumerate(made.items())}
     found = both(tmp_path, {**files, "ada_1_99_mlp.py": CODE})
     assert text(found.pop("ada_1")) == CODE
     told = {name.removesuffix("_1"): why(item) for name, item in found.items()}

@@ -361,17 +361,14 @@ def test_a_topic_without_public_checks_is_refused():
 
 
 COURSE_FILE = Path(__file__).parents[1] / "course.yaml"
-TOPICS = [
-    topic
-    for topic in load_course(COURSE_FILE).topics
-    if load_course(COURSE_FILE).test_file(topic).exists()
-]
+COURSE = load_course(COURSE_FILE)
+TOPICS = [topic for topic in COURSE.topics if COURSE.test_file(topic).exists()]
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.id)
 def test_the_courses_public_checks_are_whole(topic):
     """No name is undefined, and no import left over, in what is cut out of the hidden tests."""
-    page = load_course(COURSE_FILE).public_test_file(topic)
+    page = COURSE.public_test_file(topic)
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F401,F811,F821"]
     found = subprocess.run([*ruff, str(page)], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout
@@ -379,7 +376,7 @@ def test_the_courses_public_checks_are_whole(topic):
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.id)
 def test_every_function_has_a_public_check(topic):
-    course = load_course(COURSE_FILE)
+    course = COURSE
     checked = {c.function for c in list_checks(course.public_test_file(topic)) if c.public}
     solution = Solution(course.solution(topic).read_text())
     assert {function.name for function in solution.functions()} <= checked
