@@ -360,15 +360,14 @@ def test_a_topic_without_public_checks_is_refused():
         public_tests("def test_a(student):\n    pass\n", "T", filename="t.py")
 
 
-COURSE_FILE = Path(__file__).parents[1] / "course.yaml"
-COURSE = load_course(COURSE_FILE)
-TOPICS = [topic for topic in COURSE.topics if COURSE.test_file(topic).exists()]
+OURS = load_course(Path(__file__).parents[1] / "course.yaml")
+TOPICS = [topic for topic in OURS.topics if OURS.test_file(topic).exists()]
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.id)
 def test_the_courses_public_checks_are_whole(topic):
     """No name is undefined, and no import left over, in what is cut out of the hidden tests."""
-    page = COURSE.public_test_file(topic)
+    page = OURS.public_test_file(topic)
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F401,F811,F821"]
     found = subprocess.run([*ruff, str(page)], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout
@@ -376,9 +375,8 @@ def test_the_courses_public_checks_are_whole(topic):
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.id)
 def test_every_function_has_a_public_check(topic):
-    course = COURSE
-    checked = {c.function for c in list_checks(course.public_test_file(topic)) if c.public}
-    solution = Solution(course.solution(topic).read_text())
+    checked = {c.function for c in list_checks(OURS.public_test_file(topic)) if c.public}
+    solution = Solution(OURS.solution(topic).read_text())
     assert {function.name for function in solution.functions()} <= checked
 
 
