@@ -70,7 +70,6 @@ _REPLACED: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("|{0}| for {0}", lambda v: abs(v) if _is_float(v) or _is_number(v) else None),
     ("1 − {0} for {0}", lambda v: 1 - v if _is_float(v) or isinstance(v, float) else None),
     ("{0}² for {0}", lambda v: v * v if _is_float(v) or isinstance(v, float) else None),
-    ("{0} − its mean for {0}", lambda v: v - _mean(v) if _has_numbers(v) else None),
     ("the entries of {0} swapped", lambda v: v[::-1] if _is_pair(v) else None),
     ("the first entry of {0} twice", lambda v: (v[0], v[0]) if _is_pair(v) else None),
     ("the second entry of {0} twice", lambda v: (v[1], v[1]) if _is_pair(v) else None),
@@ -501,16 +500,6 @@ def _is_number(value: Any) -> bool:
 
 def _has_rows(value: Any) -> bool:
     return isinstance(value, Tensor) and value.ndim > 0 and len(value) > 1
-
-
-def _has_numbers(value: Any) -> bool:
-    return _is_float(value) and value.numel() > 1
-
-
-def _mean(value: Tensor) -> Tensor:
-    """To 40 binary digits, so that it is subtracted exactly: what a shift leaves alone must not
-    change by the rounding of it."""
-    return (value.mean() * 2.0**40).round() / 2.0**40
 
 
 def _is_pair(value: Any) -> bool:
