@@ -249,7 +249,7 @@ def test_check_in_a_kernel_judges_what_the_cells_define(course: Course, tmp_path
     assert [o.output_type for o in right] == ["stream"]
     more = "3/3 of the visible checks; 2 more points are given by hidden checks"
     assert more in right[0].text
-    assert [o.text for o in hidden] == ["dot is judged by hidden checks only\n"]
+    assert "".join(o.text for o in hidden) == "dot is judged by hidden checks only\n"
 
 
 def test_a_check_that_was_not_run_is_no_pass() -> None:
