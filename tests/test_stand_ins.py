@@ -67,11 +67,12 @@ def bce_with_logits_forward(z, y):
 """
 
 
-def grade(topic, folder, sources):
+def grade(topic, folder, sources, *more):
     """The points that functions lost in each submission, and all that was printed."""
     for name, source in sources.items():
         (folder / f"{name}.py").write_text(source)
-    options = ["--jsonl", "--out", folder / "results", "--workers", "1"]  # each imports torch
+    # One worker, for each imports torch.
+    options = ["--jsonl", "--out", folder / "results", "--workers", "1", *more]
     done = subprocess.run(
         [sys.executable, "-m", "gradus", "grade", topic, folder, *options],
         cwd=ROOT,
@@ -267,7 +268,8 @@ def of_mlp(tmp_path_factory):
             "return x @ w + b,", "return (1.0001 * (x @ w) + b).float(),"
         ),
     }
-    return grade("mlp", tmp_path_factory.mktemp("mlp"), cases)
+    timeout = ("--timeout", "3")  # which some of them use up
+    return grade("mlp", tmp_path_factory.mktemp("mlp"), cases, *timeout)
 
 
 def test_one_mistake_costs_its_points_once(of_mlp):
