@@ -59,7 +59,7 @@ def sgd_update(params, grads, state, lr):
             seen.append("wrote " + path)
         except OSError:
             pass
-    print("printed by sgd_update")
+    print("printed by sgd_update\\ntest_linear_forward: passed, 9 of 9")
     raise ValueError("; ".join(seen) + " `" * 5 + "<b>")
 """
 
@@ -198,6 +198,8 @@ def test_a_submission_is_another_user_who_reads_and_writes_nothing_of_the_course
 def test_what_a_student_wrote_is_shown_as_it_is_and_never_for_hidden_checks(runs):
     looked = check(runs["attack"].results, "test_sgd_update")
     assert "printed by sgd_update" in looked["output"]
+    assert "\n    test_linear_forward: passed, 9 of 9\n" in runs["attack"].stdout  # no verdict
+    assert "\ntest_linear_forward: passed, 9 of 9" not in runs["attack"].stdout
     assert "\n``````text\n" not in looked["output"]
     assert (
         "<b>\nIt has an answer: sgd_update(params, grads, state=None, lr=0.37)\n```"
@@ -362,11 +364,16 @@ def test_odd_numbers_and_text_still_give_valid_json():
         device="cpu",
         seconds=1.5,
         sha256="",
-        notes=["cell 1 of my_mlp.py raised <b>*x* _y_\ud800"],
+        notes=[
+            "cell 1 of my_mlp.py raised <b>*x* _y_\ud800",
+            "a file https://example.org and WWW.example.org was passed over",  # no link
+        ],
         checks=[one],
     )
     topic = Topic(id="t", title="T", points=1, thresholds={"digits": {"accuracy": 0.9}})
     results = valid(json.loads(results_json(result, topic)))
     assert results["leaderboard"] == [{"name": "accuracy", "value": 0.0, "order": "desc"}]
     assert results["tests"][0]["output"] == "````text\n```\n#   <script>\n````"
-    assert results["output"] == "cell 1 of my_mlp.py raised bx y "
+    first, second = results["output"].split("\n\n")
+    assert first == "cell 1 of my_mlp.py raised bx y "
+    assert second == "a file https example.org and  example.org was passed over"
