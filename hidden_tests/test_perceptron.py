@@ -238,8 +238,8 @@ def test_two_layer(student, rng):
         check_result(student, "two_layer", inputs, answers_of(**inputs), "out")
     # Hidden: z = (1, −1), (−2, 2), (−2, 2), (0, 0). The last: 3 − 3 = 0 where both fire, else < 0.
     w, right = double([[1, -1], [-1, 1]]), double([-1, -1, -1, 1])
-    for size in (1, TINY):
-        inputs = dict(x=size * CORNERS, w=w, b=double([0, 0]), v=double([2, 1]), c=double(-3))
+    for size, c in ((1, -3), (TINY, -3), (1, -1.5)):
+        inputs = dict(x=size * CORNERS, w=w, b=double([0, 0]), v=double([2, 1]), c=double(c))
         check_result(student, "two_layer", inputs, right, "out")
 
 

@@ -16,9 +16,10 @@ def right_backward(dout, cache):
     return dout * cache[0] * (1 - cache[0])
 
 
-def failure_of(forward, backward, kept=(), out=sigmoid):
+def failure_of(forward, backward, kept=(), out=sigmoid, lost=("f_forward",)):
     """What the backward's check says beside a forward that has failed its own."""
-    notes = record.start(0, lost=frozenset({"f_forward"}), caches=[[k] for k in kept])
+    caches = [list(k) if isinstance(k, tuple) else [k] for k in kept]
+    notes = record.start(0, lost=frozenset(lost), caches=caches)
     student = LocalStudent({"f_forward": forward, "f_backward": backward}, seconds=60.0)
     x = Rng(4).normal(5, 3)
     check_gradients(student, "f", dict(x=x), out)
@@ -51,6 +52,38 @@ def test_so_does_what_a_right_forward_would_keep():
     assert failure_of(doubled, backward, kept, out) is None
     assert failure_of(doubled, right_backward, kept, out) is not None
     assert failure_of(doubled, backward, (), out) is not None
+
+
+X = Rng(4).normal(5, 3)
+
+
+def shifted(x):
+    return (x - 0.3).clamp(min=0)
+
+
+def test_it_may_keep_where_the_numbers_are_positive_or_keep_them_twice():
+    kept = [shifted(X)] * 2
+    of_mask = lambda dout, cache: dout * cache[0]  # noqa: E731
+    assert failure_of(lambda x: (x.relu(), (x > 0,)), of_mask, kept, shifted) is None
+    of_two = lambda dout, cache: dout * (cache[0] > 0) * (cache[1] > 0)  # noqa: E731
+    assert failure_of(lambda x: (x.relu(), (x + 0.1, x.relu())), of_two, kept, shifted) is None
+
+
+def test_several_of_one_shape_are_taken_as_they_come():
+    kept = [(X.sin(), X.cos())] * 2
+    out = lambda x: x.sin() * x.cos()  # noqa: E731
+    forward = lambda x: (0 * x, (x.sin() + 1, x.cos() + 1))  # noqa: E731
+    backward = lambda dout, cache: dout * (cache[1] ** 2 - cache[0] ** 2)  # noqa: E731
+    assert failure_of(forward, backward, kept, out) is None
+    assert failure_of(forward, lambda dout, cache: -backward(dout, cache), kept, out) is not None
+
+
+def test_what_a_right_forward_keeps_wrong_is_said():
+    keeps_exp = lambda x: (sigmoid(x), (x.exp(),))  # noqa: E731
+    failure = failure_of(keeps_exp, right_backward, [sigmoid(X)] * 2, lost=())
+    assert "right with what f_forward should keep in the cache: mend that first" in str(failure)
+    wrong = failure_of(keeps_exp, lambda dout, cache: dout * cache[0], [sigmoid(X)] * 2, lost=())
+    assert "mend that first" not in str(wrong)
 
 
 @pytest.mark.parametrize("keeps", [lambda out, x: (out, x), lambda out, x: (out.expand(5, 3), x)])

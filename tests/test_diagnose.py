@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradus.checks import CheckFailed, Rng, check_result, record
-from gradus.checks.diagnose import diagnose
+from gradus.checks import CheckFailed, Rng, check_result, double, record
+from gradus.checks.diagnose import beside_others, diagnose
 from gradus.checks.explain import agree, conclude, explain
 from gradus.checks.failure import Leaf, hint
 from gradus.checks.local import LocalStudent
@@ -160,6 +160,24 @@ def test_what_is_wrong_in_part_is_told_with_where_it_is():
     last = verdict(torch.cat([0 * right[:3], right[3:]]), right)
     said = "out: right at the last index of axis 0 only; elsewhere: 0 whatever is expected"
     assert str(last).startswith(said)
+
+
+def test_what_is_left_out_and_made_up_for_elsewhere_is_told():
+    right = Rng(0).normal(6, 5)
+    kept = Rng(1).uniform(6, 5) > 0.3
+    found = diagnose(Leaf("out", right * kept / 0.7, right), vague=False)
+    assert found.summary.startswith(f"0 in {int((~kept).sum())} of 30 places, and elsewhere 1.4286")
+    assert diagnose(Leaf("out", right * kept, right), vague=False) is None  # no factor
+    assert diagnose(Leaf("out", right.relu() / 0.7 + 1, right), vague=False) is None
+
+
+def test_a_bare_factor_comes_with_a_call_that_has_another():
+    alike = [
+        Leaf("rate", double(value), double(1.0), call=call)
+        for value, call in ((2.0, "of f(3)"), (1.5, "of f(7)"))
+    ]
+    found = beside_others(diagnose(alike[0], alike[1:], vague=False), alike, False)
+    assert "another factor (1.5 times too large in f(7)): what is different" in found.explanation
 
 
 def test_where_it_is_wrong_is_confirmed_by_a_call_with_fewer_values():

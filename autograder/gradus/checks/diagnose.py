@@ -7,6 +7,7 @@ explains stays unexplained.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -67,8 +68,12 @@ def beside_others(found: Diagnosis, alike: Sequence[Leaf], some_right: bool) -> 
     """
     if found.id not in _BARE:
         return found
-    factors = {_factor(one) for one in alike} - {0.0}
-    what = "another factor" if len(factors) > 1 else "right" if some_right else ""
+    _, *rest = {_factor(one): one.call for one in alike}.items()
+    what = "right" if some_right else ""
+    for factor, call in rest:
+        if factor:
+            where = re.sub("^of ", "in ", call)
+            what = f"another factor ({h.times(factor)} {where})" if call else "another factor"
     more = f"In other calls it is {what}: what is different there?"
     return replace(found, explanation=f"{found.explanation} {more}".strip()) if what else found
 
@@ -146,7 +151,7 @@ _NAMED: tuple[Hypothesis, ...] = (
         h.swapped,
     ),
     *(h.term, h.factor, h.input_itself, h.function_of_right, h.product),
-    h.by_number,
+    *(h.by_number, h.left_out),
 )
 _VAGUE: tuple[Hypothesis, ...] = (
     *(h.cut, h.near, h.constant, h.by_length, h.ratio, h.offset, h.scale_along_axis, h.order),
@@ -155,7 +160,8 @@ _VAGUE: tuple[Hypothesis, ...] = (
 _OF_PART = (h.stand_in, h.scale, h.ratio, h.offset, h.term, h.factor, h.input_itself)
 # Values, of which fewer say nothing.
 _FEWEST: dict[Hypothesis, int] = {
-    **{h.ratio: 3, h.product: 3, h.by_length: 3, h.offset: 3, h.cut: 4, h.function_of_right: 4}
+    **{h.ratio: 3, h.product: 3, h.by_length: 3, h.offset: 3, h.cut: 4, h.function_of_right: 4},
+    h.left_out: 12,
 }
 # What anyone can see, and what holds of one step and not of several.
 _PLAIN = (h.shape, h.not_finite, h.integer, h.constant, h.precision, h.step)

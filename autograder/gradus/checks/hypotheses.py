@@ -114,7 +114,7 @@ def scale(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
         return
     lengths = {f"length of axis {n} of {name}": d for name, n, d in _lengths(clues)}
     for id, why in _names_of_ratio(found, clues.sizes, lengths):
-        yield Diagnosis(id, _times(found) + _everywhere(expected), why)
+        yield Diagnosis(id, times(found) + _everywhere(expected), why)
 
 
 def step(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
@@ -125,7 +125,7 @@ def step(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     found = constant_ratio(actual.double() - before, expected.double() - before)
     if found is not None and _is_varied(expected.double() - before):
         for id, why in _names_of_ratio(found, clues.sizes, {}):
-            what = "goes the other way" if _is_near(found, -1) else f"is {_times(found)}"
+            what = "goes the other way" if _is_near(found, -1) else f"is {times(found)}"
             yield Diagnosis(f"step:{id}", f"its step {what}", why)
 
 
@@ -137,7 +137,7 @@ def by_number(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnos
     for name, x in clues.numbers.items():
         if x not in (0, 1, -1) and (_is_near(found, x) or _is_near(found, 1 / x)):
             text = _lost("", "lost" if _is_near(found, x) else "twice")
-            yield Diagnosis(f"scale:{name}", _times(found), f"{x:g} is {name}: {text}")
+            yield Diagnosis(f"scale:{name}", times(found), f"{x:g} is {name}: {text}")
 
 
 def product(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
@@ -152,7 +152,7 @@ def product(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis
             and (_is_near(found, size) or _is_near(1 / found, size))
         ):
             text = _lost("", "lost" if _is_near(found, size) else "twice")
-            what = _times(found) + _everywhere(expected)
+            what = times(found) + _everywhere(expected)
             yield Diagnosis(f"scale:{name}", what, f"{size:.5g} is {name}: {text}")
 
 
@@ -185,10 +185,10 @@ def by_length(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnos
     for name, size in sizes.items():
         if size > 1 and _is_near(abs(found), size):
             text = f"{size} is {name}: is a mean taken as a sum?"
-            yield Diagnosis(f"scale:{name}", _times(found) + _everywhere(expected), text)
+            yield Diagnosis(f"scale:{name}", times(found) + _everywhere(expected), text)
         elif size > 1 and _is_near(abs(found), 1 / size):
             text = f"{size} is {name}: is it divided by once too often?"
-            yield Diagnosis(f"scale:1/{name}", _times(found) + _everywhere(expected), text)
+            yield Diagnosis(f"scale:1/{name}", times(found) + _everywhere(expected), text)
 
 
 def _lengths(clues: Leaf) -> Iterator[tuple[str, int, int]]:
@@ -210,7 +210,7 @@ def ratio(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     """A factor without a name; of one or two values it says nothing."""
     found = constant_ratio(actual, expected)
     if found and int((expected.abs() > 1e-3 * expected.abs().max()).sum()) > 2:
-        yield Diagnosis("scale", _times(found) + ", everywhere")
+        yield Diagnosis("scale", times(found) + ", everywhere")
 
 
 def constant_ratio(actual: Tensor, expected: Tensor) -> float | None:
@@ -264,7 +264,7 @@ def _lost(name: str, how: str) -> str:
     return "one factor too many." if how == "lost" else "one factor is missing."
 
 
-def _times(ratio: float) -> str:
+def times(ratio: float) -> str:
     if ratio == -1:
         return "the sign is wrong"
     sign = " and of the opposite sign" if ratio < 0 else ""
@@ -425,6 +425,19 @@ def factor(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]
             yield Diagnosis(f"missing factor:{name}", f"the factor {name} is missing")
         if agree(actual, expected * factor):
             yield Diagnosis(f"extra factor:{name}", f"there is a factor {name} too many")
+
+
+def left_out(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """0 in some places, and in all others one factor that makes up for it."""
+    if actual.shape != expected.shape or not expected.is_floating_point():
+        return
+    gone = (actual == 0) & (expected != 0)
+    rest = (actual != 0) | (expected == 0)
+    factor = constant_ratio(actual[rest], expected[rest]) if bool(rest.any()) else None
+    several = int(gone.sum()) > 1 and int((expected[rest] != 0).sum()) > 3
+    if several and factor is not None and not _is_near(factor, 1):
+        what = f"0 in {int(gone.sum())} of {gone.numel()} places, and elsewhere {times(factor)}"
+        yield Diagnosis("left out", what, "Is something left out that belongs there?")
 
 
 def stand_in(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:

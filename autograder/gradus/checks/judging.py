@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import NoneType
@@ -164,6 +165,7 @@ def _judge_gradients(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
     leaves, gradients = judge_backward(student, c, cache, out)
     if not all_right(leaves):
         _explain_by_forward(student, c, off, out, [leaf.mine for leaf in leaves])
+        _explain_by_cache(student, c, off, out, cache)
         return leaves, gradients
     if off:
         notes.unjudged.pop()
@@ -202,15 +204,26 @@ def judge_backward(
         if all_right(other[0]):
             return other
         student.exchange()
-    if not mend or not off or all_right(found[0]) or not isinstance(out, Tensor) or c.out is None:
+    if not mend or not off or all_right(found[0]) or not isinstance(out, Tensor):
         return found
-    if out.shape == c.out.shape and student.mend(cache, out, c.out, c.kept):
-        other = _backward(student, c, cache, out)
-        if all_right(other[0]):
-            current().unmended = found[0]
-            return other
+    mended = _with_mended_cache(student, c, cache, out)
+    if mended is not None:
+        current().unmended = found[0]
+    return mended or found
+
+
+def _with_mended_cache(
+    student: Student, c: Comparison, cache: Any, out: Tensor
+) -> tuple[list[Leaf], Any] | None:
+    """The gradients with what a right forward returns, and keeps, in the cache; None, and the cache
+    as it was, where that does not make them right."""
+    if c.out is not None and out.shape == c.out.shape and student.mend(cache, out, c.out, c.kept):
+        with contextlib.suppress(CheckFailed, Raised):  # what is put there may not fit
+            other = _backward(student, c, cache, out)
+            if all_right(other[0]):
+                return other
         student.exchange()
-    return found
+    return None
 
 
 def _backward(student: Student, c: Comparison, cache: Any, out: Any) -> tuple[list[Leaf], Any]:
@@ -248,6 +261,17 @@ def _explain_by_forward(
     given = (c.function, c.inputs, c.wrt, options, list(c.also), dout)
     if right_for_own_forward(student, *given, gradients):
         notes.hint = f"It is right for your own {c.function}_forward, which is off: {MEND_FIRST}"
+
+
+def _explain_by_cache(student: Student, c: Comparison, off: bool, out: Any, cache: Any) -> None:
+    """Note where gradients beside a right forward would be right with what it should have kept."""
+    notes = current()
+    if notes.failures or notes.stop or notes.recording or off or not isinstance(out, Tensor):
+        return
+    if _with_mended_cache(student, c, cache, out) is not None:
+        student.exchange()
+        forward = f"{c.function}_forward"
+        notes.hint = f"It is right with what {forward} should keep in the cache: {MEND_FIRST}"
 
 
 def _judge_update(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:

@@ -259,8 +259,13 @@ def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult
     for replaced in more:
         if best.result.status in (Status.FAILED, Status.PARTIAL, Status.ERROR):
             again = _attempt(item, subject, before, replaced)
-            best = max(best, again, key=lambda one: one.result.points)
-    return best if own is None else max(best, own, key=lambda one: one.result.points)
+            best = max(best, again, key=_worth)
+    return best if own is None else max(best, own, key=_worth)
+
+
+def _worth(one: _Attempt) -> tuple[float, bool]:
+    """An error may come of a stand-in's cache, which the submission has not made."""
+    return one.result.points, not isinstance(one.error, Raised)
 
 
 def _may_do_without(item: pytest.Item, needed: StandIns, before: Sequence[CheckResult]) -> bool:
@@ -324,11 +329,15 @@ def _attempt(
         lost -= {info.function, *replaced}
         unexplained = isinstance(error, Raised) or (status is Status.FAILED and diagnosis is None)
         relied = [name for name in subject.student.relies_on(info.function) if name in lost]
+        below = [name for name in subject.student.relies_on(forward) if name in lost]
         if relied:
             message += f"\nIt calls {relied[0]}, which fails its own check: {MEND_FIRST}"
         elif info.function.endswith("_backward") and forward in lost and MEND_FIRST not in message:
             message += f"\nThe cache is {forward}'s, which fails its own check: {MEND_FIRST}"
-        elif info.function.endswith("_backward") and unexplained:
+        elif info.function.endswith("_backward") and below and MEND_FIRST not in message:
+            message += f"\nThe cache is {forward}'s, which calls {below[0]}, which fails its own "
+            message += f"check: {MEND_FIRST}"
+        elif info.function.endswith("_backward") and unexplained and MEND_FIRST not in message:
             message += f"\nIt is wrong, or else what {forward} keeps for it in the cache."
     raised_by = getattr(error, "function", None) or info.function
     result = info.result(

@@ -112,18 +112,22 @@ class Changes:
         self, cache: Any, returned: torch.Tensor, right: torch.Tensor, kept: list[torch.Tensor]
     ) -> bool:
         """Let what is wrong in the last forward's cache be right: what it has `returned`, and what
-        alone of its shape is none of what a right forward has `kept`. `exchange` undoes it."""
+        is none of what a right forward has `kept`, where as many of that shape are missing, or one.
+        Of numbers it may keep where they are positive. `exchange` undoes it."""
         given = {x.data_ptr() for x in self._given}
-        own = _numbers_in(cache)
+        own = _tensors_in(cache)
+        masks = [x > 0 for x in kept if x.is_floating_point()]
+        kept = [*kept, *(x for x in masks if not any(map(near(x), kept)))]
         wrong = [x for x in own if x.data_ptr() not in given and not any(map(near(x), kept))]
         missing = [x for x in kept if not any(map(near(x), own))]
         self._spoilt = []
         for x in wrong:
-            alike = [y for y in missing if y.shape == x.shape]
+            alike, places = ([y for y in of if _alike(x, y)] for of in (missing, wrong))
             if same(x, returned):
                 self._spoilt.append((x, right.to(x.dtype, copy=True)))
-            elif len(alike) == 1 and sum(y.shape == x.shape for y in wrong) == 1:
-                self._spoilt.append((x, alike[0].to(x.dtype, copy=True)))
+            elif len(alike) in (1, len(places)):  # one in all places, or each, as they come
+                at = next(n for n, y in enumerate(places) if y is x) % len(alike)
+                self._spoilt.append((x, alike[at].to(x.dtype, copy=True)))
         return self.exchange()
 
     def exchange(self) -> bool:
@@ -137,7 +141,13 @@ class Changes:
         return bool(self._spoilt)
 
 
-def _numbers_in(cache: Any) -> list[torch.Tensor]:
+def _alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether one may stand in the other's place."""
+    kinds = (x.is_floating_point() or x.dtype for x in (one, other))
+    return one.shape == other.shape and len(set(kinds)) == 1
+
+
+def _tensors_in(cache: Any) -> list[torch.Tensor]:
     """The tensors in a cache, which may be anything."""
     found: list[torch.Tensor] = []
     waiting = [cache]
@@ -145,7 +155,7 @@ def _numbers_in(cache: Any) -> list[torch.Tensor]:
         if not waiting:
             break
         value = waiting.pop(0)
-        if type(value) is torch.Tensor and value.is_floating_point():
+        if type(value) is torch.Tensor and not value.is_complex():
             found.append(value)
         elif type(value) in (list, tuple, dict):
             waiting += itertools.islice(value.values() if type(value) is dict else value, MAX_PARTS)

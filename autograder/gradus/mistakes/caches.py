@@ -43,5 +43,5 @@ def _kept(c: Comparison, solution: LocalStudent) -> Iterator[Tensor]:
         _, cache = lend(cast(Student, solution), c, list(c.inputs.values()), c.options)
         held = solution.kept(cache) if isinstance(cache, Handle) else cache
         for x in tree_flatten(held)[0]:
-            if isinstance(x, Tensor) and x.is_floating_point():
+            if isinstance(x, Tensor):
                 yield x.detach().clone()

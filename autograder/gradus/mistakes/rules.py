@@ -70,11 +70,14 @@ _REPLACED: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("|{0}| for {0}", lambda v: abs(v) if _is_float(v) or _is_number(v) else None),
     ("1 − {0} for {0}", lambda v: 1 - v if _is_float(v) or isinstance(v, float) else None),
     ("{0}² for {0}", lambda v: v * v if _is_float(v) or isinstance(v, float) else None),
-    ("the entries of {0} swapped", lambda v: v[::-1] if _is_pair(v) else None),
+    ("{0} in reverse order", lambda v: v[::-1] if _is_row(v) else None),
+    ("{0}, each moved on by one place", lambda v: [*v[-1:], *v[:-1]] if _is_row(v) else None),
+    ("{0}, each moved back by one place", lambda v: [*v[1:], *v[:1]] if _is_row(v) else None),
     ("the first entry of {0} twice", lambda v: (v[0], v[0]) if _is_pair(v) else None),
     ("the second entry of {0} twice", lambda v: (v[1], v[1]) if _is_pair(v) else None),
-    ("{0} sorted, torn from its partners", lambda v: _sorted(v) if _has_rows(v) else None),
+    ("{0} sorted, torn from its partners", lambda v: v.sort(0)[0] if _has_rows(v) else None),
     ("the first column of {0} alone", lambda v: _first_column(v) if _is_float(v) else None),
+    ("the first of {0} for all of them", lambda v: _first(v) if _has_rows(v) else None),
     ("not {0}", lambda v: not v if isinstance(v, bool) else None),
     ("{0} without its last row", lambda v: v[:-1] if _has_rows(v) else None),
     ("{0} without its last entry", lambda v: v[:-1] if _has_entries(v) else None),
@@ -503,15 +506,19 @@ def _has_rows(value: Any) -> bool:
 
 
 def _is_pair(value: Any) -> bool:
-    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))
+    return _is_row(value) and len(value) == 2
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(map(_is_number, value))
 
 
 def _has_entries(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) > 1
 
 
-def _sorted(value: Tensor) -> Tensor:
-    return value.sort(0).values
+def _first(value: Tensor) -> Tensor | None:
+    return value[:1].expand_as(value).clone() if value.ndim == 1 else None
 
 
 def _first_column(value: Tensor) -> Tensor | None:

@@ -79,6 +79,7 @@ def _of_expression(node: ast.AST) -> Iterator[_Slip]:
     match node:
         case ast.BinOp():
             yield from _of_operator(node)
+            yield from _without_brackets(node)
         case ast.UnaryOp(ast.USub(), operand) if not isinstance(operand, ast.Constant):
             yield f"without the minus before {_shown(operand)}", operand
         case ast.UnaryOp(ast.Not() | ast.Invert(), operand):
@@ -146,6 +147,24 @@ def _of_operator(node: ast.BinOp) -> Iterator[_Slip]:
             yield f"without the condition {one}", right
 
 
+_SUM, _PRODUCT = (ast.Add, ast.Sub), (ast.Mult, ast.Div, ast.MatMult)
+
+
+def _without_brackets(node: ast.BinOp) -> Iterator[_Slip]:
+    """Of a sum only what stands next to a factor, a divisor or a power has it; of two divisors only
+    the first divides."""
+    match node:
+        case ast.BinOp(ast.BinOp(first, op, last), outer, right) if isinstance(op, _SUM):
+            if isinstance(outer, (*_PRODUCT, ast.Pow)):
+                regrouped = ast.BinOp(first, op, ast.BinOp(last, outer, right))
+                yield f"without the brackets around {_shown(node.left)}", regrouped
+    match node:
+        case ast.BinOp(left, outer, ast.BinOp(first, op, last)) if isinstance(outer, _PRODUCT):
+            if isinstance(op, _SUM) or (isinstance(outer, ast.Div) and isinstance(op, _PRODUCT)):
+                regrouped = ast.BinOp(ast.BinOp(left, outer, first), op, last)
+                yield f"without the brackets around {_shown(node.right)}", regrouped
+
+
 def _twice(node: ast.BinOp, part: ast.expr) -> Iterator[_Slip]:
     """The same with one of its terms or factors once more."""
     if isinstance(part, ast.Constant):
@@ -171,6 +190,10 @@ def _of_call(node: ast.Call) -> Iterator[_Slip]:
                 function = ast.Attribute(value, _TAKEN_FOR[name], ast.Load())
                 words = f"with {_TAKEN_FOR[name]} for {name}"
                 yield words, ast.Call(function, node.args, node.keywords)
+            if isinstance(value, ast.BinOp):  # (a − b).sum(0)
+                of_last = ast.Call(ast.Attribute(value.right, name), node.args, node.keywords)
+                regrouped = ast.BinOp(value.left, value.op, of_last)
+                yield f"without the brackets around {_shown(value)}", regrouped
             if name in _FORGOTTEN and (node.args or not of_module):
                 yield f"without {name}", node.args[0] if of_module else value
             if name in _ALONG_AXES:
