@@ -211,7 +211,8 @@ def test_bagged_predictions_neighbours(student, rng):
     for n, bags, size, m, k in ((6, 4, 6, 5, 2), (8, 3, 7, 2, 7), (4, 5, 9, 3, 4)):
         samples = rng.integers(bags, size, high=n)
         samples[:, 1], samples[:, 2] = samples[:, 0], (samples[:, 0] + 1) % n  # two at least
-        inputs = dict(x=rng.normal(n), y=rng.normal(n), samples=samples, x_new=rng.normal(m))
+        x_new = rng.normal(m).msort().flip(0)  # never in their order
+        inputs = dict(x=rng.normal(n), y=rng.normal(n), samples=samples, x_new=x_new)
         right, options = bag(**inputs, k=k), dict(k=k)
         check_result(student, "bagged_predictions", inputs, right, "predictions", options=options)
 
