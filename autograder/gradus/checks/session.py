@@ -327,7 +327,8 @@ def _attempt(
         message = f"it needs {needed}, which{NOT_YET}"
     elif share < 1 and status is not Status.NOT_IMPLEMENTED:
         lost -= {info.function, *replaced}
-        unexplained = isinstance(error, Raised) or (status is Status.FAILED and diagnosis is None)
+        vague = status is Status.FAILED and diagnosis in (None, "shape")
+        unexplained = vague or isinstance(error, Raised)
         relied = [name for name in subject.student.relies_on(info.function) if name in lost]
         below = [name for name in subject.student.relies_on(forward) if name in lost]
         if relied:

@@ -68,6 +68,7 @@ _REPLACED: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("{0} + 1 for {0}", lambda v: v + 1 if _is_integer(v) else None),
     ("{0} − 1 for {0}", lambda v: v - 1 if _is_integer(v) and v > 0 else None),
     ("|{0}| for {0}", lambda v: abs(v) if _is_float(v) or _is_number(v) else None),
+    ("max({0}, 0) for {0}", lambda v: v.clamp(min=0) if _is_float(v) else None),
     ("1 − {0} for {0}", lambda v: 1 - v if _is_float(v) or isinstance(v, float) else None),
     ("{0}² for {0}", lambda v: v * v if _is_float(v) or isinstance(v, float) else None),
     ("{0} in reverse order", lambda v: v[::-1] if _is_row(v) else None),
