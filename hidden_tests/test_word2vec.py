@@ -184,10 +184,9 @@ def test_draw_negatives_independent(student, rng):
 def bags_of(rng, n, width, empty=False) -> dict[str, Tensor]:
     """Seven vectors, and bags in which words come twice; with `empty`, with empty places."""
     bags = rng.integers(n, width, high=7)
-    bags[-1, 1:3] = bags[-1, :1]
-    bags[0, 0] = 0  # a word like the others
     for i, row in enumerate(bags):
         row[rng.permutation(width)[: empty * (1 + i % (width - 1))]] = -1
+    bags[0, 0], bags[-1, -2:] = 0, 3  # a word like the others, and one that is there twice
     return dict(vectors=rng.normal(7, 3, std=10), bags=bags)
 
 
@@ -218,7 +217,7 @@ def test_bag_backward(student, rng):
 def asked(rng, n, k=0, scale=1.0) -> dict[str, Tensor]:
     """h, the vectors of nine words, targets and k negatives, among which a target is."""
     h, vectors, targets = rng.normal(n, 3, std=scale), rng.normal(9, 3), rng.integers(n, high=9)
-    targets[:2] = targets[-1]
+    targets[:2], targets[2:3] = targets[-1], (targets[-1] + 1) % 9
     sign = (h * vectors[targets]).sum(1).sign() * (-1) ** torch.arange(n)
     inputs = dict(h=h * sign[:, None], vectors=vectors, targets=targets)  # scores of both signs
     negatives = rng.integers(n, k, high=9)
