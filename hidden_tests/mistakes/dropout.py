@@ -12,6 +12,7 @@ scale_weights = mistakes(
     change("(1 - drop) * w -> (1 - drop) ** 0.5 * w", "the root keeps the spread: keep the mean"),
     change("* w, b -> * w, (1 - drop) * b", "the bias is scaled: it is never left out"),
     change("(1 - drop) * w -> w", "they are as they were: in training part of them was missing"),
+    change("(1 - drop) -> (1 - drop * bool(scaled))", "the first layer is not scaled: all are"),
     change("(1 - drop) -> (1 - drops[0])", "all are scaled by drops[0]: each layer has its own"),
     change("params, drops -> params, 1 - (1 - torch.tensor(drops, dtype=float)).cumprod(0)", BELOW),
 )
@@ -66,9 +67,7 @@ DISTANCE = "the mean distance is used: the standard deviation is the root of the
 
 monte_carlo = mistakes(
     change("correction=0) -> correction=0) / k**0.5", "this is the error of the mean, std / √k"),
-    change("own = k * seed + j -> own = seed + j"),
-    change("own = k * seed + j -> own = 100 * seed + j"),
-    change("own = k * seed + j -> own = (seed + 1) * j"),
+    change(("= k * seed + j -> = seed + j", "= 100 * seed + j", "= (seed + 1) * j")),
     change("drops, own) -> drops, own, False)", "dropout is off: then all passes are one"),
     change("drops, own -> drops[:1] + [0.0] * len(drops), own", "only the first layer has masks"),
     change("drops, own -> [0 * p for p in drops[1:]] + drops[-1:], own", "only the last has masks"),
@@ -88,6 +87,7 @@ block_rate = mistakes(
     change("size**2 * places -> size * places", "a block has size² numbers, not size"),
     change("return drop -> return (1 - drop)", "this is for 1 − drop: drop is the share that goes"),
     change("height - size + 1 -> height - size", ONE_LESS, also="width - size + 1 -> width - size"),
+    change("places = -> places = (height - size) * (width - size) or", ONE_LESS),
     change("size**2 * places -> places", "a corner takes size² numbers with it"),
     change("drop * height * width / (size**2 * places) -> drop / size**2", AREAS),
     change("* width / -> * height /", "the map is taken for square", also="(width - -> (height -"),
@@ -102,15 +102,14 @@ drop_blocks = mistakes(
     change("count.clamp(min=1) -> count", "0 / 0 where nothing is kept: such an example is 0"),
     change("kept.sum((1, 2, 3), keepdim=True) -> kept.sum() / len(x)", OF_BATCH),
     change("kept[0].n -> kept[0, 0].n", "counted map by map: over all", also="(1, 2, 3) -> (2, 3)"),
-    change(
-        "/ count.clamp( -> / (kept[0].numel() - count).clamp(", "divided by how many are dropped"
-    ),
-    change(
-        "= kept.sum( -> = kept[0].numel() - size**2 * corners.sum(", "overlaps are counted twice"
-    ),
+    change("/ count.clamp( -> / (kept[0].numel() - count).clamp(", "divided by what is dropped"),
+    change("= kept.sum( -> = kept[0].numel() - size**2 * corners.sum(", "overlaps count twice"),
     change("kept[0].numel() / count.clamp(min=1) -> count / kept[0].numel()", UPSIDE_DOWN),
     change("(~dropped).to(x) -> dropped.to(x)", "what should go is kept, and the rest is left out"),
     change("i in range(size) -> i in [0]", "only corners go", also="j in range(size) -> j in [0]"),
+    change(("j in range(size) -> j in [0]", "i in range(size) -> i in [0]"), "blocks are one wide"),
+    change("|= corners -> |= corners & (max(i, j) < max(1, size - 1))", "blocks are one too small"),
+    change("|= corners -> |= corners & (i == j)", "of each block only the diagonal goes"),
     change("|= corners -> ^= corners", "numbers come back where two blocks overlap"),
     change("|= corners -> = corners", "a later shift overwrites an earlier one"),
     change("|= corners -> |= corners.any(1, True)", "a corner counts in all channels: in its own"),
