@@ -248,6 +248,7 @@ def test_train_steps(student, rng):
         ("adagrad", 3, 4, rng.seed(), dict(lr=0.3, eps=0.1)),
         ("rmsprop", 2, 4, rng.seed(), dict(lr=0.02, beta=0.7)),
         ("adadelta", 2, 3, rng.seed(), dict(rho=0.8, eps=1e-2)),
+        *((name, 2, 4, rng.seed(), {}) for name in RULES),
     ):
         batches = [b for k in range(n) for b in student.minibatches(x, y, size, seed + k)]
 
@@ -256,7 +257,7 @@ def test_train_steps(student, rng):
 
         expected = descend(loss, params, batches, update, start(params, name))
         inputs = dict(x=x, y=y, params=params, optimiser=name, epochs=n, batch_size=size, seed=seed)
-        outputs = "params", "losses"
+        outputs = ("params" if settings else "params without settings", "losses")
         check_result(student, "train", inputs, expected, outputs, options=settings)
     check_raises(student, "train", x, y, params, "Adagrad", 1, 4, 0, when="asked for 'Adagrad'")
 

@@ -41,8 +41,7 @@ init_state = mistakes(
         ("zeros_like -> ones_like", "zeros_like(p) -> zeros_like(p) + 0.1"),
         "the sums do not start at 0: nothing has been seen yet",
     ),
-    change('"vu" -> "v"'),
-    change('"rmsprop": "v" -> "rmsprop": "vu"'),
+    change(('"vu" -> "v"', '"rmsprop": "v" -> "rmsprop": "vu"')),
     change("if optimiser not in entries: -> if False:"),
     change('if optimiser -> entries.setdefault(optimiser, "v")\n    if optimiser'),
 )
@@ -70,6 +69,7 @@ adagrad_update = mistakes(
     change("v + g -> 0.9 * v + 0.1 * g", "v forgets, as RMSProp's average does: AdaGrad adds up"),
     change("g**2 -> g", "v adds up the gradients themselves: it adds up their squares"),
     change("g**2 -> g.abs()", "v adds up the sizes |g|: it adds up their squares"),
+    change("v + g**2 -> (v.sqrt() + g.abs()) ** 2", "it adds, then squares: square, then add"),
     change("g**2 -> g**2 / 2", "half of each square is added: v adds up the squares themselves"),
     change("g**2 -> (lr * g) ** 2", "lr is in v: the squares are those of g alone"),
     change("= v -> = next((w for w in vs if w.shape == v.shape), v)", SHARED),
@@ -97,6 +97,7 @@ rmsprop_update = mistakes(
     change("g**2 -> g.abs()", SIZES),
     change("beta * v + (1 - beta) * g**2 -> (beta * v.sqrt() + (1 - beta) * g.abs()) ** 2", SIZES),
     change("g**2 -> torch.where(g == 0, v, g**2)", FADES),
+    change("g**2 -> (g**2).maximum(v)", "v never falls, as in AMSGrad: the average does"),
     change("beta * v -> beta * next((w for w in vs if w.shape == v.shape), v)", SHARED),
     change("v.sqrt() -> (v / (1 - beta)).sqrt()", CORRECTED),
     change("(1 - beta) * g**2 -> ((1 - beta) * g) ** 2", SQUARED_WEIGHT),
@@ -151,10 +152,9 @@ adadelta_update = mistakes(
 )
 
 EACH_EPOCH = "every epoch starts from a new state: make it once"
-ALL_DATA = "the gradients are those of all data: take those of the mini-batch"
 LR_ALONE = "of the settings lr alone is handed on: hand on all of them"
 AFTER = "this is the loss after the update: the one before it is asked for"
-SMALLER = "the last batch is left out where it is smaller"
+NOT_GIVEN = "a setting that is not given has another default: it keeps the update's own"
 
 train = mistakes(
     change("params, state = -> _, state =", "the parameters are those that came in"),
@@ -173,8 +173,9 @@ train = mistakes(
         'adagrad_update(params, grads, state, settings.get("lr", 0.01), settings.get("eps", 1e-8))',
         "AdaGrad is used, whatever the optimiser is",
     ),
-    change("(x_batch, y_batch, params) -> (x, y, params)", ALL_DATA),
+    change("(x_batch, y_batch, -> (x, y,", "gradients of all data: take the mini-batch's"),
     change('**settings -> **{k: s for k, s in settings.items() if k == "lr"}', LR_ALONE),
+    change('**settings -> **(settings or {"rmsprop": {"lr": 0.01}}.get(optimiser, {}))', NOT_GIVEN),
     change(
         "(x_batch, y_batch, params) -> (x_batch, y_batch, first)",
         "the gradients are those at the epoch's first parameters: take those of params as they are",
@@ -187,7 +188,7 @@ train = mistakes(
         also="losses.append(float(loss)) -> losses.append(float(loss))\n"
         "        params, state = updates[optimiser](params, grads, state, **settings)",
     ),
-    change("seed + epoch): -> seed + epoch)[: len(x) // batch_size]:", SMALLER),
+    change("epoch): -> epoch)[: len(x) // batch_size]:", "a smaller last batch is left out"),
     change("seed + epoch): -> seed + epoch)[:-1]:", "the last batch is left out"),
     change(("range(epochs) -> range(1, epochs)", "range(epochs - 1)"), "an epoch is left out"),
     change("seed + epoch -> seed * epoch", "the seed is multiplied: epoch k's seed is seed + k"),
