@@ -4,19 +4,27 @@ import torch
 
 from gradus.mistakes.written import alternative, change, equivalent, mistakes
 
+TOP = "length_a = -> a, b = (z / z.abs().amax(1, True).clamp(1e-300) for z in (a, b)); length_a ="
+ROOTS = "the roots are missing: a length is the root of a sum of squares"
+COLUMNS = "the lengths of the columns are divided out: a vector is a row"
+AXIS = "unit_a = -> length_a, length_b = a.norm(2, 0), b.norm(2, 0); unit_a ="
+BOTH = (
+    "unit_a = -> a, b = (z / z.abs().amax(1, True).clamp(1e-300) for z in (a, b))\n"
+    "    length_a, length_b = a.norm(2, 0), b.norm(2, 0)\n    unit_a ="
+)
+SQUARED = "unit_a = -> length_a, length_b = length_a**2, length_b**2; unit_a ="
+AGAIN = "the mean was subtracted and added again: this has one more direction"
+STRUCK = "words of the same direction are struck out, too: a word is told by its place"
+LONG = "the length of b is not divided out: both are"
+FAR = "the farthest place after a word is left out: a range ends before its end"
+
 cooccurrence = mistakes(
     change("== sentence[d:] -> == sentence[:-d]", "counted across the ends of sentences"),
     change("== sentence[d:] -> >= sentence[d:] - 1", "the next sentence is counted, too"),
     change("counts + counts.T -> counts", "only the words after are counted: those before, too"),
-    change(
-        ("window + 1) -> window)", "min(window, len(tokens) - 1))"),
-        "the farthest distance is left out",
-    ),
+    change(("window + 1) -> window)", "min(window, len(tokens) - 1))"), "the farthest is left out"),
     change(("1, -> window or 1, ", "min(window, len(tokens) - 1) or 1, "), "only d = w is counted"),
-    change(
-        "counts.T -> counts.T - torch.bincount(pairs, minlength=vocab**2).view(vocab, vocab)",
-        "the farthest place after a word is left out: a range ends before its end",
-    ),
+    change("counts.T -> counts.T - torch.bincount(pairs, minlength=vocab**2).view_as(counts)", FAR),
     change("window + 1) -> window + 2)", "the window is one place too wide"),
     change("window + 1) -> len(tokens))", "the whole sentence is counted: a window has an end"),
     change("range(1, window -> range(1, (window or 1)", "window 0 is taken for 1: nobody is near"),
@@ -59,12 +67,13 @@ ppmi = mistakes(
     ),
     change(".clamp(min=0) -> ", "negative values are left: positive PMI cuts them off at 0"),
     change("clamp(min=0) -> abs()", "the sign is dropped: what is negative becomes 0"),
-    change("(counts / chance).log() -> counts / chance", "the logarithm is missing"),
+    change(("(counts / chance).log() -> counts / chance", "counts / chance - 1"), "no logarithm"),
     change(".log() -> .log2()", "the logarithm has the base 2: the natural one has e"),
     change(".log() -> .log1p()", "the logarithm is of 1 + ratio: a ratio of 1 is chance, gives 0"),
     change(" / counts.sum() -> ", "the total is missing: counts are not probabilities"),
     change("counts.sum() -> counts.sum() ** 2", "divided by the total twice: once is right"),
     change(" / counts.sum() -> / counts.numel()", "n counts the cells: it is the sum of counts"),
+    change(" / counts.sum() -> * 2 / counts.sum()", "n is half the sum of counts: it is the whole"),
     change("(counts / -> counts / counts.sum() * (counts /", "p_ij is a factor: PMI has none"),
     change(("chance) -> (chance + 1))", "(chance + 1 / counts.sum()))"), "1 is added to chance"),
     change("pmi.where( -> pmi.fill_diagonal_(0).where(", "the diagonal is set to 0"),
@@ -74,6 +83,7 @@ ppmi = mistakes(
     change("by_word * by_context -> by_word * by_word.T"),
     change("sum(0) -> sum(int(len(counts) == len(counts.T)))", "q_j sums over the contexts"),
     change("sum(0) -> sum(0)**0.75", "q_j is raised to ¾", also="counts.sum() -> by_context.sum()"),
+    change("_word * by_context -> _word.clamp(1) * by_context.clamp(1)", "sums below 1 count as 1"),
     change("counts > 0 -> counts >= 1", "counts below 1 are taken for none: only 0 is none"),
     change("/ chance) -> / chance.clamp(min=1))", "fewer than 1 by chance are taken for 1"),
 )
@@ -89,13 +99,9 @@ low_rank = mistakes(
     change("scaled @ vt[:k] -> s[k - 1] * u[:, k - 1].outer(vt[k - 1])", "only term k is kept"),
     change("vt[:k] -> u[:, :k].T", "U is taken for V: the rows of Vᵀ are the v_i"),
     change("svd(x, -> svd(x - x.mean(0),", "the mean was subtracted first: nearest to x is asked"),
-    change(
-        "svd(x, -> svd(x - x.mean(0),",
-        "the mean was subtracted and added again: this has one more direction",
-        also="vt[:k] -> vt[:k] + x.mean(0)",
-    ),
+    change("svd(x, -> svd(x - x.mean(0),", AGAIN, also="vt[:k] -> vt[:k] + x.mean(0)"),
     change("return scaled @ vt[:k] -> return scaled"),
-    change("vt[:k] -> vt[:, :k].T", "the columns of Vᵀ are used: its rows are the v_i"),
+    change(("vt[:k] -> vt[:, :k].T", "vt[:, :k].T + 0 * x"), "columns of Vᵀ: its rows are the v_i"),
 )
 equivalent("low_rank", "matrices=False -> matrices=True", why="what is more is not used")
 
@@ -113,17 +119,15 @@ embed = mistakes(
     change("s[:k] ** -> s[1 : k + 1] **", "axis 1 is left out", also=":k] * -> 1 : k + 1] *"),
     change("s[:k] ** -> s[-k:] **", "the smallest σ are kept", also="u[:, :k] -> u[:, -k:]"),
     change("svd(x, -> svd(x - x.mean(0),", "the mean was subtracted: take lengths from the origin"),
-    change("u[:, -> (u.T if len(u) == len(u.T) else u)[:, ", "rows of U: its columns are the u_i"),
+    change("u[:, :k] -> u[:k].T", "rows of U: its columns are the u_i"),
+    change("* weights -> * weights.flip(0)", "the σ are turned round: each has its own u_i"),
     change("u[:, :k] * weights -> u * s**power"),
 )
 equivalent("embed", "matrices=False -> matrices=True", why="what is more is not used")
 
 cosine = mistakes(
     change("unit_a @ unit_b.T -> a @ b.T", "not divided by the lengths: this is the dot product"),
-    change(
-        ("unit_a @ unit_b.T -> unit_a @ b.T", "(unit_a @ b.T).clamp(-1, 1)"),
-        "the length of b is not divided out: both are",
-    ),
+    change(("unit_a @ unit_b.T -> unit_a @ b.T", "(unit_a @ b.T).clamp(-1, 1)"), LONG),
     change("unit_a @ unit_b.T -> (a / length_a) @ (b / length_b).T", "0/0 of a zero row is NaN"),
     change(
         (
@@ -136,15 +140,14 @@ cosine = mistakes(
         "unit_a @ unit_b.T -> (a @ b.T / ((length_a * length_b.T) **2) **0.5).nan_to_num(0, 0, 0)",
         "squares of lengths are multiplied: of tiny or huge ones nothing is left",
     ),
-    change(
-        "unit_a @ unit_b.T -> (a / a.norm(2, 0)).nan_to_num() @ (b / b.norm(2, 0)).nan_to_num().T",
-        "the lengths of the columns are divided out: a vector is a row",
-    ),
+    change(AXIS, COLUMNS),
+    change("unit_a @ unit_b.T -> (unit_a @ unit_b.T).clamp(-1, 1)", COLUMNS, also=BOTH),
     change("a.norm( -> a.norm(1, ", "the length of a is a sum of absolute values: a root it is"),
     change("b.norm( -> b.norm(1, ", "the length of b is a sum of absolute values: a root it is"),
     change("/ length_b) -> / length_b**2)", "the root is missing from the length of b"),
     change("unit_a @ unit_b.T -> (a / a.norm()) @ (b / b.norm()).T", "one length for all rows"),
-    change("length_a) -> length_a**2)", "the roots are missing", also="length_b) -> length_b**2)"),
+    change(SQUARED, ROOTS),
+    change(TOP, ROOTS, also=SQUARED),
     change(
         "unit_a @ unit_b.T -> torch.corrcoef(torch.cat([a, b]))[: len(a), len(a) :].nan_to_num()",
         "the mean of each row is subtracted: that is the correlation",
@@ -172,16 +175,14 @@ nearest = mistakes(
         ),
         "the first is taken for the word itself: another may have the same direction",
     ),
-    change(
-        "others = -> itself = itself | (similarity > 1 - 1e-9)\n    others =",
-        "words of the same direction are struck out, too: a word is told by its place",
-    ),
+    change("others = -> itself = itself | (similarity > 1 - 1e-9)\n    others =", STRUCK),
     change("cosine(vectors, vectors) -> vectors @ vectors.T", "ordered by dot products"),
     change("cosine(vectors, vectors) -> -torch.cdist(vectors, vectors)", "ordered by distances"),
     change(("-torch.inf -> -9", "9"), "the farthest are returned", also="= cosine -> = -cosine"),
     change("(k, -> (k + 1, ", "the nearest is skipped", also="indices -> indices[:, 1:]"),
     change("topk(k, dim=1).indices -> argsort(0, descending=True)[:, :k]", "sorted along axis 0"),
     change("cosine(vectors, vectors) -> cosine(vectors, vectors).abs()", "opposite counts as near"),
+    change("cosine(vectors, -> cosine(vectors := vectors - vectors.mean(0),", "centred first"),
     change("indices -> indices.flip(1)", "the nearest come last: they come first"),
     change("(k, dim=1).indices -> (k, dim=1).values", "the cosines are returned, not the words"),
     change("topk(k, dim=1).indices -> topk(k, dim=0).indices"),
