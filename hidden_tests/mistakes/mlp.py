@@ -45,10 +45,7 @@ relu_forward = mistakes(
     change("x.clamp(min=0) -> x.abs()", "negative values lose their sign: they become 0"),
     change("x.clamp(min=0) -> x.clamp_(min=0)"),
     change("x.clamp(min=0) -> x.clamp(max=0)", "the positive values are cut off: max(x, 0)"),
-    change(
-        ("x.clamp(min=0) -> x.clamp(0, 6)", "x.clamp(0, 1)"),
-        "large values are cut off as well: max(x, 0) has no upper end",
-    ),
+    change(("x.clamp(min=0) -> x.clamp(0, 6)", "x.clamp(0, 1)"), "large values are cut off, too"),
     change("x.clamp(min=0) -> x", "nothing is cut off: negative values become 0"),
     change(("x.clamp(min=0) -> torch.max(x, 0.01 * x)", "torch.max(x, 0.1 * x)"), LEAKY),
 )
@@ -97,6 +94,7 @@ EVENED = "the batches are evened out: all but the last have batch_size examples"
 
 mlp_forward = mistakes(
     change("return logits, -> return logits.clamp(min=0),", LAST_RELU),
+    change("caches = [] -> caches, x = [], x.clamp(min=0)", "x itself goes through a ReLU, too"),
     change("x, relu_cache = -> _, relu_cache =", "the ReLU between the layers is missing"),
     change(
         "x, relu_cache = relu_forward(x) -> out, relu_cache = relu_forward(x)\n"
@@ -144,6 +142,7 @@ sgd_update = mistakes(
     change("w - lr * dw, b - -> w + lr * dw, b +", "the step goes uphill: subtract lr · gradient"),
     change("- lr * dw, b - lr * db -> - dw, b - db", "the learning rate is missing from the step"),
     change("b - lr * db -> b", "the biases are returned as they came: they are learnt too"),
+    change("pairs = -> lr = min(lr, 1.0)\n    pairs =", "a rate above 1 is cut to 1: allow it"),
     change("w - lr * dw -> w", "the weights are returned as they came"),
     change("w - lr * dw, b - lr * db -> w.sub_(lr * dw), b.sub_(lr * db)"),
     change("], state -> ], None"),
@@ -194,6 +193,7 @@ train = mistakes(
     change("cross_entropy(logits, -> cross_entropy(logits.softmax(1),", SOFTMAX),
     change("seed + epoch -> seed * epoch"),
     change("(dlogits, cache), state, lr -> (-dlogits, cache), state, lr", "the steps go uphill"),
+    change("return params -> return params, state", "(params, state) is returned: params alone"),
     change("seed + epoch -> seed"),
     change("seed + epoch) -> seed + epoch)[:1]"),
 )
