@@ -29,6 +29,7 @@ feed_forward_forward = mistakes(
 
 feed_forward_backward = mistakes(
     change(" * (hidden > 0) -> ", "the ReLU is left out of the way back"),
+    change("= cache -> = cache\n    x = x.relu()", "w1 met x itself: what is kept is max(x, 0)"),
     change("hidden > 0 -> dout @ params['w2'].T > 0", MASK),
     change("hidden > 0 -> x @ params['w1'] + params['b1'] >= 0", AT_ZERO),
     change(("dout.sum((0, 1)) -> dout.sum(1)[0]", "dout.sum(1)[-1]"), ONE_OF),
@@ -63,6 +64,18 @@ attention_forward = mistakes(
         "softmax over the queries: each *query* shares one unit among the keys",
     ),
     change("weights @ v, -> scale * weights @ v,", "the output, too, is divided by √D: scores are"),
+    change(
+        (
+            "torch.softmax(scores, -1) -> (e := (scores - scores.amax()).exp()) / e.sum(-1, True)",
+            "(e := (scores - scores.amax()).exp()) / (e.sum(-1, True) + 1e-300)",
+        ),
+        "the largest of all scores is subtracted: take each query's own, or rows underflow",
+    ),
+    change(
+        "torch.softmax(scores, -1) -> (e := (scores - (scale * (q @ k.mT)).amax(-1, True)).exp())"
+        " / (e.sum(-1, True) + 1e-300)",
+        "the largest score that is subtracted may be of a hidden key: mask first, or all underflow",
+    ),
     change("torch.softmax(scores, -1) -> scores", "the softmax is missing: scores are no weights"),
     change("torch.softmax(scores, -1) -> scores.exp() / scores.exp().sum(-1, keepdim=True)"),
     change(
@@ -98,14 +111,8 @@ attention_forward = mistakes(
         "~mask.any( -> ~(mask & (scores != 0)).any(",
         "a score that happens to be 0 is taken for a hidden one: ask the mask, not the scores",
     ),
-    change(
-        "empty, 0 -> empty, torch.nan",
-        "NaN where a query may attend to no key: its softmax is 0/0. Its output is to be zero",
-    ),
-    change(
-        "empty, 0 -> empty, 1 / k.shape[-2]",
-        "a query that may attend to no key gets the mean of all values: its output is to be zero",
-    ),
+    change("empty, 0 -> empty, torch.nan", "NaN for a query that may see no key: it is to be zero"),
+    change("empty, 0 -> empty, 1 / k.shape[-2]", "a query without a key gets the mean, not 0"),
     change(
         ".masked_fill(empty, 0) -> .where(~empty, torch.softmax(scale * (q @ k.mT), -1))",
         "a query that may attend to no key attends as if there were no mask: it is to give zero",
@@ -130,6 +137,7 @@ attention_backward = mistakes(
         "dweights =  -> weights = torch.softmax(scale * (q @ k.mT), -1)\n    dweights = ",
         "the mask is forgotten on the way back: use the weights of the forward",
     ),
+    change("dscores @ k, -> scale * weights @ k,", "dq is made of P: its gradient belongs there"),
     change("dscores @ k, dscores.mT @ q -> dscores.mT @ q, dscores @ k", "dq and dk are swapped"),
     change("dweights =  -> weights = weights / weights.sum(-1, True)\n    dweights = ", NO_KEY),
 )
@@ -153,6 +161,7 @@ merge_heads = mistakes(
         "a reshape alone puts features of *different positions* into one row",
     ),
     change("transpose(1, 2) -> permute(0, 2, 3, 1)", "the heads are interleaved, not side by side"),
+    change("x.transpose -> x.flip(1).transpose", "the heads stand in reverse order"),
     change("flatten(2) -> view(len(x), x.shape[2], -1)"),
 )
 
@@ -189,6 +198,7 @@ multi_head_backward = mistakes(
         '(dout @ params["wo"].T).reshape(len(x), heads, x.shape[1], -1)',
         "the gradient is cut into heads by a reshape alone: use split_heads",
     ),
+    change('dq @ params["wq"].T -> dq @ params["wk"].T', "x is reached through wk: it met wq"),
     change("merged, d -> dout @ params['wo'].T, d", "of two gradients: one is what wo was given"),
     change("return -> dparams = {n: g / len(x) for n, g in dparams.items()}\n    return"),
 )
@@ -196,11 +206,7 @@ multi_head_backward = mistakes(
 block_forward = mistakes(
     change("u = x -> u = normed", "the first residual is normed: it starts *before* the norm"),
     change("u + b -> normed + b", "the second residual is normed: it starts *before* the norm"),
-    change(
-        "u = x -> u = normed",
-        "both residuals are normed: they start *before* the norm",
-        also="u + b -> normed + b",
-    ),
+    change("u = x -> u = normed", "both residuals are normed", also="u + b -> normed + b"),
     change("x + b -> b", "the first residual is missing: x is added to what the branch makes"),
     change("u + b -> b", "the second residual is missing: u is added to what the branch makes"),
     change(
@@ -244,6 +250,7 @@ block_forward = mistakes(
     change('"ln2" -> "ln1"', "the feed-forward half uses ln1: each half has a norm of its own"),
     change('"ln1" -> "ln2"', "the attention half uses ln2: each half has a norm of its own"),
     change('x, **params["ln1"] -> x, *[*params["ln1"].values()][::-1]', "gamma and beta swapped"),
+    change('u, **params["ln2"] -> u, *[*params["ln2"].values()][::-1]', "ln2's γ and β swapped"),
     change("d, normed, -> d, x,", "keys and values are made from x: they, too, take the normed x"),
     change("(normed, n -> (x, n", "the queries are made from x: they, too, take the normed x"),
 )
@@ -251,11 +258,7 @@ block_forward = mistakes(
 block_backward = mistakes(
     change("dout + d -> d", "the second residual is forgotten: dout goes back along two ways"),
     change("du +  -> ", "the first residual is forgotten: what reaches u goes two ways"),
-    change(
-        "dout + d -> d",
-        "both residuals are forgotten: each sum hands its gradient to both of its terms",
-        also="du +  -> ",
-    ),
+    change("dout + d -> d", "both residuals are forgotten", also="du +  -> "),
     change("(du, -> (dout,", "dout enters the attention half: all of u's gradient has to"),
     change("return du -> return dout", "dout goes past the attention half: all of u's has to"),
     change(" + dcontext -> ", "the way through keys and values is missing: x is the context, too"),
