@@ -126,7 +126,7 @@ def test_ppmi(student, rng):
     check_result(student, "ppmi", dict(counts=double(COUNTS)), double(RATIOS).log(), "ppmi")
     for v, c, most in ((4, 6, 5), (7, 3, 40), (5, 5, 20), (1, 5, 9)):
         counts = rng.integers(v, c, low=1, high=most).double()
-        counts[: v // 2, 1], counts[-1, -1] = 0, 1.5  # some never met, all occur
+        counts[: v // 2, 1], counts[0, 0], counts[-1, -1] = 0, 9 * most, 1.5  # some never met
         for some in (counts, counts / 64):  # weighted pairs are no whole numbers
             check_result(student, "ppmi", dict(counts=some), positive_pmi(some), "ppmi")
 
@@ -212,7 +212,7 @@ def test_cosine(student, rng):
 def test_cosine_zero(student, rng):
     """A row of zeros has the cosine 0 with everything, itself included."""
     a, b = rng.normal(4, 3), rng.normal(5, 3)
-    a[2], b[1], b[4] = 0, 0, 0
+    a[2], b[1], b[4], b[0] = 0, 0, 0, -2 * a[0]
     check_result(student, "cosine", dict(a=a, b=b), cosines(a, b), "cosine")
 
 
