@@ -14,7 +14,7 @@ STRIDE = "the stride is ignored: window (i, j) begins at row S·i − P and colu
 CHANNELS = "the channels are mixed: each channel is on its own"
 SIDE = "the windows stand side by side: the next begins S pixels on, wherever this one ends"
 LAST = "only the last column of windows counts: does a line stand after the loop over j?"
-
+TURNED = "the window is fw × fh: fh is its height"
 AXIS = "the stride is used along one axis only: windows are S apart along both"
 ONE_SIDE = "the padding is put on one side of an axis only: it is P on each side"
 FEWER = "the last row or column of windows is missing: it still fits"
@@ -26,7 +26,12 @@ pool_windows = mistakes(
     change("rows = -> stride = min(stride, fw)\n    rows =", STEP),
     change("(2, fh, stride) -> (2, fh, 1)[:, :, : (padded.shape[2] - fh) // stride + 1]", AXIS),
     change("(3, fw, stride) -> (3, fw, 1)[:, :, :, : (rows.shape[3] - fw) // stride + 1]", AXIS),
-    change("rows = -> fh, fw = fw, fh\n    rows =", "the window is fw × fh: fh is its height"),
+    change("rows = -> fh, fw = fw, fh\n    rows =", TURNED),
+    change(
+        "return r -> return torch.stack([padded[:, :, u : u + padded.shape[2] - fh + 1 : stride, v:"
+        "v + padded.shape[3] - fw + 1 : stride] for u in range(fw) for v in range(fh)], -1)\n    r",
+        TURNED,
+    ),
     change("[padding] * 4 -> [0] * 4", "the padding is left out: it is on all four sides"),
     change(("[padding] * 4 -> [padding, 0] * 2", "[0, padding] * 2"), ONE_SIDE),
     change(("[padding] * 4 -> [2 * padding, 0] * 2", "[0, 2 * padding] * 2"), ONE_SIDE),
@@ -41,22 +46,20 @@ pool_windows = mistakes(
     change("fh > height + 2 * padding -> fh > height"),
 )
 
-SMALL = "the padding wins over very small values: what number is smaller than every value?"
 SIGN = "the sign is lost: the largest value is asked for, not the largest distance from 0"
 FAR = "the value farthest from 0 is taken: the largest is asked for"
-FIRST = "each value is compared with the first: compare it with the largest so far"
 LARGER = "parts.max(-1) -> 0, ((parts > parts[..., :1]) * torch.arange(fh * fw)).amax(-1)"
 PARTLY = "a window is looked at in part: it has fh · fw values"
 GATHER = "return out, -> out = parts.gather(-1, winner[..., None])[..., 0]\n    return out,"
 
 maxpool_forward = mistakes(
     change("-math.inf -> 0.0", "the padding wins over negative values: 0 is larger than they are"),
-    change(("-math.inf -> -1e3", "-1e6", "-1e9"), SMALL),
+    change(("-math.inf -> -1e3", "-1e6", "-1e9"), "padding beats small values: what is least?"),
     change("= parts.max(-1) -> = parts.min(-1)", "the smallest value is taken: it is the largest"),
     change("pool_windows(x, -> pool_windows(x.abs(),", SIGN),
     change("parts.max -> parts.abs().max", SIGN),
     change("parts.max(-1) -> 0, parts.abs().argmax(-1)", FAR, also=GATHER),
-    change(LARGER, FIRST, also=GATHER),
+    change(LARGER, "each value is compared with the first: take the largest so far", also=GATHER),
     change("parts.max -> parts[..., :-1].max", "the last value of a window is never looked at"),
     change(("parts.max -> parts[..., : fh * fh].max", "parts[..., : fw * fw].max"), PARTLY),
     change("return out, -> return winner.to(x.dtype),", "where the largest is: how large is asked"),
@@ -80,6 +83,11 @@ P_AXIS = "the padding is not subtracted along one axis: it is along both"
 
 maxpool_backward = mistakes(
     change("dx.scatter_add( -> dx.scatter(", OVERLAP),
+    change(
+        "dx = dx.scatter_add( -> order = winner.flatten(2).argsort(2)\n    dx = dx.scatter(",
+        OVERLAP,
+        also="(2), dout.flatten(2) -> (2).gather(2, order), dout.flatten(2).gather(2, order)",
+    ),
     change(("= cache -> = cache\n    stride = 1", "stride * i -> i", "stride * j -> j"), STRIDE),
     change("i - padding -> i", also="j - padding -> j"),
     change("place = -> row = (row + padding).clamp(max=height - 1)\n    place =", P_AXIS),
@@ -101,6 +109,10 @@ maxpool_backward = mistakes(
         "a pixel that wins several windows gets the mean: what arrives from them adds up",
     ),
     change("place = -> dout = dout / (winner.amax() + 1)\n    place =", WHOLE),
+    change(
+        "dx.r -> torch.constant_pad_nd(dx.view(x_shape), [padding, 0] * 2)[..., :height, :width].r",
+        CROPPED,
+    ),
     change("dx.reshape(x_shape) -> dx.reshape(n, c, width, height).mT"),
     change("dx.reshape(x_shape) -> dx"),
 )
@@ -171,18 +183,13 @@ avgpool_forward = mistakes(
         "    out = parts.sum(-1).div(count)",
         "k is rows plus columns: it is rows times columns",
     ),
-    change(
-        "padding)\n    inside -> padding, 1)\n    inside", "the padding is filled with 1, not 0"
-    ),
+    change("padding)\n    inside -> padding, 1)\n    inside", "padding is filled with 1, not 0"),
     change("parts.sum(-1) / count -> parts.sum(-1) // count", "the mean is rounded down: use /"),
     change("parts.sum(-1) / count -> parts.sum(-1)", "the sum is returned: a mean is divided by k"),
     change("parts.sum(-1) / count -> parts.median(-1).values", "the median: the mean is asked for"),
     change("= inside.sum(-1) -> = fh * fh", "divided by fh²: the window is fh × fw"),
     change("return out, -> return out.mean(1, keepdim=True).expand_as(out),", CHANNELS),
-    change(
-        ("/ count -> / count[0, 0, 0, 0]", "/ count.amax(3, keepdim=True)", "/ count.amax()"),
-        OTHERS,
-    ),
+    change(("/ count -> / count[0, 0, 0, 0]", "/ count.amax(3, True)", "/ count.amax()"), OTHERS),
 )
 
 PASS = "only the last column of a window gets a share: does a line stand after the loop?"
@@ -193,9 +200,12 @@ avgpool_backward = mistakes(
     change("+= share -> = share", OVERLAP),
     change("range(fw) -> range(fh)", "columns are counted by the window's height: they are fw"),
     change("range(fh) -> range(fw)", "rows are counted by the window's width: they are fh"),
+    change("u in range(fh) -> u in range(fw)", TURNED, also="v in range(fw) -> v in range(fh)"),
     change("range(fw) -> range(fw - 1, fw)", PASS),
     change("dout / count -> dout", "not divided: each pixel has a share in the mean, 1 / k of it"),
     change("dout / count -> dout / (fh * fw)", COUNTED),
+    change("dout / count -> dout / count.amax()", OTHERS),
+    change("dout / count -> (dout / count).sum(1, keepdim=True)", CHANNELS),
     change("dout / count -> dout / count**2", "divided by k twice: the slope of a mean is 1 / k"),
     change("dout / count -> dout * count", "multiplied by k: the slope of a mean is 1 / k"),
     change("dout / count -> dout / count * torch.eye(dout.shape[3])[-1]", LAST),
@@ -213,9 +223,10 @@ avgpool_backward = mistakes(
     change("u + bottom : stride -> u + dout.shape[2]", STRIDE),
     change("v + right : stride -> v + dout.shape[3]", STRIDE),
     change("return -> return dx[:, :, padding:-padding, padding:-padding]\n    return", EMPTY),
-    change("return -> return dx\n    return", CROPPED),
     change("return -> return dx[:, :, :height, :width]\n    return", CROPPED),
+    change("return -> return dx[:, :, padding : padding + height, :width]\n    return", CROPPED),
     change("return -> return dx[:, :, 2 * padding :, 2 * padding :]\n    return", CROPPED),
+    change("return -> return dx\n    return", CROPPED),
     change("return -> return dx[:, :, padding:, padding:]\n    return", CROPPED),
     change("range(fh) -> range(1)", TOP, also="range(fw) -> range(1)"),
 )
