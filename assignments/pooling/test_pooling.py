@@ -87,7 +87,7 @@ def test_max_backward_sum(student, rng):
 @public
 @points(1, of="avgpool_forward")
 def test_mean_by_hand(recorded):
-    """The means of the worked example come out, without and with padding."""
+    """The means of the worked example come out, and with padding those of its half."""
     recorded()
 
 
