@@ -27,7 +27,7 @@ PADDED_MAXIMA, PADDED_MEANS = [[[[1, 3, 1], [5, 7, 1]]]], [[[[1, 3, 1], [5, 4, 1
 DOUT = [[[[4, 8, 12], [16, 20, 24]]]]
 
 # Shape of x, window, stride, padding. Windows that overlap or leave pixels out; OH < OW, OH > OW.
-PLAIN = (((2, 3, 6, 7), (3, 4), 2, 0), ((1, 2, 5, 8), (2, 6), 1, 0), ((3, 2, 7, 10), (2, 3), 4, 0))
+PLAIN = (((2, 3, 6, 7), (3, 4), 2, 0), ((1, 2, 5, 8), (2, 6), 1, 0), ((3, 1, 7, 10), (2, 3), 4, 0))
 # With padding: neither axis divides; more than half of a window; images lower than their window.
 PADDED = (((2, 3, 6, 7), (3, 4), 2, 1), ((1, 2, 5, 9), (4, 3), 1, 2), ((2, 1, 2, 7), (5, 4), 3, 3))
 
