@@ -343,7 +343,9 @@ def input_itself(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diag
         share = float((actual.double() * values).sum() / values.square().sum())
         if abs(share) > 1e-9 and agree(actual.double(), share * values, actual.dtype):
             factor = "" if _is_near(share, 1) else "−" if _is_near(share, -1) else f"{share:.5g} · "
-            yield Diagnosis(f"input:{name}", f"it is {factor}{name}")
+            unchanged = name == clues.path and not factor  # what it was before has its name
+            what = "it comes back as it was" if unchanged else f"it is {factor}{name}"
+            yield Diagnosis(f"input:{name}", what)
 
 
 def function_of_right(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
