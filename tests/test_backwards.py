@@ -69,6 +69,26 @@ def test_it_may_keep_where_the_numbers_are_positive_or_keep_them_twice():
     assert failure_of(lambda x: (x.relu(), (x + 0.1, x.relu())), of_two, kept, shifted) is None
 
 
+def test_a_mask_of_ones_is_no_right_number():
+    kept = [shifted(X) + 2] * 2
+    forward = lambda x: (0 * x, (torch.ones_like(x),))  # noqa: E731
+    backward = lambda dout, cache: dout * (cache[0] > 2)  # noqa: E731
+    assert failure_of(forward, backward, kept, lambda x: shifted(x) + 2) is None
+
+
+def test_what_is_kept_twice_is_as_it_was_where_mending_does_not_help():
+    held = []
+
+    def forward(x):
+        wrong = x.sin() + 1
+        held.append((wrong, wrong.clone()))
+        return 0 * x, (wrong, wrong)
+
+    kept = [(X.sin(), X.cos())] * 2
+    assert failure_of(forward, lambda dout, cache: 0 * dout, kept, torch.sin) is not None
+    assert all(torch.equal(now, before) for now, before in held)
+
+
 def test_several_of_one_shape_are_taken_as_they_come():
     kept = [(X.sin(), X.cos())] * 2
     out = lambda x: x.sin() * x.cos()  # noqa: E731

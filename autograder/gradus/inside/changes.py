@@ -117,9 +117,9 @@ class Changes:
         given = {x.data_ptr() for x in self._given}
         own = _tensors_in(cache)
         masks = [x > 0 for x in kept if x.is_floating_point()]
-        kept = [*kept, *(x for x in masks if not any(map(near(x), kept)))]
-        wrong = [x for x in own if x.data_ptr() not in given and not any(map(near(x), kept))]
-        missing = [x for x in kept if not any(map(near(x), own))]
+        kept = [*kept, *(x for x in masks if not _is_among(x, kept))]
+        wrong = [x for x in own if x.data_ptr() not in given and not _is_among(x, kept)]
+        missing = [x for x in kept if not _is_among(x, own)]
         self._spoilt = []
         for x in wrong:
             alike, places = ([y for y in of if _alike(x, y)] for of in (missing, wrong))
@@ -138,13 +138,19 @@ class Changes:
                 left = own.clone()
                 own.copy_(other)
                 other.copy_(left)
+        self._spoilt.reverse()  # undone from the end, where one is a view of another
         return bool(self._spoilt)
 
 
 def _alike(one: torch.Tensor, other: torch.Tensor) -> bool:
     """Whether one may stand in the other's place."""
     kinds = (x.is_floating_point() or x.dtype for x in (one, other))
-    return one.shape == other.shape and len(set(kinds)) == 1
+    return one.shape == other.shape and len(set(kinds)) == 1  # a mask of ones is no number 1
+
+
+def _is_among(one: torch.Tensor, others: list[torch.Tensor]) -> bool:
+    is_near = near(one)
+    return any(_alike(one, other) and is_near(other) for other in others)
 
 
 def _tensors_in(cache: Any) -> list[torch.Tensor]:
