@@ -117,9 +117,9 @@ class Changes:
         given = {x.data_ptr() for x in self._given}
         own = _tensors_in(cache)
         masks = [x > 0 for x in kept if x.is_floating_point()]
-        kept = [*kept, *(x for x in masks if not _is_among(x, kept))]
-        wrong = [x for x in own if x.data_ptr() not in given and not _is_among(x, kept)]
-        missing = [x for x in kept if not _is_among(x, own)]
+        kept = [*kept, *(x for x in masks if not any(map(near(x), kept)))]
+        wrong = [x for x in own if x.data_ptr() not in given and not any(map(near(x), kept))]
+        missing = [x for x in kept if not any(map(near(x), own))]
         self._spoilt = []
         for x in wrong:
             alike, places = ([y for y in of if _alike(x, y)] for of in (missing, wrong))
@@ -148,11 +148,6 @@ def _alike(one: torch.Tensor, other: torch.Tensor) -> bool:
     return one.shape == other.shape and len(set(kinds)) == 1  # a mask of ones is no number 1
 
 
-def _is_among(one: torch.Tensor, others: list[torch.Tensor]) -> bool:
-    is_near = near(one)
-    return any(_alike(one, other) and is_near(other) for other in others)
-
-
 def _tensors_in(cache: Any) -> list[torch.Tensor]:
     """The tensors in a cache, which may be anything."""
     found: list[torch.Tensor] = []
@@ -169,12 +164,12 @@ def _tensors_in(cache: Any) -> list[torch.Tensor]:
 
 
 def near(one: torch.Tensor) -> Callable[[torch.Tensor], bool]:
-    """Whether another tensor has its shape and its values, at the precision of both."""
+    """Whether another tensor has its shape, kind and values, at the precision of both."""
 
     def is_near(other: torch.Tensor) -> bool:
         exact = one.dtype == other.dtype == torch.float64
         close = dict(rtol=1e-10 if exact else 1e-5, atol=1e-12 if exact else 1e-7)
-        return one.shape == other.shape and torch.allclose(
+        return _alike(one, other) and torch.allclose(
             one.double(), other.double(), equal_nan=True, **close
         )
 
