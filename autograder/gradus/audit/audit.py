@@ -251,9 +251,13 @@ class _Audit:
             self._judge_mutants([answers.mutants[n] for n in alive if _is_full(results[n])])
 
     def _try_page(self, page: Path, recording: Recording) -> None:
-        """The solution passes the checks that students get."""
-        failing = failing_page(page, self.sources, PUBLIC_SALT, recording.comparisons)
-        self.found.problems += [f"at home the solution fails {text}" for text in failing]
+        """Right answers pass the checks that students get."""
+        right = {
+            f"alternative '{one.title}'": self.answers.parts[f"alternative-{n}"]
+            for n, one in enumerate(self.sources.mistakes.alternatives)
+        }
+        failing = failing_page(page, self.sources, PUBLIC_SALT, recording, right)
+        self.found.problems += [f"at home {text}" for text in failing]
         for name in answers_by_name(page, self.sources.functions):
             self.found.problems.append(f"{shown(page)} ships {name}, which students write")
 

@@ -6,12 +6,13 @@ import ast
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gradus.checks.comparison import Comparison
-from gradus.checks.explain import conclude
 from gradus.checks.judging import compare_all
+from gradus.checks.recorded import Recording
 from gradus.checks.session import collect
 from gradus.course import Course, Topic
 from gradus.files import read_text
@@ -43,22 +44,34 @@ def pasted(course: Course, topic: Topic, solution: Solution) -> Iterator[tuple[s
 
 
 def failing_page(
-    page: Path, sources: Sources, salt: str, comparisons: Mapping[str, Sequence[Comparison]]
+    page: Path,
+    sources: Sources,
+    salt: str,
+    recording: Recording,
+    answers: Mapping[str, Mapping[str, str]],
 ) -> list[str]:
-    """The checks of a student's page that the solution fails, with what they say; `comparisons`
-    are those that the page only names."""
+    """The checks of a student's page that right answers fail, with what they say: the solution, and
+    `answers` in those that are recorded, with the calls at an edge that are made at home."""
     failing: list[str] = []
-    names = Reference(sources.solution).namespace({})
+    reference = Reference(sources.solution)
 
     def loop(items: Sequence[pytest.Item]) -> None:
-        for item in items:
-            check = item.obj  # type: ignore[attr-defined]
-            if item.name in comparisons:
-                check = partial(_replayed, comparisons[item.name])
-            notes, error = perform(item.name, given(check), names, sources, salt, 60.0)
-            failure = conclude(error, notes)
-            if failure is not None:
-                failing.append(f"{item.name}: {first_line(str(failure))}")
+        for who, parts in {"the solution": {}, **answers}.items():
+            names = reference.namespace(parts)
+            for item in items:
+                check = item.obj  # type: ignore[attr-defined]
+                if item.name in recording.comparisons:
+                    check = partial(_replayed, recording.comparisons[item.name])
+                elif parts:
+                    continue
+                about: dict[str, Any] = {
+                    "edges": recording.edges.get(item.name, ()),
+                    "float32": recording.float32.get(item.name, 1.0),
+                }
+                run = (item.name, given(check), names, sources, salt, 60.0)
+                _, error = perform(*run, stop=True, **about)
+                if error is not None:
+                    failing.append(f"{who} fails {item.name}: {first_line(str(error))}")
 
     with one_thread():
         collect(page, loop)

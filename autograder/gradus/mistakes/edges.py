@@ -151,8 +151,11 @@ def _ones(c: Comparison, solution: LocalStudent, asked: Collection[str]) -> Edge
         key = f"{judged(c)}: {name}, axis {tensors[name].shape.index(size)}"
         if key in asked:
             continue
-        right = right_call(solution, with_fitting_dout(_of_size_1(c, size), solution))
-        if right and _is_asked(right, solution):
+        cut, longer = (_with_entries(c, size, which) for which in ([0], [*range(size), 0]))
+        right = right_call(solution, with_fitting_dout(cut, solution))
+        # A size that follows from others cannot be one more, and is 1 only by broadcasting.
+        free = right_call(solution, with_fitting_dout(longer, solution))
+        if right and free and _is_asked(right, solution):
             shapes = [
                 f"{of} of shape {tuple(value.shape)}"
                 for of, value in {**right.inputs, "dout": right.dout}.items()
@@ -161,15 +164,17 @@ def _ones(c: Comparison, solution: LocalStudent, asked: Collection[str]) -> Edge
             yield key, replace(right, when=", ".join(shapes))
 
 
-def _of_size_1(c: Comparison, size: int) -> Comparison:
-    """The call with the first entry alone of each axis that has this size."""
+def _with_entries(c: Comparison, size: int, which: Sequence[int]) -> Comparison:
+    """The call with these entries alone of each axis that has this size."""
 
-    def cut(value: Any) -> Any:
+    def taken(value: Any) -> Any:
         if not isinstance(value, Tensor):
             return value
-        return value[tuple(slice(1) if d == size else slice(None) for d in value.shape)].clone()
+        for axis in (axis for axis, d in enumerate(value.shape) if d == size):
+            value = value.index_select(axis, torch.tensor(which))
+        return value.clone()
 
-    inputs, options, dout = tree_map(cut, (dict(c.inputs), dict(c.options), c.dout))
+    inputs, options, dout = tree_map(taken, (dict(c.inputs), dict(c.options), c.dout))
     return replace(c, inputs=inputs, options=options, dout=dout)
 
 
