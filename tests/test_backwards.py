@@ -121,3 +121,50 @@ def test_a_cache_that_was_mended_is_as_it_was_where_that_does_not_help(keeps):
     assert failure_of(forward, backward) is not None
     assert not torch.equal(seen[0], seen[1])
     assert all(torch.equal(seen[0], again) for again in seen[2::2])
+
+
+@pytest.mark.parametrize("shape", [(15,), (5, 1)])
+def test_what_is_kept_wrong_may_have_another_shape(shape):
+    """Its own, with the right numbers in it, or the right one."""
+    forward = lambda x: (x.new_zeros(2), (x, x.new_zeros(shape)))  # noqa: E731
+    backward = lambda dout, cache: dout * cache[1].reshape(5, 3)  # noqa: E731
+    assert failure_of(forward, backward, [X.cos()] * 2, torch.sin) is None
+    wrong = lambda dout, cache: -backward(dout, cache)  # noqa: E731
+    assert failure_of(forward, wrong, [X.cos()] * 2, torch.sin) is not None
+
+
+def test_an_input_may_be_kept_in_another_shape():
+    forward = lambda x: (x.new_zeros(2), (x, x.new_zeros(5, 1)))  # noqa: E731
+    backward = lambda dout, cache: dout * (cache[0] * cache[1]).reshape(5, 3)  # noqa: E731
+    kept = [(X.flatten(), X.cos().flatten())] * 2
+    assert failure_of(forward, backward, kept, lambda x: x.cos() + x * x.sin()) is None
+
+
+def raises_late(x):
+    s = sigmoid(x)
+    return s @ s, {0: s}
+
+
+def raises_early(x):
+    out = sigmoid(x @ x)
+    s = sigmoid(x)
+    cache = (s, len(x))
+    return out, cache
+
+
+def test_of_a_forward_that_raises_the_variables_are_its_cache():
+    wrong = lambda dout, cache: dout * cache[0]  # noqa: E731
+    assert failure_of(raises_late, right_backward) is None
+    assert "mat1 and mat2" in str(failure_of(raises_late, wrong))
+    assert failure_of(raises_early, right_backward, [sigmoid(X)] * 2) is None
+    assert "mat1 and mat2" in str(failure_of(raises_early, right_backward))
+    # Where its own check has found nothing, the error is told.
+    assert "mat1 and mat2" in str(failure_of(raises_late, right_backward, lost=()))
+
+
+def test_of_a_forward_without_a_cache_the_inputs_are():
+    of_input = lambda dout, x: right_backward(dout, [sigmoid(x)])  # noqa: E731
+    assert failure_of(lambda x: 2 * x, of_input) is None
+    assert failure_of(lambda x: 2 * x, lambda dout, x: dout) is not None
+    of_output = lambda dout, s: right_backward(dout, [s])  # noqa: E731
+    assert failure_of(lambda x: 2 * x, of_output, [sigmoid(X)] * 2) is None

@@ -251,6 +251,8 @@ def of_mlp(tmp_path_factory):
         "missing": SOLUTION.replace("def linear_backward(", "def other("),
         "wrong": SOLUTION.replace("dout.sum(0)", "dout.mean(0)"),
         "two": SOLUTION.replace("w - lr * dw", "w + lr * dw").replace("x > 0", "x < 0"),
+        "raises": SOLUTION.replace("return x @ w + b,", "return x @ w.T + b,"),
+        "no cache": SOLUTION.replace("return x @ w + b, (x, w)", "return x @ w + b"),
         "prying": SOLUTION + PRY,
         "seed": SOLUTION + SEED,
         "nothing": SOLUTION.replace("def linear_forward(", "def other("),
@@ -275,6 +277,7 @@ def of_mlp(tmp_path_factory):
 def test_one_mistake_costs_its_points_once(of_mlp):
     lost, printed = of_mlp
     assert lost["missing"].keys() == lost["wrong"].keys() == {"linear_backward"}
+    assert lost["raises"].keys() == lost["no cache"].keys() == {"linear_forward"}
     assert lost["two"].keys() == {"sgd_update", "relu_backward"}
     assert lost["prying"].keys() == {"sgd_update", "train"}
     assert lost["seed"]["linear_forward"] == lost["nothing"]["linear_forward"]

@@ -142,10 +142,19 @@ class Student:
         when it comes again, what the forward has made of them. False where it has modified none."""
         return self._link is not None and self._request("exchange") == ("exchanged", True)
 
-    def mend(self, cache: Any, returned: Tensor, right: Tensor, kept: Sequence[Tensor]) -> bool:
+    def unfinished(self) -> Any:
+        """The cache that the last forward, which has raised, was to return, as far as its variables
+        show; None where they do not."""
+        reply = self._request("unfinished") if self._link is not None else ()
+        return reply[1] if reply[:1] == ("unfinished",) and len(reply) == 2 else None
+
+    def mend(
+        self, cache: Any, returned: Tensor, right: Tensor, kept: Sequence[Tensor], as_kept: bool
+    ) -> bool:
         """Let what the last forward has `returned` be `right` in its cache, and what a right one
-        would have `kept`, as far as that shows. False where nothing does; `exchange` undoes it."""
-        request = ("mend", cache, returned, right, list(kept))
+        would have `kept`, as far as that shows, in the cache's own shapes or `as_kept`. False where
+        nothing does, or these are no others; `exchange` undoes it."""
+        request = ("mend", cache, returned, right, list(kept), as_kept)
         return self._link is not None and self._request(*request) == ("mended", True)
 
     def end(self) -> Trace:

@@ -40,9 +40,11 @@ def call_again(student: Student) -> None:
     for comparison, returned in notes.first.values():
         note(partial(_judge_again, student, comparison, returned))
     for comparison in notes.edges:
-        note(partial(_judge_edge, student, comparison))
+        if judged(comparison) not in notes.borrowed:
+            note(partial(_judge_edge, student, comparison))
     for comparison in notes.many:
-        note(partial(judge_many, student, comparison))
+        if judged(comparison) not in notes.borrowed:
+            note(partial(judge_many, student, comparison))
 
 
 def _judge_again(student: Student, c: Comparison, returned: Any) -> list[Leaf]:
@@ -161,6 +163,8 @@ def _judge_in_float32(student: Student, c: Comparison, returned: Any) -> None:
     try:
         value = call(student, judged(c), *arguments, **options)
     except Raised as raised:
+        if c.kind == "gradients" and f"{c.function}_forward" in current().lost:
+            return  # with the cache as it is, the call that was right may fail as well
         text = f"{judged(c)} fails for float32 inputs: {raised.message}"
         raise CheckFailed(text, MIXED_DTYPES, diagnosis="dtype") from None
     for double, single in zip(tree_flatten(returned)[0], tree_flatten(value)[0], strict=False):

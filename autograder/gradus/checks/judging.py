@@ -24,7 +24,7 @@ from gradus.checks.leaves import (
     remark_on_precision,
 )
 from gradus.checks.record import current
-from gradus.errors import Raised, TimedOut
+from gradus.errors import NotImplementedYet, Raised, TimedOut
 
 if TYPE_CHECKING:
     from gradus.checks.comparison import Comparison, Kind
@@ -60,6 +60,7 @@ def compare(student: Student, comparison: Comparison) -> Any:
     finally:
         notes.inside = inside
     new = not notes.recording and comparison.function not in notes.first
+    new = new and judged(comparison) not in notes.borrowed
     if right and new and comparison.kind != "raises":
         notes.first[comparison.function] = _copy(comparison), value
     if not right and leaves and not notes.recording:
@@ -158,7 +159,15 @@ def _judge_gradients(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
     off = f"{c.function}_forward" in notes.lost
     if off:  # unless it turns out that it can be judged
         notes.unjudged.append(backward)
-    out, cache = lend(student, c, list(c.inputs.values()), c.options)
+    try:
+        out, cache = lend(student, c, list(c.inputs.values()), c.options)
+    except NotImplementedYet:
+        raise
+    except (CheckFailed, Raised):
+        if not off or (cache := _borrowed_cache(student, c)) is None:
+            raise
+        out = c.out
+        notes.borrowed.add(backward)
     if off and isinstance(out, Tensor) and is_right(out, cast(Tensor, c.out)):
         off = False
         notes.unjudged.pop()
@@ -181,6 +190,23 @@ def _judge_gradients(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
     return leaves, gradients
 
 
+def _borrowed_cache(student: Student, c: Comparison) -> Any:
+    """What makes a backward right whose forward returns no cache: what that would have kept as it
+    stands, its inputs, or what the solution keeps; None where none of them does."""
+    inputs = list(c.inputs.values())
+    for cache in (student.unfinished(), _one_or_all(inputs), _one_or_all(c.kept)):
+        if cache is not None:
+            with contextlib.suppress(CheckFailed, Raised):  # it may be asked for something else
+                if all_right(judge_backward(student, c, cache, c.out)[0]):
+                    return cache
+    return None
+
+
+def _one_or_all(values: Sequence[Any]) -> Any:
+    """As a cache holds several values, or one."""
+    return values[0] if len(values) == 1 else tuple(values) or None
+
+
 def lend(
     student: Student, c: Comparison, inputs: Sequence[Any], options: Mapping[str, Any]
 ) -> tuple[Any, Any]:
@@ -197,14 +223,20 @@ def judge_backward(
     cache may hold, are right where they are so for the inputs as they came; and, to `mend`, those
     of a forward that is off, where they are so for what a right one returns, and keeps, in its
     cache."""
-    found = _backward(student, c, cache, out)
     off = f"{c.function}_forward" in current().lost
+    try:
+        found = _backward(student, c, cache, out)
+    except (CheckFailed, Raised):  # by what is of another shape in the cache, maybe
+        mended = _with_mended_cache(student, c, cache, out) if mend and off else None
+        if mended is None:
+            raise
+        return mended
     if off and not all_right(found[0]) and student.exchange():
         other = _backward(student, c, cache, out)
         if all_right(other[0]):
             return other
         student.exchange()
-    if not mend or not off or all_right(found[0]) or not isinstance(out, Tensor):
+    if not mend or not off or all_right(found[0]):
         return found
     mended = _with_mended_cache(student, c, cache, out)
     if mended is not None:
@@ -213,16 +245,19 @@ def judge_backward(
 
 
 def _with_mended_cache(
-    student: Student, c: Comparison, cache: Any, out: Tensor
+    student: Student, c: Comparison, cache: Any, out: Any
 ) -> tuple[list[Leaf], Any] | None:
     """The gradients with what a right forward returns, and keeps, in the cache; None, and the cache
     as it was, where that does not make them right."""
-    if c.out is not None and out.shape == c.out.shape and student.mend(cache, out, c.out, c.kept):
-        with contextlib.suppress(CheckFailed, Raised):  # what is put there may not fit
-            other = _backward(student, c, cache, out)
-            if all_right(other[0]):
-                return other
-        student.exchange()
+    if not isinstance(out, Tensor) or c.out is None:
+        return None
+    for as_kept in (False, True):
+        if student.mend(cache, out, c.out, c.kept, as_kept):
+            with contextlib.suppress(CheckFailed, Raised):  # what is put there may not fit
+                other = _backward(student, c, cache, out)
+                if all_right(other[0]):
+                    return other
+            student.exchange()
     return None
 
 
@@ -266,7 +301,7 @@ def _explain_by_forward(
 def _explain_by_cache(student: Student, c: Comparison, off: bool, out: Any, cache: Any) -> None:
     """Note where gradients beside a right forward would be right with what it should have kept."""
     notes = current()
-    if notes.failures or notes.stop or notes.recording or off or not isinstance(out, Tensor):
+    if notes.failures or notes.stop or notes.recording or off:
         return
     if _with_mended_cache(student, c, cache, out) is not None:
         student.exchange()

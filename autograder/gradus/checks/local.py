@@ -93,10 +93,19 @@ class LocalStudent:
         """What a function has returned that is no data."""
         return self._kept[handle.id]
 
-    def mend(self, cache: Any, returned: Tensor, right: Tensor, kept: Sequence[Tensor]) -> bool:
+    def unfinished(self) -> Any:
+        """As Student.unfinished."""
+        try:
+            return self._keep(self._changes.unfinished())
+        except Exception:
+            return None
+
+    def mend(
+        self, cache: Any, returned: Tensor, right: Tensor, kept: Sequence[Tensor], as_kept: bool
+    ) -> bool:
         """As Student.mend."""
         own = self.kept(cache) if isinstance(cache, Handle) else cache
-        return self._changes.mend(own, returned, right, list(kept))
+        return self._changes.mend(own, returned, right, list(kept), as_kept)
 
     def end(self) -> Trace:
         """Ends the check."""
@@ -157,6 +166,8 @@ class LocalStudent:
             raise TimedOut("takes too long", function=name) from None
         except Exception as error:
             kind, text, _ = describe(error)
+            if name.endswith("_forward"):
+                self._changes.raised(function, before, inputs, error)
             raise Raised(f"{kind}: {text}" if text else kind, function=name) from None
         modified = self._changes.of(function, before, inputs, *cache)
         self.last_changed = [one_line(c, 100) for c in modified]

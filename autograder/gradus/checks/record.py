@@ -73,6 +73,7 @@ class Record:
     shown: list[Shown] = field(default_factory=list)  # the calls, for a student to read
     judged: set[str] = field(default_factory=set)  # backwards, right beside a right forward
     unjudged: list[str] = field(default_factory=list)  # wrong beside a forward that is off
+    borrowed: set[str] = field(default_factory=set)  # backwards of a forward that gave no cache
     wrong_calls: list[tuple[Comparison, list[Leaf]]] = field(default_factory=list)
     first: dict[str, tuple[Comparison, Any]] = field(default_factory=dict)  # right, by function
     backwards: int = 0  # comparisons of gradients so far

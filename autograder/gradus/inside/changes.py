@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from gradus.inside.unfinished import unfinished_cache
 from gradus.wire.frames import flat_bytes
 
 MAX_PATHS = 50
@@ -88,6 +89,7 @@ class Changes:
         # The inputs of a forward that modifies them, or what is wrong in its cache; and the other.
         self._spoilt: Received = []
         self._given: list[torch.Tensor] = []  # to the last forward
+        self._raised: tuple[Callable[..., Any], Snapshot, Received, BaseException] | None = None
 
     def of(
         self,
@@ -101,6 +103,7 @@ class Changes:
         if forward and any(x is forward[0] for x in before[0]):
             since = changed(*forward[1:])
             return found + [f"{path} of its forward, which the cache holds," for path in since]
+        self._raised = None
         lends = cache is not _ABSENT
         self._forward = (cache, function, before, inputs) if lends and not found else None
         if lends:
@@ -108,26 +111,76 @@ class Changes:
             self._spoilt = [(own, received.clone()) for own, received in inputs] if found else []
         return found
 
+    def raised(
+        self,
+        function: Callable[..., Any],
+        before: Snapshot,
+        inputs: Received,
+        error: BaseException,
+    ) -> None:
+        """A forward has ended in an error."""
+        self._raised = function, before, inputs, error
+
+    def unfinished(self) -> Any:
+        """The cache that it was to return, as it can be had, from now on that of the last forward.
+        Raises an error where none can, or no forward has raised."""
+        if self._raised is None:
+            raise LookupError
+        function, before, inputs, error = self._raised
+        cache = unfinished_cache(function, error)
+        self.of(function, before, inputs, cache)
+        return cache
+
     def mend(
-        self, cache: Any, returned: torch.Tensor, right: torch.Tensor, kept: list[torch.Tensor]
+        self,
+        cache: Any,
+        returned: torch.Tensor,
+        right: torch.Tensor,
+        kept: list[torch.Tensor],
+        as_kept: bool,
     ) -> bool:
         """Let what is wrong in the last forward's cache be right: what it has `returned`, and what
-        is none of what a right forward has `kept`, where as many of that shape are missing, or one.
+        is none of what a right forward has `kept`, where as many of its size are missing, or one,
+        or as many of any; in its own shape, or `as_kept`, which is False where that is no other.
         Of numbers it may keep where they are positive. `exchange` undoes it."""
         given = {x.data_ptr() for x in self._given}
         own = _tensors_in(cache)
         masks = [x > 0 for x in kept if x.is_floating_point()]
-        kept = [*kept, *(x for x in masks if not any(map(near(x), kept)))]
-        wrong = [x for x in own if x.data_ptr() not in given and not any(map(near(x), kept))]
-        missing = [x for x in kept if not any(map(near(x), own))]
-        self._spoilt = []
+        masks = [x for x in masks if not any(map(near(x), kept))]
+        right_ones = [x for x in own if any(map(near(x), [*kept, *masks]))]
+        wrong = [x for x in own if not _among(x, right_ones) and x.data_ptr() not in given]
+        missing = [x for x in [*kept, *masks] if not any(map(near(x), own))]
+        found = [(x, y) for y in missing for x in own if near(x.flatten())(y.flatten())]
+        missing = [y for y in missing if not _among(y, [y for _, y in found])]
+        if not as_kept:  # the numbers are there, in another shape
+            found = []
+        elif found:  # which the backward is not to be blamed for
+            self._forward = None
+        left = []
         for x in wrong:
-            alike, places = ([y for y in of if _alike(x, y)] for of in (missing, wrong))
+            kind = _shape_of if any(_shape_of(x) == _shape_of(y) for y in missing) else _size_of
+            alike, places = ([y for y in of if kind(x) == kind(y)] for of in (missing, wrong))
             if same(x, returned):
-                self._spoilt.append((x, right.to(x.dtype, copy=True)))
+                found.append((x, right))
             elif len(alike) in (1, len(places)):  # one in all places, or each, as they come
                 at = next(n for n, y in enumerate(places) if y is x) % len(alike)
-                self._spoilt.append((x, alike[at].to(x.dtype, copy=True)))
+                found.append((x, alike[at]))
+            else:
+                left.append(x)
+        unused = [y for y in missing if not _among(y, [*masks, *(y for _, y in found)])]
+        if len(left) == len(unused):
+            found += zip(left, unused, strict=True)
+        else:
+            for which in set(map(_kind_of, unused)):
+                places, alike = ([x for x in of if _kind_of(x) == which] for of in (left, unused))
+                if len(places) == len(alike):
+                    found += zip(places, alike, strict=True)
+        if not as_kept:
+            found = [(x, y.reshape(x.shape) if x.numel() == y.numel() else y) for x, y in found]
+        elif all(x.shape == y.shape for x, y in found):
+            return False
+        # What has no numbers stands for something that a forward did not come to.
+        self._spoilt = [(x, y.to(x.dtype if x.numel() else None, copy=True)) for x, y in found]
         return self.exchange()
 
     def exchange(self) -> bool:
@@ -136,16 +189,33 @@ class Changes:
         for own, other in self._spoilt:
             with contextlib.suppress(Exception):  # it may be anything by now
                 left = own.clone()
-                own.copy_(other)
-                other.copy_(left)
+                for one, values in ((own, other.clone()), (other, left)):
+                    if one.shape == values.shape:  # what is a view of it changes, too
+                        one.copy_(values)
+                    else:
+                        one.data = values
         self._spoilt.reverse()  # undone from the end, where one is a view of another
         return bool(self._spoilt)
 
 
-def _alike(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether one may stand in the other's place."""
-    kinds = (x.is_floating_point() or x.dtype for x in (one, other))
-    return one.shape == other.shape and len(set(kinds)) == 1  # a mask of ones is no number 1
+def _kind_of(x: torch.Tensor) -> bool | torch.dtype:
+    """A mask of ones is no number 1."""
+    return x.is_floating_point() or x.dtype
+
+
+def _shape_of(x: torch.Tensor) -> tuple[Any, ...]:
+    """What two tensors have in common of which one may stand in the other's place."""
+    return _kind_of(x), x.shape
+
+
+def _size_of(x: torch.Tensor) -> tuple[Any, ...]:
+    """The same for a tensor in another shape."""
+    return _shape_of(x.flatten())
+
+
+def _among(one: torch.Tensor, others: list[torch.Tensor]) -> bool:
+    """Whether it is one of them itself."""
+    return any(one is other for other in others)
 
 
 def _tensors_in(cache: Any) -> list[torch.Tensor]:
@@ -169,7 +239,7 @@ def near(one: torch.Tensor) -> Callable[[torch.Tensor], bool]:
     def is_near(other: torch.Tensor) -> bool:
         exact = one.dtype == other.dtype == torch.float64
         close = dict(rtol=1e-10 if exact else 1e-5, atol=1e-12 if exact else 1e-7)
-        return _alike(one, other) and torch.allclose(
+        return _shape_of(one) == _shape_of(other) and torch.allclose(
             one.double(), other.double(), equal_nan=True, **close
         )
 

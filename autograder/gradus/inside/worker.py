@@ -114,6 +114,17 @@ class Worker:
         """As Changes.exchange."""
         return ("exchanged", self.changes.exchange())
 
+    def do_unfinished(self) -> tuple[Any, ...]:
+        """As Changes.unfinished."""
+        if self.guard is not None:
+            self.guard.uses.clear()
+        try:
+            cache = self.changes.unfinished()
+        except Exception:
+            return ("unfinished", None)
+        forbidden = self.guard is not None and self.guard.uses
+        return ("unfinished", None if forbidden else self._keep(cache))
+
     def do_mend(self, cache: Any, *right: Any) -> tuple[Any, ...]:
         """As Changes.mend."""
         return ("mended", self.changes.mend(cache, *right))
@@ -146,6 +157,8 @@ class Worker:
             if len(through) > 1 and through[-1][0] != through[-2][0]:
                 (caller, place), (raising, _) = through[-2:]
                 text += f"\nin {raising}, which {caller} calls ({place})"
+            if cached:
+                self.changes.raised(function, before, self.inputs, error)
             return ("raised", kind, text, location)
 
     def _send(self, reply: tuple[Any, ...]) -> None:
