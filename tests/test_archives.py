@@ -190,6 +190,18 @@ def test_a_name_depends_on_nobody_else_and_on_no_kind_of_archive(tmp_path_factor
                 assert summary(item)[-1] == found[name][1]
 
 
+def test_a_git_folder_is_never_what_was_handed_in(tmp_path):
+    folder = tree(
+        tmp_path / "day/class",
+        {"anna/notes.txt": "-", "anna/old/.git/mlp.py": CODE, "ben/mlp.py": CODE},
+    )
+    os.utime(folder / "anna/notes.txt", (1e9, 1e9))
+    packed = [pack(kind, folder, tmp_path / f"class{kind}") for kind in (".zip", ".tar.gz")]
+    (name, file, *_, source), _ = same(folder, *packed)
+    assert (name, file) == ("anna", "notes.txt")
+    assert source == "no .py or .ipynb was handed in, but: notes.txt"
+
+
 def tar(*members: tuple[tarfile.TarInfo, bytes], mode: str = "w:gz") -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode=mode) as archive:

@@ -116,7 +116,7 @@ class Chooser:
         ]
         there = _listed(files) or "nothing"
         problem = "; ".join(problems[:3]) or f"no .py or .ipynb was handed in, but: {there}"
-        latest = max(pieces, key=lambda piece: piece.order)
+        latest = max(files or pieces, key=lambda piece: piece.order)  # a .git has many times
         where = latest.file.where if latest.file else Found("", Path(), (name,))
         handed_in = _handed_in(latest, (), bool(self._lateness(latest)))
         return replace(where, name=name, problem=problem, handed_in=handed_in)
