@@ -11,9 +11,12 @@ from cosmic_ray.mutating import mutate_code
 
 from gradus.audit.mutants import mutants
 from gradus.audit.operators import OPERATORS
+from gradus.audit.public import failing_page
 from gradus.audit.verdicts import Accuracy, judge_accuracies
+from gradus.checks.plugin import PUBLIC_SALT
 from gradus.commands.audit import audit
 from gradus.course import UsageError, load_course
+from gradus.mistakes.prepare import sources_of
 from gradus.mistakes.read import MistakeError, read_mistakes
 from gradus.mistakes.reference import Reference
 
@@ -529,6 +532,17 @@ def test_one_mistake_is_shown_as_a_student_reads_it(course, capsys):
     assert "2 is added" not in printed
     with pytest.raises(UsageError, match="no mistake or alternative has 'five'"):
         audit(course, only="five")
+
+
+def test_right_answers_are_tried_at_home_at_the_edges_that_are_left_over_there():
+    course = load_course(Path(__file__).resolve().parent.parent / "course.yaml")
+    sources = sources_of(course, course.topic("mlp"))
+    page = course.public_test_file(course.topic("mlp"))
+    squeezes = "def linear_forward(x, w, b):\n    return (x @ w + b).squeeze(1), (x, w)"
+    found = failing_page(page, sources, PUBLIC_SALT, {"it": {"linear_forward": squeezes}})
+    assert found
+    assert all(text.startswith("it fails test_linear_forward: ") for text in found)
+    assert "is wrong for x of shape" in found[0]
 
 
 @pytest.mark.parametrize(

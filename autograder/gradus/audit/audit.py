@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 
@@ -19,17 +18,17 @@ from gradus.audit.public import answers_by_name, failing_page
 from gradus.audit.trials import SALT, SOLUTION, Noticed, try_answers
 from gradus.audit.trusted import AT_ONCE, grade_trusted, trusted_processes
 from gradus.audit.verdicts import Accuracy
+from gradus.audit.walled import grade_walled, walled_processes
 from gradus.audit.whole import missing_of
 from gradus.checks.plugin import PUBLIC_SALT
 from gradus.checks.recorded import Recording, load_recording
 from gradus.course import Course, Topic, UsageError, check_points, shown
-from gradus.grading.pool import NoResult, run_jobs
 from gradus.jobs import Job
 from gradus.mistakes.perform import one_thread
 from gradus.mistakes.prepare import prepare, sources_of
 from gradus.mistakes.read import Alternative, Equivalent, Mistake
 from gradus.mistakes.reference import Reference
-from gradus.results import Isolation, Result
+from gradus.results import Isolation, Result, first_line
 
 Advance = Callable[[int, int], None]  # (jobs done, jobs known of)
 
@@ -86,20 +85,22 @@ def audit_topics(
     memory_mb = max((topic.limits.memory_mb for topic in topics), default=0)
     ended = Event()
     with (
+        walled_processes(at_once) as walled,
         trusted_processes(options.judges, memory_mb) as trusted,
         ThreadPoolExecutor(at_once) as executor,
     ):
         options = replace(options, judges=max(1, options.judges // at_once))
         try:
             futures = [
-                executor.submit(_audited, prepared, trusted, watch, ended, ended_with)
+                executor.submit(_audited, prepared, walled, trusted, watch, ended, ended_with)
                 for prepared in (_prepared(course, topic, options) for topic in topics)
             ]
             return [future.result() for future in futures]
         except BaseException:
             ended.set()
             executor.shutdown(cancel_futures=True)
-            trusted.shutdown(cancel_futures=True)
+            for processes in (walled, trusted):
+                processes.shutdown(cancel_futures=True)
             raise
 
 
@@ -117,6 +118,7 @@ def _prepared(course: Course, topic: Topic, options: Options) -> _Audit | TopicA
 
 def _audited(
     audit: _Audit | TopicAudit,
+    walled: ProcessPoolExecutor,
     trusted: ProcessPoolExecutor,
     watch: Callable[[Topic], AbstractContextManager[Advance]],
     ended: Event,
@@ -134,7 +136,7 @@ def _audited(
             shown_advance(done, total)
 
         try:
-            audit.run(trusted, advance)
+            audit.run(walled, trusted, advance)
         except (UsageError, CannotGrade) as error:
             audit.found.problems.append(str(error))
     audit.found.seconds += time.perf_counter() - started
@@ -163,9 +165,12 @@ def run_answers(
         job(topic, name, reference.composed(reference.parts(answer)))
         for name, answer in chosen.items()
     ]
+    if not jobs:
+        return
     options = Options(options.salts, min(options.judges, len(jobs)), options.level)
     prepare(course, topic, SALT)
-    results = _grade(course, topic, jobs, options, lambda done: None)
+    with walled_processes(options.judges) as walled:
+        results = _grade(walled, course, topic, jobs, options)
     yield from ((answer, results[name]) for name, answer in chosen.items())
 
 
@@ -194,24 +199,23 @@ class _Audit:
         page = course.public_test_file(topic)
         recording = load_recording(page, PUBLIC_SALT)
         if recording is not None:
-            self._try_page(page, recording)
+            for name in answers_by_name(page, self.sources.functions):
+                found.problems.append(f"{shown(page)} ships {name}, which students write")
         with one_thread():  # several would wait for each other where all cores are busy
             self._ask_for_the_rest(recording)
 
-    def run(self, trusted: ProcessPoolExecutor, advance: Advance) -> None:
+    def run(
+        self, walled: ProcessPoolExecutor, trusted: ProcessPoolExecutor, advance: Advance
+    ) -> None:
         """Grade all answers and judge the results. Raises CannotGrade."""
         answers = self.answers
         mutants = answers.mutant_trials()
         parts = [mutants[at : at + AT_ONCE] for at in range(0, len(mutants), AT_ONCE)]
         jobs = [*answers.walled, *answers.without, *answers.trusted]
         total = len(jobs) + len(answers.salts) + len(parts)
-        results = _grade(
-            self.course,
-            self.topic,
-            answers.walled,
-            self.options,
-            lambda done: advance(done, total),
-        )
+        advance(0, total)
+        results = _grade(walled, self.course, self.topic, answers.walled, self.options)
+        advance(len(results), total)
         if not _is_full(results["solution"]):
             self.found.problems += verdicts.judge_right("the solution", results["solution"])
             self.found.problems.append("without a solution that passes, nothing else is tried")
@@ -228,6 +232,7 @@ class _Audit:
                 advance(min(len(results) + len(parts), total), total)
 
         try:
+            self._try_page(trusted)
             grade(answers.without)  # what needs which function
             grade(answers.trusted)
             grade(answers.passing(results))
@@ -250,16 +255,15 @@ class _Audit:
             alive = [name for name in answers.mutants if name not in caught]
             self._judge_mutants([answers.mutants[n] for n in alive if _is_full(results[n])])
 
-    def _try_page(self, page: Path, recording: Recording) -> None:
+    def _try_page(self, trusted: ProcessPoolExecutor) -> None:
         """Right answers pass the checks that students get."""
+        page = self.course.public_test_file(self.topic)
         right = {
             f"alternative '{one.title}'": self.answers.parts[f"alternative-{n}"]
             for n, one in enumerate(self.sources.mistakes.alternatives)
         }
-        failing = failing_page(page, self.sources, PUBLIC_SALT, recording, right)
+        failing = trusted.submit(failing_page, page, self.sources, PUBLIC_SALT, right).result()
         self.found.problems += [f"at home {text}" for text in failing]
-        for name in answers_by_name(page, self.sources.functions):
-            self.found.problems.append(f"{shown(page)} ships {name}, which students write")
 
     def _ask_for_the_rest(self, recording: Recording | None) -> None:
         """What students have beside the stubs and the checks."""
@@ -378,33 +382,20 @@ class _Audit:
 
 
 def _grade(
+    executor: ProcessPoolExecutor,
     course: Course,
     topic: Topic,
     jobs: Sequence[Job],
     options: Options,
-    advance: Callable[[int], None],
 ) -> dict[str, Result]:
-    """The result of each job by its name, behind the walls; none after a solution that fails."""
-    results: dict[str, Result] = {}
-    advance(0)
-    graded = run_jobs(
-        topic,
-        course.test_file(topic),
-        jobs,
-        judges=options.judges,
-        level=options.level,
-        salt=SALT,
-    )
-    with closing(graded):
-        for job, result in graded:
-            if isinstance(result, NoResult):
-                reason = result.reason.splitlines()[-1]
-                raise CannotGrade(f"{job.submission} has no result: {reason}")
-            results[job.submission] = result
-            advance(len(results))
-            if job.submission == "solution" and not _is_full(result):
-                break
-    return results
+    """The result of each job by its name, behind the walls."""
+    test_file = course.test_file(topic)
+    about = (jobs, options.level, SALT, options.judges)
+    try:
+        graded = grade_walled(executor, topic, test_file, *about)
+        return {job.submission: result for job, result in graded}
+    except (BrokenProcessPool, OSError) as error:
+        raise CannotGrade(f"no judge works here: {first_line(str(error))}") from None
 
 
 def _is_full(result: Result) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from gradus.checks.comparison import Comparison
 from gradus.checks.judging import compare_all
-from gradus.checks.recorded import Recording
+from gradus.checks.recorded import load_recording
 from gradus.checks.session import collect
 from gradus.course import Course, Topic
 from gradus.files import read_text
@@ -44,16 +44,15 @@ def pasted(course: Course, topic: Topic, solution: Solution) -> Iterator[tuple[s
 
 
 def failing_page(
-    page: Path,
-    sources: Sources,
-    salt: str,
-    recording: Recording,
-    answers: Mapping[str, Mapping[str, str]],
+    page: Path, sources: Sources, salt: str, answers: Mapping[str, Mapping[str, str]]
 ) -> list[str]:
     """The checks of a student's page that right answers fail, with what they say: the solution, and
-    `answers` in those that are recorded, with the calls at an edge that are made at home."""
+    `answers` in those that are recorded, with the calls at an edge that are made at home. What they
+    print goes where the process prints."""
     failing: list[str] = []
-    reference = Reference(sources.solution)
+    reference, recording = Reference(sources.solution), load_recording(page, salt)
+    if recording is None:
+        return []
 
     def loop(items: Sequence[pytest.Item]) -> None:
         for who, parts in {"the solution": {}, **answers}.items():

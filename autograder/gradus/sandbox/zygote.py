@@ -226,7 +226,6 @@ def main() -> None:
     worker.warm_up(config["forbid"], config["device"])
     tempfile.tempdir = None  # each child has its own
     gc.enable()
-    gc.collect()
     gc.freeze()
     Zygote(control, config).serve()
 
