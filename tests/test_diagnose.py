@@ -390,3 +390,11 @@ def test_what_torch_says_of_a_common_slip_comes_with_advice(slip, advice):
     found = hint(str(caught.value))
     assert advice in found
     assert bool(advice) == bool(found)
+
+
+@pytest.mark.parametrize("value", [1e300, -torch.inf, torch.nan])
+def test_only_an_infinity_is_right_where_one_is_expected(value):
+    right = torch.tensor([1.0, torch.inf], dtype=torch.float64)
+    wrong = torch.tensor([1.0, value], dtype=torch.float64)
+    assert verdict_of_calls(lambda x: right.clone(), [(right, right)]) is None
+    assert verdict_of_calls(lambda x: wrong, [(right, right)]) is not None

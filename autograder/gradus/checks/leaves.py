@@ -133,7 +133,7 @@ def _right_in_float32(actual: Tensor, expected: Tensor) -> bool:
     if actual.shape != expected.shape or actual.numel() == 0:
         return False
     errors, size = actual.double() - expected.double(), expected.double().abs()
-    if not bool((errors.abs() <= 5e-7 * size.max() + 1e-6 * size).all()):
+    if not bool((errors.abs() < 5e-7 * size.max() + 1e-6 * size).all()):
         return False
     parts = (errors * expected.sign() / size)[size > 1e-2 * size.max()]
     least, most = parts.abs().aminmax() if len(parts) else (0.0, 0.0)
