@@ -398,3 +398,20 @@ def test_only_an_infinity_is_right_where_one_is_expected(value):
     wrong = torch.tensor([1.0, value], dtype=torch.float64)
     assert verdict_of_calls(lambda x: right.clone(), [(right, right)]) is None
     assert verdict_of_calls(lambda x: wrong, [(right, right)]) is not None
+
+
+ODD = ["uint16", "uint32", "uint64", "float8_e5m2", "float8_e4m3fn", "int8", "bool", "bfloat16"]
+
+
+@pytest.mark.parametrize("dtype", ODD)
+def test_a_value_of_any_type_is_judged(dtype):
+    right = torch.tensor([2.0, 3.0, 4.0, 6.0], dtype=torch.float64)
+    wrong = torch.ones(4).to(getattr(torch, dtype))
+    assert "out" in str(verdict_of_calls(lambda x: wrong, [(right, right)]))
+
+
+def test_what_is_far_too_large_is_not_looked_at():
+    right = torch.tensor([2.0, 3.0], dtype=torch.float64)
+    large = torch.ones(3_000_000, dtype=torch.uint8)
+    failure = str(verdict_of_calls(lambda x: large, [(right, right)]))
+    assert failure == "out: shape (3000000,), expected (2,)"

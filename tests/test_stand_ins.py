@@ -5,8 +5,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from gradus.checks.stand_ins import choices
 
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTION = (ROOT / "solutions" / "mlp.py").read_text()
@@ -232,6 +235,64 @@ def linear_backward(dout, cache):
             t.view(-1)[n] = value
     return tuple(grads)
 """
+# ... a function of its own, and the forward, which fails, lends its inputs.
+RAISES = """
+def linear_forward(x, w, b):
+    raise ValueError
+    return 0, (x, w, b)
+"""
+ALONE = DIFFERENCES.replace("def linear_forward(", "def own(").replace("linear_forward(*", "own(*")
+# It makes the judge's question whether something is done answer neither yes nor no ...
+NEITHER = """
+import sys
+calls = 0
+def relu_forward(x):
+    frame = sys._getframe()
+    while frame is not None:
+        mine = frame.f_locals.get("self")
+        if hasattr(mine, "channel"):
+            mine.do_exchange = lambda: ("exchanged", torch.zeros(2))
+        frame = frame.f_back
+    return 2 * x, x
+def relu_backward(dout, cache):
+    global calls
+    calls += dout.dtype == torch.float64
+    return dout * (cache > 0) + (calls > 4)
+"""
+# ... or what it hands back deeper than anything that may be sent.
+DEEP = """
+import sys
+def relu_forward(x):
+    deep = x
+    for _ in range(33):
+        deep = [deep]
+    frame = sys._getframe()
+    while frame is not None:
+        mine = frame.f_locals.get("self")
+        if hasattr(mine, "channel"):
+            mine._keep = lambda value: value
+        frame = frame.f_back
+    return x.clamp(min=0), deep
+"""
+# A cache that holds what cannot be mended, or itself.
+SPARSE = """
+def linear_forward(x, w, b):
+    return 2 * (x @ w + b), (x, w, torch.eye(3).to_sparse())
+def linear_backward(dout, cache):
+    x, w, _ = cache
+    return 2 * dout @ w.T, 2 * x.T @ dout, 2 * dout.sum(0)
+"""
+CYCLIC = """
+def linear_forward(x, w, b):
+    cache = [x, w]
+    for _ in range(40):
+        cache = [cache[0], cache[1], cache, cache]
+    cache.append(cache)
+    return x @ w + b, cache
+def linear_backward(dout, cache):
+    x, w = cache[:2]
+    return dout @ w.T, x.T @ dout, dout.sum(0)
+"""
 # A loop over the examples, which is slow and right.
 LOOPS = """
 def linear_backward(dout, cache):
@@ -262,6 +323,12 @@ def of_mlp(tmp_path_factory):
         "squeezes": SOLUTION.replace("return x @ w + b,", "return (x @ w + b).squeeze(1),"),
         "differences": SOLUTION + DIFFERENCES,
         "differences-off": SOLUTION + DIFFERENCES.replace("x @ w + b,", "x @ w,"),
+        "differences-alone": SOLUTION + ALONE + RAISES,
+        "neither": SOLUTION + NEITHER,
+        "deep": SOLUTION + DEEP,
+        "sparse": SOLUTION
+        + SPARSE.replace("return 2 * (", "return (").replace("= 2 *", "=").replace("2 * ", ""),
+        "cyclic": SOLUTION + CYCLIC,
         "loops": SOLUTION + LOOPS,
         "float32": SOLUTION.replace(
             "return x @ w + b,", "return (x.float() @ w.float() + b).float(),"
@@ -292,6 +359,20 @@ def test_a_gradient_is_computed_and_not_tried_out(of_mlp):
     assert not lost["loops"]
 
 
+def test_a_gradient_that_is_tried_out_beside_a_forward_that_raises_pays_no_better(of_mlp):
+    lost, _ = of_mlp
+    assert lost["differences-alone"].keys() == {"linear_forward", "linear_backward"}
+
+
+def test_what_is_odd_in_a_cache_costs_its_own_points(of_mlp):
+    """And ends no judge: each has a result."""
+    lost, _ = of_mlp
+    assert not lost["sparse"]
+    assert not lost["cyclic"]
+    assert lost["neither"].keys() == {"relu_forward", "relu_backward"}
+    assert lost["deep"].keys() == {"relu_backward"}
+
+
 def test_float32_costs_what_it_costs_right_answers(of_mlp):
     lost, _ = of_mlp
     assert not lost["float32"]  # nor those that use it
@@ -309,6 +390,16 @@ def test_an_own_forward_never_pays_for_its_backward(of_mlp):
     lost, _ = of_mlp
     assert all(lost[name]["linear_backward"] == 3 for name in ("fits", "cubed", "constant"))
     assert "linear_forward" not in lost["fits"]
+
+
+def test_a_stand_in_is_lent_when_its_own_function_has_been_tried():
+    def was(function, points):
+        return SimpleNamespace(function=function, points=points, max_points=1, message="")
+
+    offered = dict.fromkeys(("f_forward", "f_backward", "jacobian", "g_forward", "later"), print)
+    before = [was("f_forward", 1), was("jacobian", 0), was("g_forward", 1)]
+    needed, others, none = choices(offered, "f_backward", before)
+    assert (needed.keys(), others.keys(), none) == ({"jacobian"}, {"jacobian", "g_forward"}, {})
 
 
 # Fails on purpose, for a function that needs no other.

@@ -27,7 +27,7 @@ from gradus.results import SubmissionStatus
 from gradus.sandbox.launcher import Launcher
 from gradus.uses import Uses
 from gradus.wire.channel import Closed, Late
-from gradus.wire.frames import Garbage, Handle
+from gradus.wire.frames import Garbage, Handle, Refused
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -140,13 +140,13 @@ class Student:
     def exchange(self) -> bool:
         """Let the inputs that the last forward has modified be what they were, in its cache, too;
         when it comes again, what the forward has made of them. False where it has modified none."""
-        return self._link is not None and self._request("exchange") == ("exchanged", True)
+        return self._is_done("exchange")
 
     def unfinished(self) -> Any:
         """The cache that the last forward, which has raised, was to return, as far as its variables
         show; None where they do not."""
         reply = self._request("unfinished") if self._link is not None else ()
-        return reply[1] if reply[:1] == ("unfinished",) and len(reply) == 2 else None
+        return reply[1] if len(reply) == 2 and isinstance(reply[1], Handle) else None
 
     def mend(
         self, cache: Any, returned: Tensor, right: Tensor, kept: Sequence[Tensor], as_kept: bool
@@ -154,8 +154,7 @@ class Student:
         """Let what the last forward has `returned` be `right` in its cache, and what a right one
         would have `kept`, as far as that shows, in the cache's own shapes or `as_kept`. False where
         nothing does, or these are no others; `exchange` undoes it."""
-        request = ("mend", cache, returned, right, list(kept), as_kept)
-        return self._link is not None and self._request(*request) == ("mended", True)
+        return self._is_done("mend", cache, returned, right, list(kept), as_kept)
 
     def end(self) -> Trace:
         """Ends the check."""
@@ -293,6 +292,10 @@ class Student:
             case _:
                 raise ValueError
 
+    def _is_done(self, *request: Any) -> bool:
+        reply = self._request(*request) if self._link is not None else ()
+        return len(reply) == 2 and reply[1] is True
+
     def _request(self, name: str, *arguments: Any, function: str | None = None) -> tuple[Any, ...]:
         """Sends a request within the check's time and returns the reply, callbacks answered."""
         assert self._link is not None
@@ -302,6 +305,8 @@ class Student:
             place = self.functions.get(function or "")
             error = TimedOut(self._clock.exceeded, function=function, location=place)
             raise self._end_with(error) from None
+        except Refused as error:  # what is handed back is what it has returned
+            raise NotData(f"returned {error}", function=function) from None
         except Garbage:
             message = "its process sent something that is not data"
             raise self._end_with(NotData(message, function=function)) from None

@@ -43,8 +43,7 @@ def call_again(student: Student) -> None:
         if judged(comparison) not in notes.borrowed:
             note(partial(_judge_edge, student, comparison))
     for comparison in notes.many:
-        if judged(comparison) not in notes.borrowed:
-            note(partial(judge_many, student, comparison))
+        note(partial(judge_many, student, comparison))
 
 
 def _judge_again(student: Student, c: Comparison, returned: Any) -> list[Leaf]:

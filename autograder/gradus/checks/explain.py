@@ -55,6 +55,7 @@ def conclude(
     noted(error, notes)
     if not notes.failures:
         return error
+    ended = None if error in notes.failures else error  # before its time, whatever passed
     if student is not None and notes.keep:
         for comparison in notes.small:
             with contextlib.suppress(CheckFailed, SubmissionError):
@@ -62,8 +63,8 @@ def conclude(
     if student is not None:
         notes.settled = _of_default(student, notes)
         if not notes.failures:
-            return None
-    found = explain(notes)
+            return ended
+    found = explain(notes) or ended
     if student is not None and found is None:
         try:
             for comparison in notes.many:
@@ -159,13 +160,12 @@ def explain(notes: Record) -> Exception | None:
 
     A backward passes that is right beside a forward with a recorded mistake, written or by rule:
     the forward's own check has taken the points for it. So does one that is right wherever the
-    forward is.
+    forward is, in most calls.
     """
     if notes.settled is not None:
         return notes.settled
     failure, seen = notes.failures[0], transcript(notes.seen)
-    judged = set(notes.unjudged) <= notes.judged | notes.passed
-    if judged and len(notes.unjudged) == len(notes.failures):
+    if len(notes.failures) == len(notes.unjudged) < notes.judged:
         name = notes.unjudged[0]
         function = name.removesuffix("_backward") + "_forward"
         notes.remark(f"{name} is right where your {function} is, and cannot be judged elsewhere")
@@ -246,13 +246,9 @@ def _others(notes: Record, leaf: Leaf) -> list[Leaf]:
 
 
 def _mistake_of_forward(notes: Record, seen: Transcript) -> Known | None:
-    """The mistake in a forward that has failed its own check, beside which the backward is right;
-    a change by rule only where it was found there, too."""
-    possible = (
-        known
-        for known in notes.known
-        if known.kind == "forward" or (known.kind == "forward rule" and known.said[1] in notes.said)
-    )
+    """The mistake in a forward that was found there, beside which the backward is right."""
+    kinds = ("forward", "forward rule")
+    possible = (k for k in notes.known if k.kind in kinds and k.said[1] in notes.said)
     lost = (known for known in possible if known.said[0] in notes.lost)
     return next(whole_matches(lost, seen, "forward", "forward rule"), None)
 

@@ -12,7 +12,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -145,7 +145,7 @@ def transcript(comparisons: Iterable[Sequence[Seen]]) -> Transcript:
     return Transcript(paths, coarsest, tells, has_values)
 
 
-@cache
+@lru_cache(256)
 def _directions(size: int, at: int) -> Tensor:
     generator = torch.Generator().manual_seed(1 + 64 * size + at)
     return torch.randn(2, size, generator=generator, dtype=torch.float64)

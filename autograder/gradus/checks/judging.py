@@ -24,7 +24,7 @@ from gradus.checks.leaves import (
     remark_on_precision,
 )
 from gradus.checks.record import current
-from gradus.errors import NotImplementedYet, Raised, TimedOut
+from gradus.errors import Killed, NotImplementedYet, Raised, TimedOut
 
 if TYPE_CHECKING:
     from gradus.checks.comparison import Comparison, Kind
@@ -173,13 +173,13 @@ def _judge_gradients(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
         notes.unjudged.pop()
     leaves, gradients = judge_backward(student, c, cache, out)
     if not all_right(leaves):
-        _explain_by_forward(student, c, off, out, [leaf.mine for leaf in leaves])
-        _explain_by_cache(student, c, off, out, cache)
+        with contextlib.suppress(TimedOut, Killed):  # with another cache it may not end
+            _explain_by_forward(student, c, off, out, [leaf.mine for leaf in leaves])
+            _explain_by_cache(student, c, off, out, cache)
         return leaves, gradients
     if off:
         notes.unjudged.pop()
-    else:
-        notes.judged.add(backward)
+    notes.judged += not _is_trivial(c)
     if not all_right(judge_backward(student, c, cache, out)[0]):
         raise CheckFailed(
             f"{c.function}_backward changes its cache in place",
@@ -193,13 +193,25 @@ def _judge_gradients(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
 def _borrowed_cache(student: Student, c: Comparison) -> Any:
     """What makes a backward right whose forward returns no cache: what that would have kept as it
     stands, its inputs, or what the solution keeps; None where none of them does."""
-    inputs = list(c.inputs.values())
-    for cache in (student.unfinished(), _one_or_all(inputs), _one_or_all(c.kept)):
-        if cache is not None:
-            with contextlib.suppress(CheckFailed, Raised):  # it may be asked for something else
-                if all_right(judge_backward(student, c, cache, c.out)[0]):
-                    return cache
+    for cache in caches_to_borrow(student, c):
+        with contextlib.suppress(CheckFailed, Raised):  # it may be asked for something else
+            if all_right(judge_backward(student, c, cache, c.out)[0]):
+                return cache
     return None
+
+
+def caches_to_borrow(student: Student, c: Comparison) -> Iterator[Any]:
+    """What may take the place of the cache that a forward has just not returned."""
+    for cache in (student.unfinished(), _one_or_all([*c.inputs.values()]), _one_or_all(c.kept)):
+        if cache is not None:
+            yield cache
+
+
+def _is_trivial(c: Comparison) -> bool:
+    """Whether the gradients are all zeros or what comes from above: that is soon written."""
+    leaves = [x for x in tree_flatten(c.expected)[0] if isinstance(x, Tensor)]
+    zero = all(not bool(x.any()) for x in leaves)
+    return zero or all(c.dout is not None and x.equal(c.dout) for x in leaves)
 
 
 def _one_or_all(values: Sequence[Any]) -> Any:
@@ -253,7 +265,7 @@ def _with_mended_cache(
         return None
     for as_kept in (False, True):
         if student.mend(cache, out, c.out, c.kept, as_kept):
-            with contextlib.suppress(CheckFailed, Raised):  # what is put there may not fit
+            with contextlib.suppress(CheckFailed, Raised, TimedOut, Killed):  # it may not fit
                 other = _backward(student, c, cache, out)
                 if all_right(other[0]):
                     return other

@@ -14,6 +14,12 @@ from gradus.checks.record import current
 from gradus.checks.tolerance import agree
 
 ENOUGH = 6  # errors, of which one may say that they are one-sided
+LARGER, MANY = 10, 10_000  # times as many numbers as expected, and more, that are looked at
+# The types with which torch computes; with others it does next to nothing.
+COMPUTING = {
+    *(torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.bool),
+    *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8),
+}
 
 Pair = tuple[str, Any, Tensor]  # path, the student's value, the trusted value
 
@@ -115,7 +121,15 @@ def as_tensor(value: Any, expected: Tensor, path: str) -> Tensor:
         )
     if value.is_complex():
         raise CheckFailed(f"{path} is complex, expected real numbers", diagnosis="complex")
-    return value
+    if value.numel() > LARGER * expected.numel() + MANY:
+        shapes = f"shape {tuple(value.shape)}, expected {tuple(expected.shape)}"
+        raise CheckFailed(f"{path}: {shapes}", diagnosis="shape")
+    if value.dtype in COMPUTING:
+        return value
+    try:
+        return value.to(torch.float64 if value.is_floating_point() else torch.int64)
+    except RuntimeError:
+        raise CheckFailed(f"{path} is of {value.dtype}", diagnosis="structure") from None
 
 
 def is_right(actual: Tensor, expected: Tensor) -> bool:

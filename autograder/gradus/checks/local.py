@@ -104,8 +104,9 @@ class LocalStudent:
         self, cache: Any, returned: Tensor, right: Tensor, kept: Sequence[Tensor], as_kept: bool
     ) -> bool:
         """As Student.mend."""
-        own = self.kept(cache) if isinstance(cache, Handle) else cache
-        return self._changes.mend(own, returned, right, list(kept), as_kept)
+        if not isinstance(cache, Handle):  # over the wire it would be a copy that is mended
+            return False
+        return self._changes.mend(self.kept(cache), returned, right, list(kept), as_kept)
 
     def end(self) -> Trace:
         """Ends the check."""

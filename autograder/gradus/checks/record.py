@@ -71,7 +71,7 @@ class Record:
     seen_before: list[list[Seen]] = field(default_factory=list)
     unmended: Sequence[Leaf] = ()
     shown: list[Shown] = field(default_factory=list)  # the calls, for a student to read
-    judged: set[str] = field(default_factory=set)  # backwards, right beside a right forward
+    judged: int = 0  # gradients that are right, beside a right forward or what it keeps
     unjudged: list[str] = field(default_factory=list)  # wrong beside a forward that is off
     borrowed: set[str] = field(default_factory=set)  # backwards of a forward that gave no cache
     wrong_calls: list[tuple[Comparison, list[Leaf]]] = field(default_factory=list)

@@ -314,6 +314,8 @@ def _attempt(
         error = conclude(_run_item(item), notes, subject.student)
     except SubmissionError as refused:  # the submission could not be started again
         error = refused
+    except Exception as fault:  # of ours, whatever has led to it: one check's loss and no judge's
+        error = fault
     trace = subject.student.end()
     status, share, message, diagnosis, location = _verdict(error, notes)
     if status is Status.FAILED and notes.only_an_edge:

@@ -113,11 +113,13 @@ def choices(
     Those of the functions that are wrong come first, or that pass at float32's precision only,
     which is more than who uses them may lose. Where there are any, two more choices follow:
     functions that pass each other a cache of their own are right together only, as stand-ins or as
-    they are. A forward and its backward are replaced together, for only they know their cache;
-    neither is while one of the two is itself being judged.
+    they are. One that no check has tried yet is lent to nobody. A forward and its backward are
+    replaced together, for only they know their cache; neither is while one of the two is itself
+    being judged.
     """
     wrong = {_stem(c.function) for c in before if c.points < c.max_points or SHORT in c.message}
-    others = {n: stand_in for n, stand_in in stand_ins.items() if _stem(n) != _stem(function)}
+    tried = {_stem(c.function) for c in before} - {_stem(function)}
+    others = {n: stand_in for n, stand_in in stand_ins.items() if _stem(n) in tried}
     needed = {n: stand_in for n, stand_in in others.items() if _stem(n) in wrong}
     if not needed:
         return [{}]

@@ -26,8 +26,12 @@ def snapshot(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Snapshot:
     """The arguments, and a shallow copy of every list, tuple and dict among them."""
     copies: list[tuple[Any, Any]] = []
     waiting: list[Any] = [*arguments, *keywords.values()]
+    known: set[int] = set()  # a list may hold itself, or another one very often
     while waiting:
         value = waiting.pop()
+        if id(value) in known:
+            continue
+        known.add(id(value))
         if type(value) is dict:
             copies.append((value, dict(value)))
             waiting.extend(value.values())
@@ -58,6 +62,7 @@ def changed(
     names += [f"argument {i}" for i in range(len(names), len(arguments))]
     by_id = {id(value): copy for value, copy in copies}
     found: list[str] = []
+    walked: set[int] = set()
 
     def walk(path: str, value: Any) -> None:
         copy = by_id.get(id(value))
@@ -65,6 +70,9 @@ def changed(
             if id(value) in modified:
                 found.append(path)
             return
+        if id(value) in walked:
+            return
+        walked.add(id(value))
         if len(value) != len(copy):
             found.append(path)
             return
@@ -226,7 +234,8 @@ def _tensors_in(cache: Any) -> list[torch.Tensor]:
         if not waiting:
             break
         value = waiting.pop(0)
-        if type(value) is torch.Tensor and not value.is_complex():
+        strided = type(value) is torch.Tensor and value.layout is torch.strided
+        if strided and not value.is_complex():
             found.append(value)
         elif type(value) in (list, tuple, dict):
             waiting += itertools.islice(value.values() if type(value) is dict else value, MAX_PARTS)

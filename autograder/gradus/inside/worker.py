@@ -13,7 +13,7 @@ import itertools
 import random
 import socket
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -112,7 +112,7 @@ class Worker:
 
     def do_exchange(self) -> tuple[Any, ...]:
         """As Changes.exchange."""
-        return ("exchanged", self.changes.exchange())
+        return ("exchanged", _done(self.changes.exchange))
 
     def do_unfinished(self) -> tuple[Any, ...]:
         """As Changes.unfinished."""
@@ -127,7 +127,7 @@ class Worker:
 
     def do_mend(self, cache: Any, *right: Any) -> tuple[Any, ...]:
         """As Changes.mend."""
-        return ("mended", self.changes.mend(cache, *right))
+        return ("mended", _done(self.changes.mend, cache, *right))
 
     def _called(
         self, function: Any, arguments: Any, keywords: Any, cached: bool, before: Any
@@ -208,6 +208,14 @@ class Worker:
     def _moved(self, received: torch.Tensor) -> torch.Tensor:
         """A copy of its own memory, where the student computes."""
         return received.clone() if self.device.type == "cpu" else received.to(self.device)
+
+
+def _done(change: Callable[..., bool], *arguments: Any) -> bool:
+    """What it returns; False where what the submission keeps does not bear it."""
+    try:
+        return change(*arguments)
+    except Exception:
+        return False
 
 
 def _seed(seed: int, device: torch.device) -> None:
