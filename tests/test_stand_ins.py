@@ -398,7 +398,7 @@ def test_a_stand_in_is_lent_when_its_own_function_has_been_tried():
 
     offered = dict.fromkeys(("f_forward", "f_backward", "jacobian", "g_forward", "later"), print)
     before = [was("f_forward", 1), was("jacobian", 0), was("g_forward", 1)]
-    needed, others, none = choices(offered, "f_backward", before)
+    needed, others, none = choices(offered, "f_backward", before, ["f_backward", "later"])
     assert (needed.keys(), others.keys(), none) == ({"jacobian"}, {"jacobian", "g_forward"}, {})
 
 

@@ -248,7 +248,10 @@ def _run_check(item: pytest.Item, subject: Subject, before: Sequence[CheckResult
     offered: StandIns = getattr(cast(Any, item).module, "STAND_INS", {})
     takes = subject.parameters
     offered = {n: documented(f, takes[n]) if n in takes else f for n, f in offered.items()}
-    first, *more = choices(offered, describe(item).function, before)
+    functions = [describe(one).function for one in item.session.items]
+    at = item.session.items.index(item)
+    untried = set(functions[at:]) - set(functions[:at])
+    first, *more = choices(offered, functions[at], before, untried)
     own = None
     if _may_do_without(item, first, before):
         own = _attempt(item, subject, before, {})

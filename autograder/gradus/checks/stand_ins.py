@@ -106,9 +106,13 @@ def usable(
 
 
 def choices(
-    stand_ins: Mapping[str, Callable[..., Any]], function: str, before: Collection[CheckResult]
+    stand_ins: Mapping[str, Callable[..., Any]],
+    function: str,
+    before: Collection[CheckResult],
+    untried: Collection[str] = (),
 ) -> list[StandIns]:
-    """The stand-ins to try a check of `function` with, after the checks in `before`.
+    """The stand-ins to try a check of `function` with, after the checks in `before`; `untried` are
+    functions whose checks all come later.
 
     Those of the functions that are wrong come first, or that pass at float32's precision only,
     which is more than who uses them may lose. Where there are any, two more choices follow:
@@ -118,8 +122,8 @@ def choices(
     being judged.
     """
     wrong = {_stem(c.function) for c in before if c.points < c.max_points or SHORT in c.message}
-    tried = {_stem(c.function) for c in before} - {_stem(function)}
-    others = {n: stand_in for n, stand_in in stand_ins.items() if _stem(n) in tried}
+    kept_back = {_stem(name) for name in (function, *untried)}
+    others = {n: stand_in for n, stand_in in stand_ins.items() if _stem(n) not in kept_back}
     needed = {n: stand_in for n, stand_in in others.items() if _stem(n) in wrong}
     if not needed:
         return [{}]
