@@ -59,6 +59,7 @@ def stages(rng):
         ((7, 2, 8, 10), (5, 3, 4), 0),  # the maps: 6 × 7
         ((2, 3, 7, 6), (4, 2, 3), 1),  # 8 × 6
         ((1, 1, 5, 9), (2, 3, 2), 2),  # 7 × 12
+        ((3, 2, 5, 4), (4, 2, 3), 0),  # 4 × 2
     ):
         x, w, b = rng.normal(n, c, *size), rng.normal(k, c, *field), rng.normal(k)
         yield dict(x=x, w=w, b=b), dict(padding=padding) if padding else {}

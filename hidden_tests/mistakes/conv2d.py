@@ -200,7 +200,7 @@ im2col = mistakes(
             "out_h * out_w).permute(1, 2, 0).flatten(1)",
             "out_h * out_w).mT.flatten(0, 1)",
         ),
-        "all examples are in one matrix: each has its own, the result is (N, D, L)",
+        "all examples are in one matrix, or mixed: each has its own, (N, D, L)",
     ),
     change("out_h * out_w) -> out_h * out_w).mT", "there is a row for each window: it is a column"),
     change("width = x.shape -> width = x.shape\n    fh, fw = fw, fh", WINDOW_TURNED),

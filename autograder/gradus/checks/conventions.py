@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import re
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from gradus.errors import Raised
 
 NEARLY_0 = 1e-30
 ZERO = "0 is a number like others: `x or default` and `if x:` take it for a missing one."
+_OF_AXES = re.compile("shape|IndexError|must match|unpack")  # what comes of an axis that is lost
 ONE = "An axis of size 1 is one like others: squeeze() and broadcasting take it for none."
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ def _judge_edge(student: Student, c: Comparison) -> list[Leaf]:
         value = ast.literal_eval(default.removesuffix(" by the stub"))
         wrong = "" if _wrong(student, replace(c, options={**c.options, name: value})) else wrong
     if wrong:
-        squeezed = "of shape" in c.when and ("shape" in wrong or "raises" in wrong)
+        squeezed = "of shape" in c.when and _OF_AXES.search(wrong)
         raise CheckFailed(summary, wrong, ONE if squeezed else "", diagnosis="edge")
     return []
 

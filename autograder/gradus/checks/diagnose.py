@@ -42,6 +42,7 @@ def diagnose(leaf: Leaf, others: Sequence[Leaf] = (), *, vague: bool) -> Diagnos
             found
             for found in _tried(hypothesis, leaf)
             if all(any(d.id == found.id for d in _tried(again, o)) for o in elsewhere)
+            and not (hypothesis is h.scale and found.explanation and _is_refuted(found, others))
         ]
         alike = (leaf, *elsewhere)
         if fitting and hypothesis is _in_part and not any(map(_is_partly_right, alike)):
@@ -85,6 +86,13 @@ def _shows(hypothesis: Hypothesis, leaf: Leaf) -> bool:
     if hypothesis is _in_part:
         return leaf.mine.shape != leaf.right.shape or int(_is_wrong(leaf).sum()) >= FEW
     return leaf.right.numel() >= _FEWEST.get(hypothesis, 0)
+
+
+def _is_refuted(found: Diagnosis, others: Sequence[Leaf]) -> bool:
+    """Whether another call, with one number, has a factor that is not so explained: of two numbers
+    there is always one, which may happen to be something's."""
+    single = [one for one in others if one.mine.numel() == one.right.numel() == 1]
+    return any(all(d.id != found.id for d in h.scale(one.mine, one.right, one)) for one in single)
 
 
 def _is_wrong(leaf: Leaf) -> Tensor:

@@ -264,7 +264,7 @@ def _told(notes: Record, seen: Transcript) -> Sequence[str]:
     if one is not None:
         return one.said
     two = _likeliest(whole_matches(notes.known, seen, "pair"), notes)
-    if two is None:
+    if two is None or (notes.wrong and _is_one_label(notes)):
         return ()
     if not seen.has_values and notes.explained:  # words alone tell of no second one
         return [text for text in two.said if text in notes.explained]

@@ -179,7 +179,7 @@ def _judge_gradients(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
         return leaves, gradients
     if off:
         notes.unjudged.pop()
-    notes.judged += not _is_trivial(c)
+    notes.judged += backward in notes.passed or not _is_trivial(c)
     if not all_right(judge_backward(student, c, cache, out)[0]):
         raise CheckFailed(
             f"{c.function}_backward changes its cache in place",
@@ -327,7 +327,9 @@ def _judge_update(student: Student, c: Comparison) -> tuple[list[Leaf], Any]:
     is_list = isinstance(result, (tuple, list))
     if not is_list or len(result) != 2 or isinstance(result[0], Tensor):
         got = f"{kind(result)} of {len(result)}" if is_list else kind(result, whole=True)
-        if is_list and any(isinstance(x, Tensor) for x in result):
+        if is_list and len(result) == 2 and not isinstance(result[1], Tensor):
+            got += ", and params are one tensor: a list of them is asked for"
+        elif is_list and any(isinstance(x, Tensor) for x in result):
             got += ", the new params without the state?"
         text = f"{c.function} must return (params, state), got {got}"
         raise CheckFailed(text, diagnosis="structure")

@@ -185,8 +185,10 @@ def _merged(
             alike = before.setdefault((o.check, whole.pattern), [])
             if variant.kind in _AFTER and any(k.whole.matches(whole) for k in alike):
                 continue
-            gradients_only = all(path.startswith("gradient of") for path in o.seen.paths)
-            if variant.kind.startswith("forward") and not gradients_only:
+            # Beside a forward that raises in some calls the values of the others tell.
+            other = [path for path in o.seen.paths if not path.startswith("gradient of")]
+            of_gradients = not other or (other == ["!raised"] and o.seen.has_values)
+            if variant.kind.startswith("forward") and not of_gradients:
                 continue
             paths = o.seen.paths if variant.kind == "mistake" else {}
             known = Known(variant.kind, variant.said, whole, paths)
