@@ -116,6 +116,12 @@ def test_it_may_keep_where_the_numbers_are_positive_or_keep_them_twice():
     assert failure_of(lambda x: (x.relu(), (x + 0.1, x.relu())), of_two, kept, shifted) is None
 
 
+def test_a_mask_of_zeros_is_not_what_was_returned():
+    forward = lambda x: (0 * x, (0 * x,))  # noqa: E731
+    backward = lambda dout, cache: dout * cache[0]  # noqa: E731
+    assert failure_of(forward, backward, [X.cos()] * 2, torch.sin) is None
+
+
 def test_a_mask_of_ones_is_no_right_number():
     kept = [shifted(X) + 2] * 2
     forward = lambda x: (0 * x, (torch.ones_like(x),))  # noqa: E731
