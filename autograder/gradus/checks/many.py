@@ -93,12 +93,10 @@ def judge_many(student: Student, c: Comparison) -> list[Leaf]:
     """
     notes = current()
     many, off = repeated(c, notes.seed), f"{c.function}_forward" in notes.lost
-    inputs = list(many.inputs.values())
     seconds = 2 * c.seconds if off else c.seconds  # a wrong forward may take long, too
     try:
         with student.apart(seconds):
-            out, cache = _lent(student, many) if off else lend(student, many, inputs, many.options)
-            leaves, _ = judge_backward(student, many, cache, out, mend=False)
+            out, leaves = _outcome(student, many, off)
     except TimedOut:
         text = f"{judged(c)} computes for more than {seconds:.1g} s with an axis of {c.when}"
         raise CheckFailed(text, FORMULA, diagnosis="too slow") from None
@@ -119,13 +117,14 @@ def judge_many(student: Student, c: Comparison) -> list[Leaf]:
     raise CheckFailed(f"{judged(c)} is wrong with an axis of {c.when}", diagnosis="many")
 
 
-def _lent(student: Student, many: Comparison) -> tuple[Any, Any]:
-    """What a forward that is off lends; if it raises, what the backward takes in its place."""
+def _outcome(student: Student, many: Comparison, off: bool) -> tuple[Any, list[Leaf]]:
+    """What the forward returns, and the gradients with its cache; of one that is `off` and returns
+    none, None, and those with what the backward takes in its place."""
     try:
-        return lend(student, many, list(many.inputs.values()), many.options)
+        out, cache = lend(student, many, list(many.inputs.values()), many.options)
     except (CheckFailed, Raised):
-        for cache in caches_to_borrow(student, many):
+        for cache in caches_to_borrow(student, many) if off else ():
             with contextlib.suppress(CheckFailed, Raised):
-                judge_backward(student, many, cache, mend=False)
-                return None, cache
+                return None, judge_backward(student, many, cache, mend=False)[0]
         raise
+    return out, judge_backward(student, many, cache, out, mend=False)[0]
