@@ -44,7 +44,7 @@ MISTAKES = {
     ),
     "missing factor:x": lambda e, x: e / x,
     "extra factor:x": lambda e, x: e * x,
-    "where:x is negative": lambda e, x: e + (x < 0) * (1 + e.abs()),
+    "where:x is negative": lambda e, x: e + (x < 0) * (1 + e.square()),
     "scale along:1": lambda e, x: e * torch.arange(2, 2 + e.shape[1]),
     "nan": lambda e, x: e.index_fill(0, torch.tensor([1]), torch.nan),
     "inf": lambda e, x: e.index_fill(0, torch.tensor([1]), torch.inf),
