@@ -357,7 +357,7 @@ def test_no_file_of_the_class_is_run_by_a_judge(course):
     assert not (course.root / "caught").exists(), (course.root / "caught").read_text()
 
 
-SLOW = """
+COMPUTES = """
 import time
 def total(x):
     until = time.process_time() + 2
@@ -383,7 +383,7 @@ def test_a_submission_has_one_core_beside_others(course):
 
 
 def test_the_time_for_a_check_can_be_set(course):
-    hand_in(course, slow=SLOW)
+    hand_in(course, slow=COMPUTES)
     assert run(course, timeout=0.5) == 0
     assert saved(course)["slow"].checks[1].status == "timeout"
     assert run(course, timeout=30) == 0  # another limit is another test

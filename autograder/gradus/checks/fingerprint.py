@@ -100,21 +100,22 @@ class Transcript:
 def observe(path: str, mine: Tensor, right: Tensor) -> Seen:
     """A wrong value, of the right shape or of another one."""
     value, precision = mine.double(), mine.dtype
-    if mine.shape == right.shape:
+    alike = mine.shape == right.shape
+    if alike:
         expected = right.double()
-        floor = 1e-3 * largest_magnitude(expected)
-        errors = (value - expected) / (expected.abs() + floor + 1e-12)
+        size = expected.abs()
+        errors = (value - expected).div_(size.add_(1e-3 * largest_magnitude(expected) + 1e-12))
         kind = "v"
     else:
         errors, kind = value, f"s{tuple(mine.shape)}"
-    same_infinity = (value == right.double()) if mine.shape == right.shape else None
-    if same_infinity is not None:
-        errors = errors.masked_fill(same_infinity, 0.0)
-    odd = ~errors.isfinite()
-    if bool(odd.any()):
+    if not math.isfinite(float(errors.sum())):
+        if alike:  # infinities that are right
+            errors = errors.masked_fill(value == expected, 0.0)
+        odd = ~errors.isfinite()
         classes = value.isnan().int() + 2 * value.isposinf().int() + 3 * value.isneginf().int()
-        kind += _digest([classes[odd].tolist().__repr__(), odd.nonzero().tolist().__repr__()])
-        errors = errors.masked_fill(odd, 0.0)
+        if bool(odd.any()):
+            kind += _digest([classes[odd].tolist().__repr__(), odd.nonzero().tolist().__repr__()])
+            errors = errors.masked_fill(odd, 0.0)
     # Linear for small errors, and no value is so large that it hides the others.
     return Seen(path, kind, torch.asinh(errors).flatten(), precision)
 

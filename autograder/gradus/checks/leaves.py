@@ -147,9 +147,11 @@ def _right_in_float32(actual: Tensor, expected: Tensor) -> bool:
     if actual.shape != expected.shape or actual.numel() == 0:
         return False
     errors, size = actual.double() - expected.double(), expected.double().abs()
-    if not bool((errors.abs() < 5e-7 * size.max() + 1e-6 * size).all()):
+    largest = float(size.max())
+    off = errors.abs()
+    if float(off.max()) > 1.5e-6 * largest or not bool((off < 5e-7 * largest + 1e-6 * size).all()):
         return False
-    parts = (errors * expected.sign() / size)[size > 1e-2 * size.max()]
+    parts = (errors * expected.sign() / size)[size > 1e-2 * largest]
     least, most = parts.abs().aminmax() if len(parts) else (0.0, 0.0)
     one_sided = len(parts) >= ENOUGH and abs(float(parts.sign().sum())) == len(parts)
     return not (one_sided and most > 2e-7 and least > 0.2 * most)

@@ -37,17 +37,23 @@ def closeness(actual: Tensor, expected: Tensor, dtype: torch.dtype | None = None
         part = current().float32
         relative, of_largest = part * relative, part * of_largest
     a, e = actual.double(), expected.double()
-    tolerance = relative * e.abs() + (of_largest * largest_magnitude(e) + 1e-12)
-    return (a == e) | ((a - e).abs() < tolerance)  # of an infinity that is one, too
+    size = e.abs()
+    largest = _largest(size)
+    tolerance = size.mul_(relative).add_(of_largest * largest + 1e-12)
+    return (a == e) | ((a - e).abs_() < tolerance)  # of an infinity that is one, too
 
 
 def largest_magnitude(values: Tensor) -> float:
     """Of those that are finite; 0 where there are none."""
-    largest = float(values.abs().max()) if values.numel() else 0.0
+    return _largest(values.abs())
+
+
+def _largest(sizes: Tensor) -> float:
+    largest = float(sizes.max()) if sizes.numel() else 0.0
     if math.isfinite(largest):
         return largest
-    finite = values[values.isfinite()]
-    return float(finite.abs().max()) if finite.numel() else 0.0
+    finite = sizes[sizes.isfinite()]
+    return float(finite.max()) if finite.numel() else 0.0
 
 
 def agree(actual: Tensor, expected: Tensor, dtype: torch.dtype | None = None) -> bool:

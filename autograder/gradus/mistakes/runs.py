@@ -59,8 +59,13 @@ def runs_of(
     salt: str,
     *,
     public_only: bool = False,
+    timed_twice: bool = True,
 ) -> list[Run]:
-    """The checks whose values can be recorded: not those that end in an accuracy."""
+    """The checks whose values can be recorded: not those that end in an accuracy.
+
+    What a check costs is the less of two runs where it counts: the first may be slow for what torch
+    does when first called.
+    """
     names = reference.namespace({})
     runs = []
     for item in items:
@@ -72,7 +77,7 @@ def runs_of(
         if info.threshold:  # which values lead to it does not matter
             continue
         cost = SLOW
-        for _ in range(2):  # the first run may be slow for what torch does when first called
+        for _ in range(1 + timed_twice):
             if cost < QUICK:
                 break
             started = time.process_time()
