@@ -216,6 +216,8 @@ def test_train_steps(student, rng):
     for epochs, size, seed in ((1, 9, rng.seed()), (3, 4, rng.seed())):
         seeds = range(seed, seed + epochs)
         batches = [b for s in seeds for b in student.minibatches(x.double(), y, size, s)]
+        whole = sum(len(labels) for _, labels in batches) == 9 * epochs
+        require(whole, "minibatches is given, and returns each example once", diagnosis="given")
         trained, _ = descend(cross_entropy, exact, batches, partial(adam, lr=lr), start(exact))
         inputs = dict(x=x, y=y, params=params, epochs=epochs, lr=lr, batch_size=size, seed=seed)
         check_result(student, "train", inputs, [p.float() for p in trained], "params")

@@ -101,9 +101,10 @@ def test_stage_backward_caches(student, rng):
     for image in (x, 25 - x):  # the least pixel of each window wins in the other one
         _, cache = forward(student, "stage", image, w, b)
         gradients = [call(student, "stage_backward", k * dout, cache) for k in (1, 0, 1)]
-        dx, _, again = (unpack("stage_backward", g, "dx", "dw", "db")[0] for g in gradients)
-        right = all(isinstance(g, Tensor) and g.shape == x.shape for g in (dx, again))
+        dx, none, again = (unpack("stage_backward", g, "dx", "dw", "db")[0] for g in gradients)
+        right = all(isinstance(g, Tensor) and g.shape == x.shape for g in (dx, none, again))
         require(right, f"dx must be a tensor of shape {tuple(x.shape)}, got {kind(dx)}")
+        require(bool((none == 0).all()), "for dout = 0 dx is not 0", diagnosis="not zero")
         text = "after a call with dout = 0 the same cache gives another gradient"
         require(torch.equal(dx, again), text, diagnosis="cache changed")
         found.append(dx)

@@ -299,6 +299,8 @@ def test_train_batches(student, rng):
         *epochs, again = [student.epoch_batches(9, size, seed + k) for k in (*range(n), 0)]
         equal = torch.equal(torch.cat(again), torch.cat(epochs[0]))
         require(equal, "epoch_batches must depend on its seed only", diagnosis="seed ignored")
+        whole = all(torch.cat(e).sort().values.tolist() == list(range(9)) for e in epochs)
+        require(whole, "an epoch of epoch_batches has each example once", diagnosis="no epoch")
         options = dict(epochs=n, lr=0.3, beta=0.6, batch_size=size, seed=seed)
         check_train(student, params, x, y, [(x[i], y[i]) for e in epochs for i in e], **options)
 

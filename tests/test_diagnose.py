@@ -34,6 +34,8 @@ MISTAKES = {
     "unreduced:0": lambda e, x: torch.stack([e, 0 * e]),
     "reduced:1": lambda e, x: e.sum(1),
     "flip:0": lambda e, x: e.flip(0),
+    "flip:0,1": lambda e, x: e.flip(0, 1),
+    "roll:1": lambda e, x: e.roll(1, 1),
     "missing term:x": lambda e, x: e - x,
     "extra term:x": lambda e, x: e + x,
     "sign of term:x": lambda e, x: e - 2 * x,
@@ -42,6 +44,7 @@ MISTAKES = {
     "slices:wrong at the last index of axis 1 only": lambda e, x: torch.cat(
         [e[:, :-1], 3 + 2 * e[:, -1:]], 1
     ),
+    "not zero": lambda e, x: e + (e == 0) * (1 + x.square()),
     "missing factor:x": lambda e, x: e / x,
     "extra factor:x": lambda e, x: e * x,
     "where:x is negative": lambda e, x: e + (x < 0) * (1 + e.square()),
@@ -86,6 +89,8 @@ def test_a_mistake_gets_its_name(name, seed, rows, columns):
     expected = 5 * rng.away_from_zero(rows, columns + rows)  # never square
     x = rng.away_from_zero(*expected.shape)
     x[0, 0], x[0, 1] = 1.5, -1.5  # both signs, so that "where" can tell them apart
+    if name == "not zero":
+        expected[every_other(expected)] = 0
     failure = verdict(MISTAKES[name](expected, x), expected, x, {"batch size": 32})
     assert failure is not None
     assert failure.diagnosis == name

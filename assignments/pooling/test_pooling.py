@@ -10,22 +10,34 @@ from torch import Tensor
 from gradus.checks import call, forward, kind, points, public, require
 
 
+OWN_WINDOW = "Each number of dout goes to pixels of its own window: whole to one, or in shares."
+
+
 def check_sum(student, name, rng):
     """The gradient sums to what arrives, for random images and for images of equal pixels."""
     for x in (rng.normal(2, 3, 5, 8), rng.normal(1, 2, 1, 1).expand(1, 2, 7, 4).clone()):
         out, cache = forward(student, name, x, 2, 2, 1)
-        right = isinstance(out, Tensor) and out.ndim == 4
-        require(right, f"out must be a tensor (N, C, OH, OW), got {kind(out)}")
-        dout = rng.normal(*out.shape)
+        right = isinstance(out, Tensor) and out.shape == (
+            *x.shape[:2],
+            *(s - 1 for s in x.shape[2:]),
+        )
+        require(right, f"out must be a tensor (N, C, H − 1, W − 1), got {kind(out)}")
+        dout = rng.normal(*out.shape).square()
         dx = call(student, f"{name}_backward", dout, cache)
         right = isinstance(dx, Tensor) and dx.shape == x.shape
         require(right, f"dx must be a tensor of shape {tuple(x.shape)}, got {kind(dx)}")
         require(
             torch.allclose(dx.double().sum((2, 3)), dout.sum((2, 3)), atol=1e-4),
             "the gradient of a channel does not sum to what dout sums to there",
-            "Each number of dout goes to pixels of its own window: whole to one, or in shares.",
+            OWN_WINDOW,
             diagnosis="sum of the gradient",
         )
+        # A sum is right, too, where it lies in one pixel, or is spread over all.
+        windows = dout.double().flatten(0, 1)[:, None]
+        most = torch.conv_transpose2d(windows, torch.ones(1, 1, 2, 2).double()).squeeze(1)
+        below = bool((dx.double().flatten(0, 1) <= most + 1e-4).all())
+        text = "a pixel gets more than arrives at all of its windows"
+        require(below, text, OWN_WINDOW, diagnosis="more than arrives")
 
 
 @public

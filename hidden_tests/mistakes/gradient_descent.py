@@ -29,6 +29,7 @@ STEPS = "no step knows of the one before: pass the state on to the next one, and
 EPOCHS = "every epoch starts from velocity zero: make the state once"
 SHORT = "the gradient of a short batch is scaled: its mean is over its own examples"
 PENALTY = "the penalty is not in the velocity: its gradient goes where the gradient goes"
+START = "every gradient is taken at the first parameters: the next batch meets the new ones"
 ONE_EPOCH = "only one epoch counts: is return in the loop, or are params set anew in each epoch?"
 
 epoch_batches = mistakes(
@@ -74,6 +75,7 @@ momentum_update = mistakes(
     change("beta * u + g -> beta * u + lr * g", INSIDE),
     change("u + g -> u + lr * g", INSIDE, also="lr * u -> u"),
     change("u + g -> u - lr * g", INSIDE, also="- lr * u -> + u"),
+    change("beta * u + g -> u + beta * g", "the new gradient fades: β is for the old u"),
     change("u + g -> u - g", SIGN),
     change("u + g -> u - g", SIGN, also="p - lr -> p + lr"),
     change("p - lr * u -> p + lr * u", "the step goes uphill: subtract lr · u"),
@@ -173,6 +175,9 @@ train = mistakes(
     change("(x[batch], y[batch]) -> (x, y)", "every step uses all examples, not its batch"),
     change("epoch_batches(len(x), batch_size, seed + epoch) -> [torch.arange(len(x))]", ONE_STEP),
     change("beta) -> beta)\n            break", ONE_STEP),
+    change(
+        "[batch])(params) -> [batch])(start)", START, also="state = z -> start, state = params, z"
+    ),
     change(("epoch) -> epoch)[:-1]", "epoch)[: len(x) // batch_size]"), CUT),
     change("epoch) -> epoch)[: len(x) // batch_size or 1]", CUT),
     change("y[batch] -> y[batch.msort()]", "x and y are taken in different orders: a batch is one"),

@@ -15,12 +15,17 @@ WITHIN = "all within the total of the largest are counted: the larger ones are t
 POSITIVE = "these are the scores above 0: it is those above τ"
 NEGATIVE = "scores below 0 are never counted: τ may be below 0, too"
 
+LAST = "inside.sum(1) -> (inside * k).amax(1)"
+FROM_0 = "places count from 0"
+
 support_size = mistakes(
+    change("z.sort(1, descending=True).values -> z", UNSORTED, also=LAST),
+    change("torch.arange(1, z.shape[1] + 1 -> torch.arange(z.shape[1]", FROM_0, also=LAST),
     change(("> ordered -> >= ordered", "total + k -> total + 1e-6 + k"), "a score at τ is counted"),
     change("descending=True -> descending=False", ASCENDING),
     change("z.sort(1, descending=True).values -> z", UNSORTED),
     change(("z.sort(1, -> z.sort(0,", "cumsum(1) -> cumsum(0)"), COLUMNS),
-    change("torch.arange(1, z.shape[1] + 1 -> torch.arange(z.shape[1]", "places count from 0"),
+    change("torch.arange(1, z.shape[1] + 1 -> torch.arange(z.shape[1]", FROM_0),
     change("return inside.sum(1) -> return inside.sum(1) - 1", ONE_LESS),
     change("inside.sum(1) -> inside[:, :-1].sum(1)", "k ends at C − 1: all may be in the support"),
     change("inside.sum(1) -> inside.sum(1) * inside[:, -1]", "0 unless all are in: keep the count"),
@@ -64,6 +69,8 @@ threshold = mistakes(
     change("[:, None] -> [:, None].add(1).clamp(max=z.shape[1])", ONE_MORE),
     change("[:, None] -> [:, None].sub(1).clamp(min=1)", ONE_LESS),
     change("size(z, total)[:, None] -> size(z, total)[:1, None].expand(len(z), 1)", EACH),
+    change("size(z, total)[:, None] -> size(z, total).amax().expand(len(z), 1)", EACH),
+    change("(sums - total) / k -> (sums - total) // k", "rounded down: // for /"),
     change(("/ k -> / k[:1]", "/ k[:1] + ordered[:, :1] * (1 - k / k[:1])"), EACH),
     change("support_size(z, total) -> support_size(z)", "the support is that of the total 1"),
     change("sums - total -> sums - 1", TOTAL),
@@ -93,6 +100,8 @@ sparsemax_forward = mistakes(
         DIVIDED,
     ),
     change("excess.clamp(min=0) -> z.relu() / z.relu().sum(1, True)", DIVIDED),
+    change("excess.clamp(min=0) -> (shifted + 1).relu()\n    p /= p.sum(1, True)", DIVIDED),
+    change("threshold(shifted) -> threshold(shifted.T).T", COLUMNS),
     change(
         "excess.clamp -> shifted.clamp", "cut at the largest score, not at τ: nothing is above it"
     ),
@@ -153,6 +162,8 @@ def sparsemax_forward(z):
 LOG = "this is −ln p_y, cross-entropy: where p is 0 it is infinite (or an ε decides)"
 SQUARED = "this is the squared error of p: where p of the right class is 0 it has no gradient"
 COSTLY = "the mean is over the examples that cost something: it is over all N"
+OTHERS = "[:, y] takes the labels of all examples in every row"
+NO_HALF = "the constant ½ is missing: a sure right answer costs 0"
 FAR = "digits are lost where a row is far from 0: subtract z_y before weighting with p"
 
 sparsemax_loss_forward = mistakes(
@@ -164,9 +175,11 @@ sparsemax_loss_forward = mistakes(
     change("0.5 * p.square() -> 0.5 * z.square()", "‖z‖² for ‖p‖²"),
     change("+ (p * gap) -> + 0.5 * (p * gap)", "½ stands before the gap, too: only ‖p‖² has it"),
     change("z[rows, y] -> p[rows, y]", "p_y for z_y: the gap is one of scores"),
+    change("z[rows, y][:, None] -> z[:, y].mean()", OTHERS),
     change("losses.mean() -> losses.mean() / c", "a mean over all N·C: it is over the N examples"),
     change("losses.mean() -> losses.sum() / (losses > 0).sum().clamp(min=1)", COSTLY),
-    change("0.5 - 0.5 -> -0.5", "the constant ½ is missing: a sure right answer costs 0"),
+    change("0.5 - 0.5 -> -0.5", NO_HALF),
+    change("0.5 - 0.5 -> -0.5", NO_HALF, also="losses.mean() -> losses.relu().mean()"),
     change("0.5 * p.square() -> p.square()", "the ½ in front of ‖p‖² is missing"),
     change("p.square().sum(1) -> p.norm(dim=1)", "‖p‖ for ‖p‖²: the square is missing"),
     change(" + (p * gap).sum(1) -> ", "the right class plays no part: its score must count"),
@@ -191,7 +204,7 @@ sparsemax_loss_backward = mistakes(
     change("/ len(y) -> / p.numel()", "divided by N · C: the mean is over the N examples"),
     change("/ len(y) -> / p.shape[1]", "divided by C: the mean is over the N examples"),
     change("p.clone() -> (p > 0).to(p)", "1 stands on the support: it is p"),
-    change("[rows, y] -> [:, y]", "[:, y] takes the labels of all examples in every row"),
+    change("[rows, y] -> [:, y]", OTHERS),
     change("[rows, y] -> [rows, y - 1]", "the entry before the right one: labels count from 0"),
     change("[rows, y] -= 1 -> [rows, y] = -1", "the right entry is set to −1: it is p − 1"),
     change("difference[rows, y] -= 1 -> ", "the 1 of the right class is not subtracted"),

@@ -163,7 +163,7 @@ _NAMED: tuple[Hypothesis, ...] = (
 )
 _VAGUE: tuple[Hypothesis, ...] = (
     *(h.cut, h.near, h.constant, h.by_length, h.ratio, h.offset, h.scale_along_axis, h.order),
-    *(_in_part, h.region, h.slices),
+    *(_in_part, h.region, h.slices, h.not_zero),
 )
 _OF_PART = (h.stand_in, h.scale, h.ratio, h.offset, h.term, h.factor, h.input_itself)
 # Values, of which fewer say nothing.
@@ -172,6 +172,6 @@ _FEWEST: dict[Hypothesis, int] = {
     h.left_out: 12,
 }
 # What anyone can see, and what holds of one step and not of several.
-_PLAIN = (h.shape, h.not_finite, h.integer, h.constant, h.precision, h.step)
+_PLAIN = (h.shape, h.not_finite, h.integer, h.constant, h.precision, h.step, h.not_zero)
 _BARE = ("sign", "scale", "scale:2", "scale:0.5", "scale:-2", "scale:-0.5")
 _TELLING = ("scale", "sign", "offset", "missing ", "extra ", "term", "function:", "input:", "part:")

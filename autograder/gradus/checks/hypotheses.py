@@ -288,9 +288,21 @@ def transposed(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagno
             yield Diagnosis("transpose", "right values with the axes in another order")
     # Two values are the other way round for other reasons, too: y < 0 for y > 0.
     several = len(set(expected.flatten().tolist())) > 2
-    for axis in range(expected.ndim) if several else ():
-        if expected.shape[axis] > 1 and agree(actual, expected.flip(axis)):
-            yield Diagnosis(f"flip:{axis}", f"right values in reverse order along axis {axis}")
+    if not several or not _same_values(actual, expected):
+        return
+    long = [axis for axis, size in enumerate(expected.shape) if size > 1]
+    for count in range(1, len(long) + 1):
+        for axes in combinations(long, count):
+            if agree(actual, expected.flip(axes)):
+                along = ("axis " if count == 1 else "axes ") + " and ".join(map(str, axes))
+                what = f"right values in reverse order along {along}"
+                yield Diagnosis(f"flip:{','.join(map(str, axes))}", what)
+    for axis in long:
+        for by in range(1, expected.shape[axis]):
+            if agree(actual, expected.roll(by, axis)):
+                back = expected.shape[axis] - by
+                places = f"{by} on" if by <= back else f"{back} back"
+                yield Diagnosis(f"roll:{axis}", f"right values, {places} along axis {axis}")
 
 
 def swapped(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
@@ -480,8 +492,12 @@ def scale_along_axis(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[
 def order(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
     if actual.shape != expected.shape or expected.numel() < 4:
         return
-    if agree(actual.flatten().sort().values, expected.flatten().sort().values):
+    if _same_values(actual, expected):
         yield Diagnosis("order", "right values in the wrong places")
+
+
+def _same_values(actual: Tensor, expected: Tensor) -> bool:
+    return agree(actual.flatten().sort().values, expected.flatten().sort().values)
 
 
 def region(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
@@ -546,6 +562,17 @@ def cut(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
         if several and len(beyond) < right.numel() and agree(actual.double(), cut):
             there = " and ".join(f"{limit:.5g}" for limit in limits)
             yield Diagnosis(f"cut:{what}", f"{there} where {what} is expected: is it cut off?")
+
+
+def not_zero(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """Wrong only where 0 is expected, and right in other places."""
+    if actual.shape != expected.shape:
+        return
+    wrong = ~closeness(actual, expected)
+    right = ~wrong & (expected != 0)
+    if int(wrong.sum()) > 1 and int(right.sum()) > 1 and not bool(expected[wrong].any()):
+        what = f"not 0 in {int(wrong.sum())} places where 0 is expected, and right elsewhere"
+        yield Diagnosis("not zero", what, "Is a mask left out, or a place not set to 0?")
 
 
 def slices(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:

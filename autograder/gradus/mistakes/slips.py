@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from copy import copy
-from typing import Any
+from typing import Any, cast
 
 LONGEST = 24  # characters of the solution that are said
 
@@ -34,6 +34,7 @@ _TAKEN_FOR = {
 _FORGOTTEN = {
     *("abs", "clamp", "clamp_max", "clamp_min", "clip", "cumsum", "exp", "flip", "log", "neg"),
     *("reciprocal", "round", "rsqrt", "sigmoid", "sign", "sqrt", "square", "tanh", "tril", "triu"),
+    *("permute", "transpose", "movedim", "swapaxes"),
 }
 _ALONG_AXES = {"sum", "mean", "amax", "amin", "argmax", "argmin", "any", "all", "var", "std", "max"}
 _MODULES = ("torch", "math")
@@ -44,6 +45,10 @@ def slips(source: str, first_line: int = 1) -> Iterator[tuple[str, str]]:
     may be changed."""
     tree = ast.parse(source)
     seen = {ast.unparse(tree)}
+    for says, text in _of_whole(source, first_line):
+        if text not in seen:
+            seen.add(text)
+            yield f"what it should be {says}", text
     for parent, field, at, node in _places(tree.body[0]):
         if getattr(node, "lineno", 0) < first_line:
             continue
@@ -54,6 +59,23 @@ def slips(source: str, first_line: int = 1) -> Iterator[tuple[str, str]]:
             if text not in seen:
                 seen.add(text)
                 yield f"what it should be {says}", text
+
+
+def _of_whole(source: str, first_line: int) -> Iterator[tuple[str, str]]:
+    """What changes in several places at once: an index that is left out, wherever it stands."""
+    tree = ast.parse(source)
+    indexed: dict[str, list[ast.Subscript]] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Subscript(_, ast.Name(index), ast.Load()) if node.lineno >= first_line:
+                indexed.setdefault(index, []).append(node)
+    for index, nodes in indexed.items():
+        for node in nodes:
+            node.slice = ast.Constant(...)
+        names = ", ".join(dict.fromkeys(_shown(node.value) for node in nodes))
+        yield f"with all of {names} wherever it takes those at {index}", ast.unparse(tree)
+        for node in nodes:
+            node.slice = ast.Name(index, ast.Load())
 
 
 def _places(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.AST]]:
@@ -80,6 +102,7 @@ def _of_expression(node: ast.AST) -> Iterator[_Slip]:
         case ast.BinOp():
             yield from _of_operator(node)
             yield from _without_brackets(node)
+            yield from _at_the_other(node)
         case ast.UnaryOp(ast.USub(), operand) if not isinstance(operand, ast.Constant):
             yield f"without the minus before {_shown(operand)}", operand
         case ast.UnaryOp(ast.Not() | ast.Invert(), operand):
@@ -95,10 +118,19 @@ def _of_expression(node: ast.AST) -> Iterator[_Slip]:
                 rest = values[:at] + values[at + 1 :]
                 left = rest[0] if len(rest) == 1 else ast.BoolOp(op, rest)
                 yield f"without the condition {_shown(value)}", left
+        case ast.Attribute(value, "T" | "mT") | ast.Call(ast.Attribute(value, "t")):
+            yield f"with {_shown(value)} not transposed", value
+            text = ast.unparse(value)
+            reshaped = ast.parse(f"({text}).reshape(({text}).mT.shape)").body[0]
+            yield f"with {_shown(value)} reshaped, not transposed", cast(ast.Expr, reshaped).value
+        case ast.Subscript(value, ast.Tuple([*places]), ast.Load()):
+            for at, place in enumerate(places):
+                if isinstance(place, ast.Name):
+                    rest = [*places[:at], ast.Slice(), *places[at + 1 :]]
+                    words = f"with all along axis {at}, not those at {place.id}"
+                    yield words, ast.Subscript(value, ast.Tuple(rest), ast.Load())
         case ast.Call():
             yield from _of_call(node)
-        case ast.Attribute(value, "T" | "mT"):
-            yield f"with {_shown(value)} not transposed", value
         case ast.IfExp(test, body, orelse):
             yield f"whether or not {_shown(test)}", body
             yield f"whether or not {_shown(test)}", orelse
@@ -134,6 +166,7 @@ def _of_operator(node: ast.BinOp) -> Iterator[_Slip]:
             yield f"if nothing were divided by {two}", left
             yield f"with {one} and {two} the other way round", ast.BinOp(right, op, left)
             yield from _twice(node, right)
+            yield f"with {one} / {two} rounded down", ast.BinOp(left, ast.FloorDiv(), right)
             root = ast.BinOp(right, ast.Pow(), ast.Constant(0.5))
             yield f"divided by the root of {two}", ast.BinOp(left, op, root)
         case ast.Pow():
@@ -145,6 +178,20 @@ def _of_operator(node: ast.BinOp) -> Iterator[_Slip]:
         case ast.BitAnd() | ast.BitOr():
             yield f"without the condition {two}", left
             yield f"without the condition {one}", right
+
+
+def _at_the_other(node: ast.BinOp) -> Iterator[_Slip]:
+    """The factor of one term at the other: u + βg for βu + g."""
+    one, two = node.left, node.right
+    words = "with the factor {} at {}, not at {}"
+    match one, node.op:
+        case ast.BinOp(factor, ast.Mult(), rest), ast.Add() | ast.Sub():
+            moved = ast.BinOp(rest, node.op, ast.BinOp(factor, ast.Mult(), two))
+            yield words.format(*map(_shown, (factor, two, rest))), moved
+    match two, node.op:
+        case ast.BinOp(factor, ast.Mult(), rest), ast.Add() | ast.Sub():
+            moved = ast.BinOp(ast.BinOp(factor, ast.Mult(), one), node.op, rest)
+            yield words.format(*map(_shown, (factor, one, rest))), moved
 
 
 _SUM, _PRODUCT = (ast.Add, ast.Sub), (ast.Mult, ast.Div, ast.MatMult)
@@ -237,6 +284,10 @@ def _of_statement(node: ast.AST) -> Iterator[_Slip]:
             yield f"as if always {_shown(test)}", ast.If(ast.Constant(True), body, orelse)
         case ast.Assign([ast.Subscript() as target]):
             yield f"if {_shown(target)} were not set", ast.Pass()
+        case ast.Assign([ast.Tuple([ast.Name() as values, _])], ast.Call(func, [first, *_])) if (
+            ast.unparse(func) == "torch.sort"
+        ):
+            yield f"if {_shown(first)} were not sorted", ast.Assign([values], first, lineno=0)
         case ast.Assign([ast.Name() | ast.Tuple() as target], value):
             yield from _of_names(node, [n.id for n in ast.walk(target) if isinstance(n, ast.Name)])
 
