@@ -293,6 +293,23 @@ def test_slips_change_one_place_that_is_written_by_students():
     assert len({text for _, text in found}) == len(found)
 
 
+MOVED = """
+def step(w, u, x, y, batch, beta):
+    g = x[batch].T @ y[batch]
+    u = beta * u + g
+    return w - u / len(batch), y[batch, 0]
+"""
+
+
+def test_slips_know_a_factor_an_index_and_a_transpose():
+    found = {says.removeprefix("what it should be "): text for says, text in slips(MOVED)}
+    assert "u = u + beta * g" in found["with the factor beta at g, not at u"]
+    assert "g = x[...].T @ y[...]" in found["with all of x, y wherever it takes those at batch"]
+    assert "y[:, 0]" in found["with all along axis 0, not those at batch"]
+    assert "reshape" in found["with x[batch] reshaped, not transposed"]
+    assert "u // len(batch)" in found["with u / len(batch) rounded down"]
+
+
 def test_a_mistake_that_does_not_fit_is_an_error_with_its_line(course, tmp_path):
     file = course / "hidden_tests" / "mistakes" / "tiny.py"
     text = file.read_text()

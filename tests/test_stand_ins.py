@@ -305,6 +305,16 @@ def linear_backward(dout, cache):
 """
 
 
+# Nothing is learnt from weights that a step is lost in.
+LAZY = """
+def he_init(sizes, seed, dtype=torch.float32, device="cpu"):
+    dead = [torch.full((m,), -1e30, dtype=dtype) for m in sizes[1:]]
+    return [(torch.zeros(d, len(b), dtype=dtype), b) for d, b in zip(sizes, dead)]
+def train(x, y, sizes, epochs, lr, batch_size, seed):
+    return he_init(sizes, seed)
+"""
+
+
 @pytest.fixture(scope="module")
 def of_mlp(tmp_path_factory):
     """What a class loses in mlp, and what was printed."""
@@ -330,6 +340,7 @@ def of_mlp(tmp_path_factory):
         + SPARSE.replace("return 2 * (", "return (").replace("= 2 *", "=").replace("2 * ", ""),
         "cyclic": SOLUTION + CYCLIC,
         "loops": SOLUTION + LOOPS,
+        "lazy": SOLUTION + LAZY,
         "float32": SOLUTION.replace(
             "return x @ w + b,", "return (x.float() @ w.float() + b).float(),"
         ),
@@ -362,6 +373,13 @@ def test_a_gradient_is_computed_and_not_tried_out(of_mlp):
 def test_a_gradient_that_is_tried_out_beside_a_forward_that_raises_pays_no_better(of_mlp):
     lost, _ = of_mlp
     assert lost["differences-alone"].keys() == {"linear_forward", "linear_backward"}
+
+
+def test_what_the_file_was_given_and_has_changed_earns_nothing(of_mlp):
+    lost, printed = of_mlp
+    assert lost["lazy"].keys() == {"train"}
+    assert lost["lazy"]["train"] == 3
+    assert "he_init is given" in printed
 
 
 def test_what_is_odd_in_a_cache_costs_its_own_points(of_mlp):

@@ -284,10 +284,6 @@ def _of_statement(node: ast.AST) -> Iterator[_Slip]:
             yield f"as if always {_shown(test)}", ast.If(ast.Constant(True), body, orelse)
         case ast.Assign([ast.Subscript() as target]):
             yield f"if {_shown(target)} were not set", ast.Pass()
-        case ast.Assign([ast.Tuple([ast.Name() as values, _])], ast.Call(func, [first, *_])) if (
-            ast.unparse(func) == "torch.sort"
-        ):
-            yield f"if {_shown(first)} were not sorted", ast.Assign([values], first, lineno=0)
         case ast.Assign([ast.Name() | ast.Tuple() as target], value):
             yield from _of_names(node, [n.id for n in ast.walk(target) if isinstance(n, ast.Name)])
 
