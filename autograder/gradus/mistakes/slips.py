@@ -72,6 +72,7 @@ def _of_whole(source: str, first_line: int) -> Iterator[tuple[str, str]]:
     for index, nodes in indexed.items():
         for node in nodes:
             node.slice = ast.Constant(...)
+        nodes.sort(key=lambda node: (node.lineno, node.col_offset))
         names = ", ".join(dict.fromkeys(_shown(node.value) for node in nodes))
         yield f"with all of {names} wherever it takes those at {index}", ast.unparse(tree)
         for node in nodes:
