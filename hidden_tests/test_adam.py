@@ -215,9 +215,9 @@ def test_train_steps(student, rng):
     exact = [p.double() for p in params]
     for epochs, size, seed in ((1, 9, rng.seed()), (3, 4, rng.seed())):
         seeds = range(seed, seed + epochs)
-        batches = [b for s in seeds for b in student.minibatches(x.double(), y, size, s)]
-        whole = sum(len(labels) for _, labels in batches) == 9 * epochs
-        require(whole, "minibatches is given, and returns each example once", diagnosis="given")
+        data = x.double(), y
+        # Of an epoch without a batch one is made, or no step would be asked for.
+        batches = [b for s in seeds for b in student.minibatches(*data, size, s) or [data]]
         trained, _ = descend(cross_entropy, exact, batches, partial(adam, lr=lr), start(exact))
         inputs = dict(x=x, y=y, params=params, epochs=epochs, lr=lr, batch_size=size, seed=seed)
         check_result(student, "train", inputs, [p.float() for p in trained], "params")

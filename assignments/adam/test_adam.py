@@ -4,31 +4,10 @@ Where a check says only `recorded()`, its calls and what must come of them are i
 this one: `gradus check TOPIC FUNCTION` shows them.
 """
 
-from functools import partial
-
 import torch
 from torch import Tensor
-from torch.optim.adam import adam as torch_adam
 
-from gradus.checks import call, check_result, descend, double, points, public, require
-
-
-def step(optimiser, params, grads, state, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, **more):
-    """(params, state) after one step of one of torch's optimisers, which change copies in place."""
-    p, m, v = ([x.clone() for x in xs] for xs in (params, state["m"], state["v"]))
-    t = [double(state["t"]) for _ in params]
-    more = dict(state_steps=t, foreach=False, maximize=False, weight_decay=0.0) | more
-    optimiser(p, list(grads), m, v, lr=lr, beta1=beta1, beta2=beta2, eps=eps, **more)
-    return p, {"t": state["t"] + 1, "m": m, "v": v}
-
-
-adam = partial(step, torch_adam, max_exp_avg_sqs=[], amsgrad=False)
-
-
-def start(params):
-    """The state before the first update."""
-    zeros = [torch.zeros_like(p) for p in params]
-    return {"t": 0, "m": zeros, "v": zeros}
+from gradus.checks import call, double, points, public, require
 
 
 @public
@@ -80,25 +59,11 @@ def test_adamw_without_gradient(recorded):
     recorded()
 
 
-def cross_entropy(params, x, y):
-    return torch.nn.functional.cross_entropy(torch.addmm(params[1], x, params[0]), y)
-
-
 @public
 @points(1, of="train")
-def test_train_steps(student, rng):
+def test_train_steps(recorded):
     """One update by Adam for every mini-batch of every epoch."""
-    x, y, lr = rng.normal(9, 6).float(), rng.integers(9, high=4), 0.3
-    params = [rng.normal(6, 4).float(), rng.normal(4).float()]
-    exact = [p.double() for p in params]
-    for epochs, size, seed in ((1, 9, rng.seed()), (3, 4, rng.seed())):
-        seeds = range(seed, seed + epochs)
-        batches = [b for s in seeds for b in student.minibatches(x.double(), y, size, s)]
-        whole = sum(len(labels) for _, labels in batches) == 9 * epochs
-        require(whole, "minibatches is given, and returns each example once", diagnosis="given")
-        trained, _ = descend(cross_entropy, exact, batches, partial(adam, lr=lr), start(exact))
-        inputs = dict(x=x, y=y, params=params, epochs=epochs, lr=lr, batch_size=size, seed=seed)
-        check_result(student, "train", inputs, [p.float() for p in trained], "params")
+    recorded()
 
 
 @public
