@@ -198,8 +198,8 @@ def test_train_steps(student, rng):
     """With one batch an epoch, training is plain gradient descent from he_init."""
     x, y, lr, seed = rng.normal(9, 6), rng.integers(9, high=3), 0.3, rng.seed()
     # he_init's are smaller; a step would be lost in numbers that are large.
-    start = [[t.double().clamp(-100, 100) for t in pair] for pair in student.he_init(SIZES, seed)]
-    params = [(w, b) for w, b in start]
+    given = student.he_init(SIZES, seed)
+    params = [tuple(t.double().clamp(-100, 100) for t in pair) for pair in given]
     for epochs in (1, 2):
         params = descend(x, y, params, lr)
         inputs = dict(x=x, y=y, sizes=SIZES, epochs=epochs, lr=lr, batch_size=8 + epochs, seed=seed)

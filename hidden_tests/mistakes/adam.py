@@ -86,9 +86,7 @@ adam_update = nadam_update = mistakes(
     change("v_hat.sqrt() -> v.sqrt() / (1 - beta2**t)", "correct v first, then take the root: √v̂"),
     change(".sqrt() -> ", "the step is divided by v̂: divide by its root"),
     change(".sqrt() + eps) ->  + eps).sqrt()", "eps is under the root: add it to the root instead"),
-    change(
-        "eps) -> eps / (1 - beta2**t) ** 0.5)", "eps is added to √v: correct first, then add it"
-    ),
+    change("eps) -> eps / (1 - beta2**t) ** 0.5)", "eps is added to √v: correct, then add it"),
 )
 
 adam_update = mistakes(

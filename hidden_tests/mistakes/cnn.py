@@ -115,9 +115,7 @@ head_backward = mistakes(
         "    dout = p * (dout - (p * dout).sum(1, keepdim=True))",
         "the gradient goes through a softmax: the loss has brought it back to the logits already",
     ),
-    change(
-        "db1, dw2, db2 -> dz[-1], dw2, dout[-1]", "b1 and b2 get those of the last example only"
-    ),
+    change("db1, dw2, db2 -> dz[-1], dw2, dout[-1]", "b1 and b2 get the last example's only"),
     change("dx = dflat -> dx = (dflat * (first[0] > 0))", "the ReLU of the maps comes here, too"),
 )
 

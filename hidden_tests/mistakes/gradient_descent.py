@@ -93,9 +93,7 @@ nesterov_update = mistakes(
     change("lr * beta -> lr", "it looks at w − lr · u: the old velocity fades by β"),
     change("lr * beta -> -lr * beta", "it looks back, to where the ball came from"),
     change("_, grads = objective(ahead) -> grads = ahead", POINT),
-    change(
-        "n updated, velocities -> n updated, [beta * u + a for u, a in zip(state, ahead)]", POINT
-    ),
+    change("n updated, velocities -> n updated, [beta*u + a for u, a in zip(state, ahead)]", POINT),
     change("objective(ahead) -> objective([ahead[0], *params[1:]])", FIRST_ONLY),
     change("(params, g -> (ahead, g", "the step starts at the look-ahead: start at w, u has βu"),
     change("return updated -> return ahead", "the step ends at the look-ahead, made for looking"),
@@ -175,9 +173,7 @@ train = mistakes(
     change("(x[batch], y[batch]) -> (x, y)", "every step uses all examples, not its batch"),
     change("epoch_batches(len(x), batch_size, seed + epoch) -> [torch.arange(len(x))]", ONE_STEP),
     change("beta) -> beta)\n            break", ONE_STEP),
-    change(
-        "[batch])(params) -> [batch])(start)", START, also="state = z -> start, state = params, z"
-    ),
+    change("[batch])(params) -> [batch])(w0)", START, also="state = z -> w0, state = params, z"),
     change(("epoch) -> epoch)[:-1]", "epoch)[: len(x) // batch_size]"), CUT),
     change("epoch) -> epoch)[: len(x) // batch_size or 1]", CUT),
     change("y[batch] -> y[batch.msort()]", "x and y are taken in different orders: a batch is one"),

@@ -133,9 +133,7 @@ draw_weights = mistakes(
     change("math.sqrt(3) * std -> 3**0.5 * std**2", "std is no variance: it is not squared"),
     change("math.sqrt(3) * std -> (3 * std) ** 0.5", "std is no variance: it is the root already"),
     change(("- 1) -> )", "/ 2)"), INTERVAL),
-    change(
-        "std * torch.randn(fan_in, fan_out, -> std * torch.ones(fan_out) * torch.randn(fan_in, 1,"
-    ),
+    change("std * torch.randn(fan_in, fan_out, -> std*torch.ones(fan_out)*torch.randn(fan_in, 1,"),
     change('== "normal" -> in ("normal", "uniform")', "these are normal draws, not uniform ones"),
     change('== "normal" -> == ""', UNIFORM, also='== "uniform" -> in ("normal", "uniform")'),
     change("std * torch.randn(fan_in, -> torch.full((fan_in, 1), std) * torch.randn(1,", ROWS),

@@ -277,9 +277,7 @@ class Tanh:
         return dw, error.mean()
 
 
-@alternative(
-    "sigmoid by 1 / ∞ = 0; the loss's backward; einsum; lists for tuples; losses as numbers"
-)
+@alternative("sigmoid by 1 / ∞ = 0; the loss's backward; einsum; lists for tuples; float losses")
 class Composed:
     def sigmoid(z):
         return 1 / (1 + torch.exp(-z))

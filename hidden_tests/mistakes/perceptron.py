@@ -32,9 +32,7 @@ perceptron_step = mistakes(
     change("b + y, True -> b - y, True", "b moves the wrong way: it moves by y, up or down"),
     change("w + y * x -> w + x", "x is added whatever the label: the step is y · x"),
     change("w + y * x -> w - y * x", "w moves the wrong way: y · x is to be added"),
-    change(
-        "* x, b + y -> * x * 2, b + 2 * y", "the step is twice too long: is it (y − answer) · x?"
-    ),
+    change("* x, b + y -> * x * 2, b + 2 * y", "twice too long: is it (y − answer) · x?"),
     change(
         ("w + y * x, b + y -> w + 0.5 * y * x, b + 0.5 * y", "w + 0.1 * y * x, b + 0.1 * y"),
         "the step is too short: it is y · x and y, without a learning rate",

@@ -229,9 +229,7 @@ softmax_cross_entropy_forward = mistakes(
         also="log_softmax_forward -> (lambda m: log_softmax_forward(logits.clamp(-m, m)))",
     ),
     change(UNSHIFTED, OVERFLOW),
-    change(
-        "log_softmax_forward -> (lambda x: ((x.exp() / x.exp().sum(1, True)).log(), 0))", OVERFLOW
-    ),
+    change("log_softmax_forward -> (lambda x: ((x.exp()/x.exp().sum(1,True)).log(), 0))", OVERFLOW),
     change("logits -> logits - logits.max()", NOT_THE_ROWS, also=UNSHIFTED),
     change("logits -> logits - logits.mean(1, True)", NOT_THE_MAXIMUM, also=UNSHIFTED),
 )

@@ -16,16 +16,14 @@ POSITIVE = "these are the scores above 0: it is those above τ"
 NEGATIVE = "scores below 0 are never counted: τ may be below 0, too"
 
 LAST = "inside.sum(1) -> (inside * k).amax(1)"
-FROM_0 = "places count from 0"
 
 support_size = mistakes(
     change("z.sort(1, descending=True).values -> z", UNSORTED, also=LAST),
-    change("torch.arange(1, z.shape[1] + 1 -> torch.arange(z.shape[1]", FROM_0, also=LAST),
     change(("> ordered -> >= ordered", "total + k -> total + 1e-6 + k"), "a score at τ is counted"),
     change("descending=True -> descending=False", ASCENDING),
     change("z.sort(1, descending=True).values -> z", UNSORTED),
     change(("z.sort(1, -> z.sort(0,", "cumsum(1) -> cumsum(0)"), COLUMNS),
-    change("torch.arange(1, z.shape[1] + 1 -> torch.arange(z.shape[1]", FROM_0),
+    change("torch.arange(1, z.shape[1] + 1 -> torch.arange(z.shape[1]", "places count from 0"),
     change("return inside.sum(1) -> return inside.sum(1) - 1", ONE_LESS),
     change("inside.sum(1) -> inside[:, :-1].sum(1)", "k ends at C − 1: all may be in the support"),
     change("inside.sum(1) -> inside.sum(1) * inside[:, -1]", "0 unless all are in: keep the count"),
@@ -56,9 +54,7 @@ threshold = mistakes(
     change(("/ k -> / z.shape[1]", "/ z.shape[1] + ordered[:, :1] * (1 - k / z.shape[1])"), BY_C),
     change(("/ k -> / (k + 1)", "/ (k + 1) + ordered[:, :1] / (k + 1)"), "divided by k + 1: by k"),
     change("/ k -> / k - ordered[:, :1]", "the largest score, taken away, is not added again"),
-    change(
-        ("sums - -> z.sum(1, True) -", "z.sum(1, True) + (k - z.shape[1]) * z.amax(1, True) -"), SUM
-    ),
+    change(("sums - -> z.sum(1, True) -", "z.sum(1, True)+(k-z.shape[1])*z.amax(1, True) -"), SUM),
     change("sums - total -> sums", "the total is not subtracted: the excesses would sum to 0"),
     change("(sums - total) / k -> sums / k - total", "the total is not divided by k: it is shared"),
     change("(sums - total) / k -> z.max(1, keepdim=True).values - total", LARGEST),
@@ -70,7 +66,6 @@ threshold = mistakes(
     change("[:, None] -> [:, None].sub(1).clamp(min=1)", ONE_LESS),
     change("size(z, total)[:, None] -> size(z, total)[:1, None].expand(len(z), 1)", EACH),
     change("size(z, total)[:, None] -> size(z, total).amax().expand(len(z), 1)", EACH),
-    change("(sums - total) / k -> (sums - total) // k", "rounded down: // for /"),
     change(("/ k -> / k[:1]", "/ k[:1] + ordered[:, :1] * (1 - k / k[:1])"), EACH),
     change("support_size(z, total) -> support_size(z)", "the support is that of the total 1"),
     change("sums - total -> sums - 1", TOTAL),
@@ -102,9 +97,8 @@ sparsemax_forward = mistakes(
     change("excess.clamp(min=0) -> z.relu() / z.relu().sum(1, True)", DIVIDED),
     change("excess.clamp(min=0) -> (shifted + 1).relu()\n    p /= p.sum(1, True)", DIVIDED),
     change("threshold(shifted) -> threshold(shifted.T).T", COLUMNS),
-    change(
-        "excess.clamp -> shifted.clamp", "cut at the largest score, not at τ: nothing is above it"
-    ),
+    change("threshold(shifted) -> threshold(shifted.T).T", COLUMNS, also="1, keepdim=True -> 0"),
+    change("excess.clamp -> shifted.clamp", "cut at the largest score, not at τ"),
     change("threshold(shifted) -> threshold(shifted, 2.0)", "a row sums to 2: probabilities to 1"),
     change(("threshold(shifted) -> threshold(shifted).max()", "threshold(shifted)[0]"), EACH),
     change("excess.clamp(min=0) -> (excess > 0) / (excess > 0).sum(1, True)", EQUAL),
@@ -112,14 +106,6 @@ sparsemax_forward = mistakes(
     change("excess.clamp(min=0) -> (shifted - 1e9 * (excess <= 0)).softmax(1)", SOFTMAX),
     change("shifted = z - -> shifted = z.sub_(z.max(1, keepdim=True).values) + 0 *"),
 )
-
-
-@mistake(COLUMNS)
-def sparsemax_forward(z):
-    shifted = z - z.max(0).values
-    p = (shifted - threshold(shifted.T).T).clamp(min=0)
-    right = z - z.max(1, keepdim=True).values
-    return p, right > threshold(right)
 
 
 NO_MEAN = "the mean over the support is not subtracted: a larger score raises τ, and lowers all p"
@@ -168,9 +154,7 @@ FAR = "digits are lost where a row is far from 0: subtract z_y before weighting 
 
 sparsemax_loss_forward = mistakes(
     change("losses.mean() -> losses.sum()"),
-    change(
-        ("losses.mean() -> losses[-1] / n", "losses[0] / n"), "one loss, over N: sum all of them"
-    ),
+    change(("losses.mean() -> losses[-1] / n", "losses[0] / n"), "one loss, over N: sum them all"),
     change("p, _ = sparsemax_forward(z) -> p = z.softmax(1)", NO_ZERO),
     change("0.5 * p.square() -> 0.5 * z.square()", "‖z‖² for ‖p‖²"),
     change("+ (p * gap) -> + 0.5 * (p * gap)", "½ stands before the gap, too: only ‖p‖² has it"),
