@@ -301,8 +301,9 @@ def transposed(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagno
         for by in range(1, expected.shape[axis]):
             if agree(actual, expected.roll(by, axis)):
                 back = expected.shape[axis] - by
-                places = f"{by} on" if by <= back else f"{back} back"
-                yield Diagnosis(f"roll:{axis}", f"right values, {places} along axis {axis}")
+                places, too = (by, "far") if by <= back else (back, "early")
+                many = f"{places} place{'s' * (places > 1)} too {too}"
+                yield Diagnosis(f"roll:{axis}", f"right values, {many} along axis {axis}")
 
 
 def swapped(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
