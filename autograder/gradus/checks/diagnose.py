@@ -156,6 +156,7 @@ _NAMED: tuple[Hypothesis, ...] = (
         h.scale,
         h.step,
         h.transposed,
+        h.moved,
         h.swapped,
     ),
     *(h.term, h.factor, h.input_itself, h.function_of_right, h.product),

@@ -286,9 +286,13 @@ def transposed(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagno
     for dims in _permutations(expected.ndim):
         if agree(actual, expected.permute(dims)):
             yield Diagnosis("transpose", "right values with the axes in another order")
+
+
+def moved(actual: Tensor, expected: Tensor, clues: Leaf) -> Iterator[Diagnosis]:
+    """In reverse order along axes, or so many places further along one, the last ones first."""
     # Two values are the other way round for other reasons, too: y < 0 for y > 0.
-    several = len(set(expected.flatten().tolist())) > 2
-    if not several or not _same_values(actual, expected):
+    few = expected.ndim < 2 or len(set(expected.flatten().tolist())) <= 2
+    if actual.shape != expected.shape or few or not _same_values(actual, expected):
         return
     long = [axis for axis, size in enumerate(expected.shape) if size > 1]
     for count in range(1, len(long) + 1):
